@@ -1,0 +1,98 @@
+//! Events: what is told to the platform, each derived from one fact and named by it.
+
+use crate::fact::{Closure, Fact, FactBody, FactKey};
+use crate::fold::{Order, State};
+use crate::name::{OrderKey, RequestId};
+use crate::time::Timestamp;
+
+/// What an event tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The payer can pay.
+    Launched,
+    /// Money was taken.
+    Paid,
+    /// The order is closed.
+    Closed(Closure),
+    /// The provider refused it for good.
+    Failed,
+    /// Deliver.
+    Fulfil,
+    /// Do not deliver.
+    DoNotFulfil,
+    /// A person should look.
+    Attention,
+    /// A person has acted.
+    AttentionResolved,
+    /// Another request won the number: names the losing request and the differing fields.
+    Rejected {
+        /// The request that lost.
+        request_id: RequestId,
+        /// The fields that differ.
+        differing: Vec<String>,
+    },
+}
+
+/// One event. The same fact gives the same id whoever publishes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The order.
+    pub key: OrderKey,
+    /// Fact key, or `rejected/REQUEST_ID`.
+    pub subject: String,
+    /// What it tells.
+    pub kind: EventKind,
+    /// State of the order when it was published.
+    pub state: State,
+    /// When the fact was decided.
+    pub time: Timestamp,
+}
+
+impl Event {
+    /// The id: order and subject.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.key, self.subject)
+    }
+
+    /// The event of a fact, where the platform is told of it.
+    ///
+    /// An attempt's refusal is told only when it ended the order: then the order is FAILED.
+    #[must_use]
+    pub fn of_fact(key: &OrderKey, order: &Order, fact: &Fact) -> Option<Self> {
+        let state = order.state();
+        let kind = match &fact.body {
+            FactBody::Launch(_) if !state.is_final() => EventKind::Launched,
+            FactBody::Paid(_) if matches!(fact.key, FactKey::Paid(_)) => EventKind::Paid,
+            FactBody::Closed(closure) => EventKind::Closed(*closure),
+            FactBody::AttemptOutcome(_) if state == State::Failed && order.failed_by() == Some(&fact.key) => {
+                EventKind::Failed
+            }
+            FactBody::Fulfilment(crate::fact::Fulfilment::Fulfil) => EventKind::Fulfil,
+            FactBody::Fulfilment(crate::fact::Fulfilment::DoNotFulfil) => EventKind::DoNotFulfil,
+            FactBody::Attention(_) => EventKind::Attention,
+            FactBody::AttentionResolved { .. } => EventKind::AttentionResolved,
+            _ => return None,
+        };
+        Some(Self { key: key.clone(), subject: fact.key.to_string(), kind, state, time: fact.time })
+    }
+
+    /// The event for a request that lost its number.
+    #[must_use]
+    pub fn rejected(
+        key: &OrderKey,
+        state: State,
+        request_id: RequestId,
+        differing: Vec<String>,
+        now: Timestamp,
+    ) -> Self {
+        let subject = format!("rejected/{request_id}");
+        Self {
+            key: key.clone(),
+            subject,
+            kind: EventKind::Rejected { request_id, differing },
+            state,
+            time: now,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Facts: what happened to an order, each added once under its key and never changed.
+
+mod key;
+
+use std::sync::Arc;
+
+pub use key::{FactKey, FactKeyError};
+
+use crate::command::Created;
+use crate::launch::Launch;
+use crate::name::RequestId;
+use crate::outcome::Class;
+use crate::payment::Payment;
+use crate::time::Timestamp;
+
+/// One fact of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Its key; same key, same meaning.
+    pub key: FactKey,
+    /// What it says.
+    pub body: FactBody,
+    /// When it was decided.
+    pub time: Timestamp,
+    /// What it was decided upon.
+    pub cause: Cause,
+}
+
+/// What a fact was decided upon.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A caller's command.
+    Command(RequestId),
+    /// A provider's notification, by its id.
+    Notification(String),
+    /// A provider's answer to a call of ours.
+    Answer,
+    /// Time passed.
+    Timer,
+    /// A person.
+    Operator(String),
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AttemptOutcome {
+    /// `Done`, `Final` or `NotSent`; an unknown outcome writes no fact.
+    pub class: Class,
+    /// The provider's code.
+    pub code: String,
+    /// The provider's message.
+    pub message: String,
+}
+
+/// Who wanted an order closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CloseReason {
+    /// The caller.
+    Caller,
+    /// Its time was up.
+    Expiry,
+}
+
+/// How an order was closed (promise 4 of the design).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Closure {
+    /// The provider closed it, or said twice that it does not exist, asked late enough.
+    ProviderConfirmed,
+    /// No attempt ever left.
+    NeverSent,
+    /// The provider can be neither asked nor told: expired plus grace. Not proven unpaid.
+    LocalExpiry,
+}
+
+/// What the caller is to do with the goods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fulfilment {
+    /// Deliver. Once said it is never taken back.
+    Fulfil,
+    /// Do not deliver: the money goes back.
+    DoNotFulfil,
+}
+
+/// Why a person should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttentionReason {
+    /// A payment's amount or currency is not the order's.
+    PaymentMismatch,
+    /// An answer named another order, merchant or account.
+    AnswerMismatch,
+    /// A second payment on one order.
+    DuplicatePayment,
+    /// A payment after the end, and the merchant's policy is to park it.
+    LatePayment,
+    /// The provider gave the money back without us.
+    RefundedElsewhere,
+    /// A payment for a number that was never ordered here.
+    UnknownOrder,
+    /// The provider gave no deciding answer, however often it was asked.
+    RetriesExhausted,
+    /// Credentials or configuration: the account needs a person.
+    ProviderOps,
+}
+
+impl AttentionReason {
+    /// All reasons.
+    pub const ALL: [Self; 8] = [
+        Self::PaymentMismatch,
+        Self::AnswerMismatch,
+        Self::DuplicatePayment,
+        Self::LatePayment,
+        Self::RefundedElsewhere,
+        Self::UnknownOrder,
+        Self::RetriesExhausted,
+        Self::ProviderOps,
+    ];
+
+    /// The name in fact keys and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PaymentMismatch => "PAYMENT_MISMATCH",
+            Self::AnswerMismatch => "ANSWER_MISMATCH",
+            Self::DuplicatePayment => "DUPLICATE_PAYMENT",
+            Self::LatePayment => "LATE_PAYMENT",
+            Self::RefundedElsewhere => "REFUNDED_ELSEWHERE",
+            Self::UnknownOrder => "UNKNOWN_ORDER",
+            Self::RetriesExhausted => "RETRIES_EXHAUSTED",
+            Self::ProviderOps => "PROVIDER_OPS",
+        }
+    }
+
+    /// Whether the engine concludes nothing more about the order until a person has acted.
+    #[must_use]
+    pub const fn freezes(self) -> bool {
+        match self {
+            Self::PaymentMismatch | Self::AnswerMismatch | Self::UnknownOrder | Self::RetriesExhausted => {
+                true
+            }
+            Self::DuplicatePayment | Self::LatePayment | Self::RefundedElsewhere | Self::ProviderOps => false,
+        }
+    }
+}
+
+/// What a fact says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactBody {
+    /// The order, as ingest resolved it.
+    Created(Arc<Created>),
+    /// A create call is about to leave; its time is the fact's.
+    Attempt,
+    /// What became of a create call.
+    AttemptOutcome(AttemptOutcome),
+    /// The payer can pay.
+    Launch(Launch),
+    /// Somebody wants it closed.
+    CloseRequested(CloseReason),
+    /// A close call is about to leave.
+    Closing,
+    /// It is closed.
+    Closed(Closure),
+    /// Verified proof of payment.
+    Paid(Payment),
+    /// What the caller is to do.
+    Fulfilment(Fulfilment),
+    /// A person should look; the text says why.
+    Attention(String),
+    /// A person has acted: who and why.
+    AttentionResolved {
+        /// Who.
+        caller: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Fact {
+    /// Whether it is a conclusion of the engine, which only an owner with a valid lease may store.
+    ///
+    /// A provider's own word and the notes on our own calls are true whoever writes them.
+    #[must_use]
+    pub fn is_conclusion(&self) -> bool {
+        match &self.body {
+            FactBody::Closed(closure) => *closure != Closure::ProviderConfirmed,
+            FactBody::Fulfilment(_) => true,
+            FactBody::Attention(_) => matches!(
+                self.key,
+                FactKey::Attention(
+                    AttentionReason::RetriesExhausted
+                        | AttentionReason::LatePayment
+                        | AttentionReason::ProviderOps,
+                    _
+                )
+            ),
+            FactBody::Created(_)
+            | FactBody::Attempt
+            | FactBody::AttemptOutcome(_)
+            | FactBody::Launch(_)
+            | FactBody::CloseRequested(_)
+            | FactBody::Closing
+            | FactBody::Paid(_)
+            | FactBody::AttentionResolved { .. } => false,
+        }
+    }
+}

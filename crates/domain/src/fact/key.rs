@@ -1,0 +1,161 @@
+//! Fact keys: their meaning, their order and their text, which is what the store holds.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{AttentionReason, Fulfilment};
+use crate::name::ProviderTradeNo;
+
+/// The key of a fact. Its text (`attempt/1/outcome`) is stored and must never change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FactKey {
+    /// `created`.
+    Created,
+    /// `attempt/N`, N from 1, never used again after a restart.
+    Attempt(u32),
+    /// `attempt/N/outcome`.
+    AttemptOutcome(u32),
+    /// `launch/N`: what attempt N brought.
+    Launch(u32),
+    /// `close_requested`.
+    CloseRequested,
+    /// `closing/N`.
+    Closing(u32),
+    /// `closed`.
+    Closed,
+    /// `paid/TRADE_NO`.
+    Paid(ProviderTradeNo),
+    /// `paid/TRADE_NO/stated`: what a notification states of a payment that a query only named.
+    PaidStated(ProviderTradeNo),
+    /// `fulfilment/FULFIL` or `fulfilment/DO_NOT_FULFIL`.
+    Fulfilment(FulfilmentKey),
+    /// `attention/REASON/K`.
+    Attention(AttentionReason, u32),
+    /// `attention/REASON/K/resolved`.
+    AttentionResolved(AttentionReason, u32),
+}
+
+/// The two fulfilment words as keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FulfilmentKey {
+    /// `FULFIL`.
+    Fulfil,
+    /// `DO_NOT_FULFIL`.
+    DoNotFulfil,
+}
+
+impl From<Fulfilment> for FulfilmentKey {
+    fn from(word: Fulfilment) -> Self {
+        match word {
+            Fulfilment::Fulfil => Self::Fulfil,
+            Fulfilment::DoNotFulfil => Self::DoNotFulfil,
+        }
+    }
+}
+
+impl fmt::Display for FactKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Created => f.write_str("created"),
+            Self::Attempt(n) => write!(f, "attempt/{n}"),
+            Self::AttemptOutcome(n) => write!(f, "attempt/{n}/outcome"),
+            Self::Launch(n) => write!(f, "launch/{n}"),
+            Self::CloseRequested => f.write_str("close_requested"),
+            Self::Closing(n) => write!(f, "closing/{n}"),
+            Self::Closed => f.write_str("closed"),
+            Self::Paid(no) => write!(f, "paid/{no}"),
+            Self::PaidStated(no) => write!(f, "paid/{no}/stated"),
+            Self::Fulfilment(FulfilmentKey::Fulfil) => f.write_str("fulfilment/FULFIL"),
+            Self::Fulfilment(FulfilmentKey::DoNotFulfil) => f.write_str("fulfilment/DO_NOT_FULFIL"),
+            Self::Attention(reason, k) => write!(f, "attention/{}/{k}", reason.as_str()),
+            Self::AttentionResolved(reason, k) => write!(f, "attention/{}/{k}/resolved", reason.as_str()),
+        }
+    }
+}
+
+/// A text that is no fact key of this version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown fact key {0:?}")]
+pub struct FactKeyError(pub String);
+
+impl FromStr for FactKey {
+    type Err = FactKeyError;
+
+    fn from_str(text: &str) -> Result<Self, FactKeyError> {
+        parse(text).ok_or_else(|| FactKeyError(text.to_owned()))
+    }
+}
+
+fn parse(text: &str) -> Option<FactKey> {
+    // A trade number may hold a slash itself, so it is taken as one piece.
+    if let Some(rest) = text.strip_prefix("paid/") {
+        return Some(match rest.strip_suffix("/stated") {
+            Some(no) => FactKey::PaidStated(no.parse().ok()?),
+            None => FactKey::Paid(rest.parse().ok()?),
+        });
+    }
+    let parts: Vec<&str> = text.split('/').collect();
+    Some(match parts.as_slice() {
+        ["created"] => FactKey::Created,
+        ["attempt", n] => FactKey::Attempt(number(n)?),
+        ["attempt", n, "outcome"] => FactKey::AttemptOutcome(number(n)?),
+        ["launch", n] => FactKey::Launch(number(n)?),
+        ["close_requested"] => FactKey::CloseRequested,
+        ["closing", n] => FactKey::Closing(number(n)?),
+        ["closed"] => FactKey::Closed,
+        ["fulfilment", "FULFIL"] => FactKey::Fulfilment(FulfilmentKey::Fulfil),
+        ["fulfilment", "DO_NOT_FULFIL"] => FactKey::Fulfilment(FulfilmentKey::DoNotFulfil),
+        ["attention", reason, k] => FactKey::Attention(reason_of(reason)?, number(k)?),
+        ["attention", reason, k, "resolved"] => FactKey::AttentionResolved(reason_of(reason)?, number(k)?),
+        _ => return None,
+    })
+}
+
+/// A number as it is written: no sign, no leading zero, at least 1.
+fn number(text: &str) -> Option<u32> {
+    let n: u32 = text.parse().ok()?;
+    (n >= 1 && n.to_string() == text).then_some(n)
+}
+
+fn reason_of(text: &str) -> Option<AttentionReason> {
+    AttentionReason::ALL.into_iter().find(|reason| reason.as_str() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_every_key_reads_back() {
+        let no: ProviderTradeNo = "4200/1".parse().expect("a valid number");
+        let mut keys = vec![
+            FactKey::Created,
+            FactKey::Attempt(1),
+            FactKey::AttemptOutcome(12),
+            FactKey::Launch(3),
+            FactKey::CloseRequested,
+            FactKey::Closing(2),
+            FactKey::Closed,
+            FactKey::Paid(no.clone()),
+            FactKey::PaidStated(no),
+            FactKey::Fulfilment(FulfilmentKey::Fulfil),
+            FactKey::Fulfilment(FulfilmentKey::DoNotFulfil),
+        ];
+        for reason in AttentionReason::ALL {
+            keys.push(FactKey::Attention(reason, 1));
+            keys.push(FactKey::AttentionResolved(reason, 2));
+        }
+        for key in keys {
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in
+            ["", "attempt", "attempt/0", "attempt/01", "attempt/1/x", "paid/", "closed/1", "attention/X/1"]
+        {
+            assert!(text.parse::<FactKey>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Bookkeeping of one order that may change and may be lost: counters, the newest due row, what was told.
+
+use crate::shard::stable_hash;
+use crate::time::Timestamp;
+
+/// Mutable bookkeeping beside the facts. Losing or overwriting it costs calls, never correctness.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Followup {
+    /// The newest durable due row; a row before it is dropped.
+    pub next_due: Option<Timestamp>,
+    /// Calls since the last answer that decided anything.
+    pub fruitless_calls: u32,
+    /// When the last query left.
+    pub query_left: Option<Timestamp>,
+    /// When the last call left, of any kind.
+    pub call_left: Option<Timestamp>,
+    /// The next call must be a query.
+    pub ask: bool,
+    /// The provider's first credible "does not exist".
+    pub not_exist: Option<NotExist>,
+    /// The provider said that its own life of the order has ended, asked then.
+    pub expired_seen: Option<Timestamp>,
+    /// The one query after a local expiry has been answered.
+    pub asked_after_end: bool,
+    /// Digest of the fact keys whose events are all acknowledged; 0 when none.
+    pub settled: u64,
+}
+
+/// "Does not exist", with the time at which the question left and the attempts there were by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotExist {
+    /// How many attempts there were; a later attempt makes the word worthless.
+    pub attempts: u32,
+    /// When the query or close left.
+    pub left_time: Timestamp,
+}
+
+/// Digest of a set of fact keys, given in any order.
+pub fn digest_of_keys<'a>(keys: impl IntoIterator<Item = &'a str>) -> u64 {
+    keys.into_iter().fold(0, |sum, key| sum ^ stable_hash(key.as_bytes()))
+}

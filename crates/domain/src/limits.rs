@@ -1,0 +1,51 @@
+//! Every limit of the engine that is not configuration, in one place, each with its unit.
+
+use std::time::Duration;
+
+/// Largest amount of one order: 100,000,000.00 yuan in fen. Far above any provider's own limit `[assumed]`.
+pub const AMOUNT_MINOR_MAX: i64 = 10_000_000_000;
+
+/// Longest life of an order from its acceptance to its expiry.
+pub const EXPIRY_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Life of an order whose request names none.
+pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(30 * 60);
+/// Shortest life of an order: the time a payer needs at the very least `[assumed]`.
+pub const EXPIRY_MIN: Duration = Duration::from_secs(60);
+
+/// Characters of `description`; WeChat Pay takes 127.
+pub const DESCRIPTION_CHARS_MAX: usize = 127;
+/// Bytes of `attach`; WeChat Pay takes 128, PayJS 127.
+pub const ATTACH_BYTES_MAX: usize = 127;
+/// Bytes of a URL that a provider is given.
+pub const URL_BYTES_MAX: usize = 255;
+/// Characters of an open_id.
+pub const OPEN_ID_CHARS_MAX: usize = 128;
+/// Entries of `metadata`.
+pub const METADATA_ENTRIES_MAX: usize = 32;
+/// Bytes of one key or value of `metadata`.
+pub const METADATA_BYTES_MAX: usize = 256;
+
+/// Bytes of one log record.
+pub const RECORD_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a notification's body.
+pub const NOTIFICATION_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a provider's answer that are read.
+pub const ANSWER_BODY_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a provider's code or message that are kept.
+pub const PROVIDER_TEXT_BYTES_MAX: usize = 256;
+
+/// Create attempts of one order that may leave before the engine only asks.
+pub const CREATE_ATTEMPTS_MAX: u32 = 12;
+/// Queries or closes in a row without an answer that decides anything; then the order is parked.
+pub const FRUITLESS_CALLS_MAX: u32 = 200;
+/// Attention facts of one reason on one order; more of the same say nothing new.
+pub const ATTENTION_PER_REASON_MAX: u32 = 16;
+/// Payments of one order that are kept as facts of their own.
+pub const PAYMENTS_MAX: usize = 64;
+
+/// Largest page of a list.
+pub const PAGE_SIZE_MAX: u32 = 1000;
+/// Page size when the request names none.
+pub const PAGE_SIZE_DEFAULT: u32 = 100;
+/// Longest `wait` of a call.
+pub const WAIT_MAX: Duration = Duration::from_secs(30);

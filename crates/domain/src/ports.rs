@@ -1,0 +1,29 @@
+//! The seams: what the engine needs from a clock, a log, a store, a provider and a signer.
+//!
+//! All traits are object-safe; a boxed future is nothing beside a network call or an fsync.
+
+mod clock;
+mod directory;
+mod log;
+mod provider;
+mod store;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use clock::{Clock, Entropy};
+pub use directory::{AccountPolicy, Budget, Directory, LatePolicy, MerchantPolicy};
+pub use log::{
+    AppendError, CommandLog, CommitError, DeadRecord, Delivered, EventPage, LogConsumer, LogError, LogInput,
+    Offset, Reply, ReplyKind, StoredEvent, Undecodable,
+};
+pub use provider::{
+    BuildError, Call, FieldFault, NotificationAnswer, NotificationRefusal, Provider, ProviderGateway,
+    RawNotification, RefusalReason, SignError, Signer, VerifiedNotification,
+};
+pub use store::{
+    Bucket, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
+};
+
+/// A boxed future that may move between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,3 @@
+//! The binary `paymux`.
+
+fn main() {}
