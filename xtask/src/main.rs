@@ -1,3 +1,90 @@
-//! Developer commands.
+//! Developer commands: check, test, sim, codegen, bench.
+#![expect(clippy::print_stdout, reason = "a command-line tool talks on its standard output")]
 
-fn main() {}
+mod check;
+mod codegen;
+mod process;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Developer commands of Paymux", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Formatting, lints, documentation, dependencies, tidiness, protos, generated code
+    Check,
+    /// Every test; the last line is `N passed, N failed, N skipped`
+    Test(test::Options),
+    /// The seeded simulation: one seed with its story, or many seeds
+    Sim(Sim),
+    /// Rust and descriptors from the protos
+    Codegen {
+        /// Change nothing, fail when something is out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Criterion benches; arguments after `--` go to criterion
+    Bench {
+        /// Which bench, and criterion's own arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Sim {
+    /// Run this seed and tell its story
+    #[arg(conflicts_with = "count")]
+    seed: Option<u64>,
+    /// Run this many seeds
+    #[arg(long)]
+    count: Option<u64>,
+    /// Further arguments of the simulation
+    #[arg(last = true)]
+    args: Vec<String>,
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or_else(PathBuf::new, PathBuf::from)
+}
+
+fn main() -> Result<ExitCode> {
+    let root = root();
+    match Cli::parse().command {
+        Command::Check => check::run(&root),
+        Command::Test(options) => test::run(&options),
+        Command::Sim(sim) => {
+            process::run(&mut simulation(sim.seed, sim.count, &sim.args)).map(ExitCode::from)
+        }
+        Command::Codegen { check } => codegen::run(&root, check).map(|()| ExitCode::SUCCESS),
+        Command::Bench { args } => {
+            let mut bench = process::cargo(["bench", "-p", "paymux-benches"]);
+            process::run(bench.args(args)).map(ExitCode::from)
+        }
+    }
+}
+
+/// The one place that knows how the simulation is started.
+fn simulation(seed: Option<u64>, count: Option<u64>, args: &[String]) -> std::process::Command {
+    let mut run = process::cargo(["run", "--release", "-p", "paymux-engine", "--features", "sim"]);
+    run.args(["--bin", "paymux-sim", "--"]);
+    run.args(seed.map(|seed| seed.to_string()));
+    if let Some(count) = count {
+        run.args(["--count", &count.to_string()]);
+    }
+    run.args(args);
+    run
+}

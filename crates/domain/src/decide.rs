@@ -1,1 +1,213 @@
-//! placeholder
+//! `decide`: from an order, an input and a time to new facts and actions; pure, the heart of the engine.
+//!
+//! Three steps, the same for every input: [`absorb`] what was heard, [`conclude`] what follows for the caller,
+//! [`plan`] what is to be done next. So a replayed record, a late answer and a timer all lead to the same place.
+
+mod absorb;
+mod conclude;
+mod plan;
+pub mod schedule;
+pub mod timing;
+
+use crate::capabilities::Capabilities;
+use crate::command::{CreateCommand, Notification, OrderCommand};
+use crate::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
+use crate::fold::Order;
+use crate::followup::Followup;
+use crate::limits::ATTENTION_PER_REASON_MAX;
+use crate::name::RequestId;
+use crate::outcome::{CallReport, Operation};
+use crate::plant::Plant;
+use crate::ports::MerchantPolicy;
+use crate::time::Timestamp;
+
+pub use timing::Timing;
+
+/// What the engine hears of an order.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A create command.
+    Create(&'a CreateCommand),
+    /// A close command.
+    Close(&'a OrderCommand),
+    /// A command to ask the provider now.
+    Requery(&'a OrderCommand),
+    /// A verified notification.
+    Notification(&'a Notification),
+    /// A call of ours has ended.
+    Report(Completed<'a>),
+    /// Something is owed, or may be.
+    Timer,
+}
+
+/// A call that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Completed<'a> {
+    /// What it was.
+    pub operation: Operation,
+    /// The number of its `attempt` or `closing` fact; 0 for a query.
+    pub number: u32,
+    /// When it left.
+    pub left_time: Timestamp,
+    /// What it brought.
+    pub report: &'a CallReport,
+}
+
+/// What a decision depends on besides the order.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Now.
+    pub now: Timestamp,
+    /// What the order's provider can do.
+    pub capabilities: &'a Capabilities,
+    /// The merchant's policies.
+    pub policy: MerchantPolicy,
+    /// Schedules and margins.
+    pub timing: &'a Timing,
+    /// When budget and circuit breaker would let a call leave, in the order of [`Operation::ALL`].
+    pub slots: [Timestamp; 4],
+    /// The order's own constant for jitter.
+    pub jitter: u64,
+    /// A call on this order is under way.
+    pub live_call: bool,
+}
+
+impl Context<'_> {
+    /// When a call of that operation could leave.
+    #[must_use]
+    pub const fn slot(&self, operation: Operation) -> Timestamp {
+        let [create, query, close, refund] = self.slots;
+        match operation {
+            Operation::Create => create,
+            Operation::Query => query,
+            Operation::Close => close,
+            Operation::Refund => refund,
+        }
+    }
+}
+
+/// What is to be done. Facts are listed only if their keys are new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Provider's own words and notes on calls that have ended: true whoever stores them.
+    pub words: Vec<Fact>,
+    /// What only an owner with a valid lease may store: conclusions, and notes on calls about to leave.
+    pub own: Vec<Fact>,
+    /// The bookkeeping afterwards, but for `next_due` and `settled`, which the engine keeps.
+    pub followup: Followup,
+    /// The call that is to leave once the facts are stored.
+    pub call: Option<Operation>,
+    /// When something is owed next; `None`: nothing is.
+    pub due: Option<Timestamp>,
+    /// `due` waits for budget of this operation.
+    pub waits_for: Option<Operation>,
+    /// The create lost its number.
+    pub conflict: Option<Conflict>,
+    /// The command names an order that does not exist.
+    pub not_found: bool,
+}
+
+/// A create whose number was taken with other content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The request that lost.
+    pub request_id: RequestId,
+    /// The fields that differ.
+    pub differing: Vec<String>,
+}
+
+/// Decides. Pure: the same arguments give the same decision.
+#[must_use]
+pub fn decide(order: &Order, followup: &Followup, input: Input<'_>, ctx: &Context<'_>) -> Decision {
+    let mut draft = Draft::new(order, followup, input, ctx);
+    absorb::absorb(&mut draft, input);
+    let ended_row = matches!(input, Input::Timer) && draft.order.state().is_final();
+    if !(ended_row && ctx.timing.lacks(Plant::RowsOfEndedOrdersDoWhatIsOwed)) {
+        conclude::conclude(&mut draft);
+    }
+    let plan = plan::plan(&mut draft);
+    Decision {
+        words: draft.words,
+        own: draft.own,
+        followup: draft.followup,
+        call: plan.call,
+        due: plan.due,
+        waits_for: plan.waits_for,
+        conflict: draft.conflict,
+        not_found: draft.not_found,
+    }
+}
+
+/// The order as it will be, and what was added to it.
+struct Draft<'a> {
+    ctx: &'a Context<'a>,
+    order: Order,
+    followup: Followup,
+    cause: Cause,
+    words: Vec<Fact>,
+    own: Vec<Fact>,
+    conflict: Option<Conflict>,
+    not_found: bool,
+}
+
+impl<'a> Draft<'a> {
+    fn new(order: &Order, followup: &Followup, input: Input<'_>, ctx: &'a Context<'a>) -> Self {
+        let cause = match input {
+            Input::Create(command) => Cause::Command(command.created.request_id.clone()),
+            Input::Close(command) | Input::Requery(command) => Cause::Command(command.request_id.clone()),
+            Input::Notification(notification) => Cause::Notification(notification.notification_id.clone()),
+            Input::Report(_) => Cause::Answer,
+            Input::Timer => Cause::Timer,
+        };
+        Self {
+            ctx,
+            order: order.clone(),
+            followup: followup.clone(),
+            cause,
+            words: Vec::new(),
+            own: Vec::new(),
+            conflict: None,
+            not_found: false,
+        }
+    }
+
+    /// Adds a provider's own word, once.
+    fn word(&mut self, key: FactKey, body: FactBody) {
+        if let Some(fact) = self.add(key, body) {
+            self.words.push(fact);
+        }
+    }
+
+    /// Adds what only an owner may store, once.
+    fn own(&mut self, key: FactKey, body: FactBody) {
+        if let Some(fact) = self.add(key, body) {
+            self.own.push(fact);
+        }
+    }
+
+    fn add(&mut self, key: FactKey, body: FactBody) -> Option<Fact> {
+        if self.order.has(&key) {
+            return None;
+        }
+        let fact = Fact { key, body, time: self.ctx.now, cause: self.cause.clone() };
+        self.order.add(fact.clone());
+        Some(fact)
+    }
+
+    /// Calls a person, unless an unresolved attention of that reason says the same or there were too many.
+    fn attention(&mut self, reason: AttentionReason, text: String, is_word: bool) {
+        let count = self.order.attention_count(reason);
+        let known = self.order.attention().any(|(known, _, fact)| {
+            known == reason && (!is_word || matches!(&fact.body, FactBody::Attention(said) if *said == text))
+        });
+        if known || count >= ATTENTION_PER_REASON_MAX {
+            return;
+        }
+        let key = FactKey::Attention(reason, count + 1);
+        if is_word {
+            self.word(key, FactBody::Attention(text));
+        } else {
+            self.own(key, FactBody::Attention(text));
+        }
+    }
+}

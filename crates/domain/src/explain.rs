@@ -1,1 +1,45 @@
-//! placeholder
+//! Explaining an order in plain words: what happened, why it is in its state, what happens next.
+//!
+//! The reader is a person at three in the morning. Nothing here holds personal data: texts that came from outside
+//! are shown with the payer's open_id and address and the order's `attach` masked.
+
+mod happened;
+mod next;
+mod reason;
+mod teller;
+
+use crate::capabilities::Capabilities;
+use crate::fold::Order;
+use crate::followup::Followup;
+use crate::time::Timestamp;
+
+pub use next::way_out;
+
+use teller::Teller;
+
+/// An explanation for a person at three in the morning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// One sentence per fact, in order of time; times count from the order's creation.
+    pub happened: Vec<String>,
+    /// Why the order is in its state.
+    pub state: String,
+    /// What happens next by itself, or what a person can do.
+    pub next: String,
+}
+
+/// Explains an order. Without `capabilities` (provider or method not configured here) it says less of what is next.
+#[must_use]
+pub fn explain(
+    order: &Order,
+    followup: &Followup,
+    capabilities: Option<&Capabilities>,
+    now: Timestamp,
+) -> Explanation {
+    let teller = Teller::new(order, now);
+    Explanation {
+        happened: happened::sentences(&teller),
+        state: reason::of_state(&teller),
+        next: next::steps(&teller, followup, capabilities),
+    }
+}

@@ -173,33 +173,3 @@ pub enum FactBody {
         reason: String,
     },
 }
-
-impl Fact {
-    /// Whether it is a conclusion of the engine, which only an owner with a valid lease may store.
-    ///
-    /// A provider's own word and the notes on our own calls are true whoever writes them.
-    #[must_use]
-    pub fn is_conclusion(&self) -> bool {
-        match &self.body {
-            FactBody::Closed(closure) => *closure != Closure::ProviderConfirmed,
-            FactBody::Fulfilment(_) => true,
-            FactBody::Attention(_) => matches!(
-                self.key,
-                FactKey::Attention(
-                    AttentionReason::RetriesExhausted
-                        | AttentionReason::LatePayment
-                        | AttentionReason::ProviderOps,
-                    _
-                )
-            ),
-            FactBody::Created(_)
-            | FactBody::Attempt
-            | FactBody::AttemptOutcome(_)
-            | FactBody::Launch(_)
-            | FactBody::CloseRequested(_)
-            | FactBody::Closing
-            | FactBody::Paid(_)
-            | FactBody::AttentionResolved { .. } => false,
-        }
-    }
-}

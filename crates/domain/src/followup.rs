@@ -12,14 +12,16 @@ pub struct Followup {
     pub fruitless_calls: u32,
     /// When the last query left.
     pub query_left: Option<Timestamp>,
+    /// When the last query left that was answered.
+    pub answered_left: Option<Timestamp>,
     /// When the last call left, of any kind.
     pub call_left: Option<Timestamp>,
+    /// The provider asked to wait until then.
+    pub not_before: Option<Timestamp>,
     /// The next call must be a query.
     pub ask: bool,
     /// The provider's first credible "does not exist".
     pub not_exist: Option<NotExist>,
-    /// The provider said that its own life of the order has ended, asked then.
-    pub expired_seen: Option<Timestamp>,
     /// The one query after a local expiry has been answered.
     pub asked_after_end: bool,
     /// Digest of the fact keys whose events are all acknowledged; 0 when none.
@@ -31,8 +33,10 @@ pub struct Followup {
 pub struct NotExist {
     /// How many attempts there were; a later attempt makes the word worthless.
     pub attempts: u32,
-    /// When the query or close left.
+    /// When the first query or close left that was answered so.
     pub left_time: Timestamp,
+    /// A second one that left later was answered the same.
+    pub twice: bool,
 }
 
 /// Digest of a set of fact keys, given in any order.

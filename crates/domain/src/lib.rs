@@ -18,6 +18,7 @@ pub mod limits;
 pub mod name;
 pub mod outcome;
 pub mod payment;
+pub mod plant;
 pub mod ports;
 pub mod shard;
 pub mod time;

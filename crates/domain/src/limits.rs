@@ -40,8 +40,6 @@ pub const CREATE_ATTEMPTS_MAX: u32 = 12;
 pub const FRUITLESS_CALLS_MAX: u32 = 200;
 /// Attention facts of one reason on one order; more of the same say nothing new.
 pub const ATTENTION_PER_REASON_MAX: u32 = 16;
-/// Payments of one order that are kept as facts of their own.
-pub const PAYMENTS_MAX: usize = 64;
 
 /// Largest page of a list.
 pub const PAGE_SIZE_MAX: u32 = 1000;

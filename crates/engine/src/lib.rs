@@ -1,1 +1,28 @@
-//! Placeholder while the crate is laid out.
+//! Acts on what `paymux-domain` decides: owns partitions of the log, calls providers under limits, sweeps what is due.
+//!
+//! Start at [`worker`] (records in), then `step` (one decision carried out, healer before effect), then `sweeper`.
+//! The engine has no clock, no randomness and no tasks of its own: all are handed in, so that the simulation runs
+//! this very code on virtual time.
+
+pub mod accounts;
+pub mod breaker;
+mod call;
+pub mod config;
+mod due;
+mod effects;
+pub mod lease;
+pub mod limiter;
+mod partition;
+mod queue;
+pub mod spawn;
+pub mod status;
+mod step;
+mod sweeper;
+mod waiters;
+mod wheel;
+pub mod window;
+pub mod worker;
+
+pub use config::EngineConfig;
+pub use status::WorkerStatus;
+pub use worker::{EngineError, Worker, WorkerParts};

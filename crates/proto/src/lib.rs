@@ -1,1 +1,11 @@
-//! Placeholder while the crate is laid out.
+//! Wire types of the API, the log and the store, and their conversion to the domain.
+//!
+//! The protos lie in `proto/`; [`v1`] is generated from them by `cargo xtask codegen` and committed.
+
+pub mod api;
+pub mod client;
+
+mod generated;
+mod mask;
+
+pub use generated::{FILE_DESCRIPTOR_SET, v1};

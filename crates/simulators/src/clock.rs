@@ -42,11 +42,18 @@ impl SimClock {
         if !(1.0..=FACTOR_MAX).contains(&factor) {
             return Err(BadFactor(factor));
         }
-        let factor_millionths = i128::try_from(Duration::from_secs_f64(factor).as_micros())
-            .map_err(|_| BadFactor(factor))?;
+        let factor_millionths =
+            i128::try_from(Duration::from_secs_f64(factor).as_micros()).map_err(|_| BadFactor(factor))?;
         let (started, started_real_ms) = read_real_time();
         let (jumped_ms, _) = watch::channel(0);
-        Ok(Self(Arc::new(Inner { factor, factor_millionths, origin_ms, started, started_real_ms, jumped_ms })))
+        Ok(Self(Arc::new(Inner {
+            factor,
+            factor_millionths,
+            origin_ms,
+            started,
+            started_real_ms,
+            jumped_ms,
+        })))
     }
 
     /// A clock whose origin is now.

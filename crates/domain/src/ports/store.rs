@@ -29,18 +29,18 @@ pub struct Bucket(pub i64);
 
 impl Bucket {
     /// Width of a bucket in schedule time.
-    pub const WIDTH: Duration = Duration::from_secs(10);
+    pub const WIDTH: Duration = Duration::from_secs(60);
 
     /// The bucket of a time.
     #[must_use]
     pub const fn of(time: Timestamp) -> Self {
-        Self(time.as_millis().div_euclid(10_000))
+        Self(time.as_millis().div_euclid(60_000))
     }
 
     /// The first time in it.
     #[must_use]
     pub const fn start(self) -> Timestamp {
-        Timestamp::from_millis(self.0.saturating_mul(10_000))
+        Timestamp::from_millis(self.0.saturating_mul(60_000))
     }
 
     /// The bucket after it.

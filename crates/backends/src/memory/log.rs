@@ -1,0 +1,134 @@
+//! The writing side of the log in memory.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use paymux_domain::command::Record;
+use paymux_domain::event::Event;
+use paymux_domain::ports::{
+    AppendError, BoxFuture, CommandLog, DeadRecord, EventPage, LogError, Offset, Reply,
+};
+use paymux_domain::shard::Partition;
+
+use super::cluster::{Shared, State};
+use super::partition::PartitionState;
+
+/// Appends, events, dead records and replies of a [`MemoryCluster`](super::MemoryCluster).
+#[derive(Clone)]
+pub struct MemoryLog {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for MemoryLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MemoryLog({} partitions)", self.shared.config.partitions)
+    }
+}
+
+impl MemoryLog {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn write<T>(
+        &self,
+        partition: Partition,
+        effect: impl FnOnce(&mut State) -> Option<T>,
+    ) -> Result<T, AppendError> {
+        effect(&mut self.shared.state.lock())
+            .ok_or_else(|| AppendError::NotAppended(format!("there is no partition {partition}")))
+    }
+
+    fn read<T>(&self, partition: Partition, what: impl FnOnce(&PartitionState) -> T) -> Result<T, LogError> {
+        self.shared
+            .state
+            .lock()
+            .partition(partition)
+            .map(what)
+            .ok_or_else(|| LogError::Fatal(format!("there is no partition {partition}")))
+    }
+}
+
+impl CommandLog for MemoryLog {
+    fn partitions(&self) -> u16 {
+        self.shared.config.partitions
+    }
+
+    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        Box::pin(async move {
+            self.write(partition, |state| {
+                let offset = state.partition_mut(partition)?.records.push(Ok(record));
+                state.wake_readers(partition);
+                Some(offset)
+            })
+        })
+    }
+
+    fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {
+        Box::pin(async move {
+            let keep = self.shared.config.events_kept;
+            self.write(partition, |state| {
+                let events = &mut state.partition_mut(partition)?.events;
+                events.push(event);
+                let end = events.end();
+                events.trim(end, keep);
+                Some(())
+            })?;
+            self.shared.event_added.notify_waiters();
+            Ok(())
+        })
+    }
+
+    fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>> {
+        Box::pin(async move {
+            self.shared.state.lock().dead.push(dead);
+            Ok(())
+        })
+    }
+
+    fn reply(&self, reply: Reply) {
+        self.shared.replies.send(reply);
+    }
+
+    fn events(
+        &self,
+        partition: Partition,
+        from: Offset,
+        max: usize,
+        wait: Duration,
+    ) -> BoxFuture<'_, Result<EventPage, LogError>> {
+        Box::pin(async move {
+            let page = self.read(partition, |state| state.events(from, max.max(1)))?;
+            if !page.events.is_empty() || wait.is_zero() {
+                return Ok(page);
+            }
+            let clock = &self.shared.clock;
+            let mut deadline = clock.sleep_until(clock.now() + clock.factor().stretch(wait));
+            loop {
+                // Listening begins before the look, so that nothing slips between the two.
+                let mut added = Box::pin(self.shared.event_added.notified());
+                added.as_mut().enable();
+                let page = self.read(partition, |state| state.events(from, max.max(1)))?;
+                if !page.events.is_empty() {
+                    return Ok(page);
+                }
+                match select(added, deadline).await {
+                    Either::Left((_, left)) => deadline = left,
+                    Either::Right(_) => return Ok(page),
+                }
+            }
+        })
+    }
+
+    fn events_end(&self, partition: Partition) -> BoxFuture<'_, Result<Offset, LogError>> {
+        Box::pin(async move { self.read(partition, |state| state.events.end()) })
+    }
+
+    fn lag(&self, partition: Partition) -> BoxFuture<'_, Result<u64, LogError>> {
+        Box::pin(
+            async move { self.read(partition, |state| state.records.end().saturating_sub(state.committed)) },
+        )
+    }
+}

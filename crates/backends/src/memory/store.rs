@@ -1,0 +1,216 @@
+//! The order store in memory: each index row and each batch a durable step of its own, as in a CQL database.
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use paymux_domain::fact::Fact;
+use paymux_domain::followup::Followup;
+use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
+use paymux_domain::ports::{
+    BoxFuture, Bucket, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
+    StoreError,
+};
+use paymux_domain::shard::Partition;
+
+use super::tables::Tables;
+use crate::faults::Steps;
+use crate::ledger;
+
+/// Buckets below `swept_through` that are kept: 30 days, as a CQL table's TTL would.
+const SWEPT_BUCKETS_KEPT: i64 = 30 * 24 * 3600 / 10;
+
+/// The order store in memory. Clones share it; it outlives every simulated crash.
+///
+/// Between the index rows of one [`OrderStore::add_facts`] and its facts lie steps of their own: with
+/// [`MemoryStore::with_steps`] a fault hook may fail or crash there, so that only a part is written.
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    tables: Arc<Mutex<Tables>>,
+    steps: Option<Arc<Steps>>,
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same tables, with a fault hook between the steps inside one operation.
+    #[must_use]
+    pub fn with_steps(&self, steps: Arc<Steps>) -> Self {
+        Self { tables: Arc::clone(&self.tables), steps: Some(steps) }
+    }
+
+    /// Every order of which anything is stored, in key order: what an auditor reads.
+    #[must_use]
+    pub fn order_keys(&self) -> Vec<OrderKey> {
+        self.tables.lock().order_keys().cloned().collect()
+    }
+
+    /// What is stored of an order: what an auditor reads.
+    #[must_use]
+    pub fn snapshot(&self, key: &OrderKey) -> Snapshot {
+        self.tables.lock().snapshot(key)
+    }
+
+    /// Every due row of a partition that is still kept: what an auditor reads.
+    #[must_use]
+    pub fn due_rows(&self, partition: Partition) -> Vec<DueRow> {
+        self.tables.lock().due(partition).rows().cloned().collect()
+    }
+
+    async fn between(&self, operation: &'static str) -> Result<(), StoreError> {
+        match &self.steps {
+            Some(steps) => steps.between(operation).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl OrderStore for MemoryStore {
+    fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
+        let key = key.clone();
+        Box::pin(async move { Ok(self.tables.lock().snapshot(&key)) })
+    }
+
+    fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (key, facts) = (key.clone(), facts.to_vec());
+        Box::pin(async move {
+            for fact in &facts {
+                let has_index_rows = self.tables.lock().put_index_rows(&key, fact);
+                if has_index_rows {
+                    self.between("add_facts.index_row").await?;
+                }
+            }
+            self.tables.lock().put_facts(&key, &facts);
+            Ok(())
+        })
+    }
+
+    fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (key, followup) = (key.clone(), followup.clone());
+        Box::pin(async move {
+            self.tables.lock().put_followup(&key, &followup);
+            Ok(())
+        })
+    }
+
+    fn insert_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<(), StoreError>> {
+        let row = row.clone();
+        Box::pin(async move {
+            self.tables.lock().due(partition).insert(&row);
+            Ok(())
+        })
+    }
+
+    fn read_due(
+        &self,
+        partition: Partition,
+        bucket: Bucket,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
+        let after = after.cloned();
+        Box::pin(async move { Ok(self.tables.lock().due(partition).read(bucket, after.as_ref(), limit)) })
+    }
+
+    fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
+        Box::pin(async move { Ok(self.tables.lock().due(partition).floor) })
+    }
+
+    fn raise_floor(&self, partition: Partition, floor: Bucket) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut tables = self.tables.lock();
+            let due = tables.due(partition);
+            due.floor = due.floor.max(Some(floor));
+            Ok(())
+        })
+    }
+
+    fn swept_through(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
+        Box::pin(async move { Ok(self.tables.lock().due(partition).swept_through) })
+    }
+
+    fn set_swept_through(
+        &self,
+        partition: Partition,
+        bucket: Bucket,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut tables = self.tables.lock();
+            let due = tables.due(partition);
+            due.swept_through = Some(bucket);
+            due.forget_swept(SWEPT_BUCKETS_KEPT);
+            Ok(())
+        })
+    }
+
+    fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
+        let query = query.clone();
+        Box::pin(async move { Ok(self.tables.lock().list(&query)) })
+    }
+
+    fn find_by_trade_no(
+        &self,
+        provider: &ProviderId,
+        trade_no: &ProviderTradeNo,
+    ) -> BoxFuture<'_, Result<Option<OrderKey>, StoreError>> {
+        let (provider, trade_no) = (provider.clone(), trade_no.clone());
+        Box::pin(async move { Ok(self.tables.lock().find(&provider, &trade_no)) })
+    }
+
+    fn list_parked(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ParkedOrder>, StoreError>> {
+        let after = after.cloned();
+        Box::pin(async move { Ok(self.tables.lock().list_parked(after.as_ref(), limit)) })
+    }
+
+    fn reserve_refund(
+        &self,
+        key: &OrderKey,
+        entry: &LedgerEntry,
+        sum_max: i64,
+        count_max: u32,
+    ) -> BoxFuture<'_, Result<Reserved, StoreError>> {
+        let (key, entry) = (key.clone(), entry.clone());
+        Box::pin(async move {
+            let mut tables = self.tables.lock();
+            let held = tables.ledger.entry(key).or_default();
+            let reserved = ledger::judge(held, &entry, sum_max, count_max);
+            if reserved == Reserved::Held {
+                held.insert(entry.refund_no, entry.minor);
+            }
+            Ok(reserved)
+        })
+    }
+
+    fn release_refund(&self, key: &OrderKey, refund_no: &RefundNo) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (key, refund_no) = (key.clone(), refund_no.clone());
+        Box::pin(async move {
+            if let Some(held) = self.tables.lock().ledger.get_mut(&key) {
+                held.remove(&refund_no);
+            }
+            Ok(())
+        })
+    }
+
+    fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {
+        let key = key.clone();
+        Box::pin(async move {
+            let tables = self.tables.lock();
+            let held = tables.ledger.get(&key).into_iter().flatten();
+            Ok(held.map(|(no, minor)| LedgerEntry { refund_no: no.clone(), minor: *minor }).collect())
+        })
+    }
+}

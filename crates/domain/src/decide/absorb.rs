@@ -1,0 +1,231 @@
+//! Absorbing an input: what was heard becomes facts and bookkeeping, nothing is concluded yet.
+
+use super::{Completed, Conflict, Draft, Input};
+use crate::command::{CreateCommand, Notification};
+use crate::fact::{AttemptOutcome, AttentionReason, CloseReason, Closure, FactBody, FactKey};
+use crate::fold::State;
+use crate::followup::NotExist;
+use crate::outcome::{CallReport, Class, Operation, Word};
+use crate::payment::{Evidence, Payment};
+use crate::plant::Plant;
+use crate::time::Timestamp;
+
+pub(super) fn absorb(draft: &mut Draft<'_>, input: Input<'_>) {
+    match input {
+        Input::Create(command) => create(draft, command),
+        Input::Close(_) => close(draft),
+        Input::Requery(_) => requery(draft),
+        Input::Notification(notification) => notified(draft, notification),
+        Input::Report(completed) => completed_call(draft, completed),
+        Input::Timer => {}
+    }
+}
+
+/// The first create in log order has the number; the same content again is the same order.
+fn create(draft: &mut Draft<'_>, command: &CreateCommand) {
+    let Some(known) = draft.order.created() else {
+        draft.own(FactKey::Created, FactBody::Created(command.created.clone()));
+        return;
+    };
+    let differing = known.fingerprint.differing(&command.created.fingerprint);
+    if !differing.is_empty() {
+        draft.conflict = Some(Conflict { request_id: command.created.request_id.clone(), differing });
+    }
+}
+
+fn close(draft: &mut Draft<'_>) {
+    if draft.order.created().is_none() {
+        draft.not_found = true;
+    } else if !draft.order.state().is_final() {
+        draft.own(FactKey::CloseRequested, FactBody::CloseRequested(CloseReason::Caller));
+    }
+}
+
+fn requery(draft: &mut Draft<'_>) {
+    if draft.order.created().is_none() {
+        draft.not_found = true;
+    } else if !draft.order.state().is_final() {
+        draft.followup.ask = true;
+    }
+}
+
+fn notified(draft: &mut Draft<'_>, notification: &Notification) {
+    let foreign = draft.order.created().and_then(|created| {
+        if created.provider != notification.provider || created.account != notification.account {
+            Some("account")
+        } else if created.out_trade_no != notification.out_trade_no {
+            Some("out_trade_no")
+        } else {
+            None
+        }
+    });
+    if let Some(field) = foreign {
+        mismatch(draft, field);
+        return;
+    }
+    for word in &notification.words {
+        heard(draft, word, notification.received_time);
+    }
+}
+
+fn completed_call(draft: &mut Draft<'_>, completed: Completed<'_>) {
+    let Completed { operation, number, left_time, report } = completed;
+    draft.followup.call_left = draft.followup.call_left.max(Some(left_time));
+    draft.followup.not_before =
+        report.retry_after.map(|wait| left_time + draft.ctx.timing.factor.stretch(wait));
+    match operation {
+        Operation::Create => created_call(draft, number, report),
+        Operation::Query => asked(draft, left_time, report),
+        Operation::Close | Operation::Refund => {}
+    }
+    count(draft, operation, report);
+    if report.ask {
+        draft.followup.ask = true;
+    }
+    if report.class == Class::Ops {
+        let text = format!("{} of account answered {}: {}", operation.as_str(), report.code, report.message);
+        draft.attention(AttentionReason::ProviderOps, text, false);
+    }
+    for word in &report.words {
+        if let Word::Launched(launch) = word {
+            draft.word(FactKey::Launch(number.max(1)), FactBody::Launch(launch.clone()));
+        } else {
+            heard(draft, word, left_time);
+        }
+    }
+}
+
+/// Only a definite outcome is a fact: an unknown one writes none, so nothing can mistake it for a failure.
+fn created_call(draft: &mut Draft<'_>, number: u32, report: &CallReport) {
+    if report.class == Class::Unknown && draft.ctx.timing.lacks(Plant::UnknownIsNotFailed) {
+        let outcome =
+            AttemptOutcome { class: Class::Final, code: report.code.clone(), message: String::new() };
+        draft.word(FactKey::AttemptOutcome(number), FactBody::AttemptOutcome(outcome));
+        return;
+    }
+    if matches!(report.class, Class::Done | Class::Final | Class::NotSent) {
+        let outcome = AttemptOutcome {
+            class: report.class,
+            code: report.code.clone(),
+            message: report.message.clone(),
+        };
+        draft.word(FactKey::AttemptOutcome(number), FactBody::AttemptOutcome(outcome));
+    }
+}
+
+fn asked(draft: &mut Draft<'_>, left_time: Timestamp, report: &CallReport) {
+    if report.class != Class::NotSent {
+        draft.followup.query_left = draft.followup.query_left.max(Some(left_time));
+    }
+    if report.class == Class::Done {
+        draft.followup.answered_left = draft.followup.answered_left.max(Some(left_time));
+        draft.followup.ask = false;
+        if draft.order.state() == State::Closed {
+            draft.followup.asked_after_end = true;
+        }
+    }
+}
+
+/// Counts calls that brought nothing. While an order is being closed an answered query is no progress by itself,
+/// so that query and close cannot take turns for ever.
+fn count(draft: &mut Draft<'_>, operation: Operation, report: &CallReport) {
+    let closing = draft.order.has(&FactKey::CloseRequested) || draft.order.last_closing_number() > 0;
+    let progress = match report.class {
+        Class::Done => !(closing && operation == Operation::Query),
+        Class::Final => operation == Operation::Create,
+        Class::Retry | Class::Unknown | Class::Ops | Class::NotSent => false,
+    };
+    if progress {
+        draft.followup.fruitless_calls = 0;
+    } else if report.class != Class::Done {
+        draft.followup.fruitless_calls = draft.followup.fruitless_calls.saturating_add(1);
+    }
+}
+
+fn heard(draft: &mut Draft<'_>, word: &Word, left_time: Timestamp) {
+    match word {
+        // Launch parameters belong to an attempt and are taken where its number is known.
+        Word::Launched(_) | Word::Expired => {}
+        Word::Paid(payment) => paid(draft, payment),
+        Word::RefundedElsewhere => {
+            let text = "the provider reports a refund that was not made here".to_owned();
+            draft.attention(AttentionReason::RefundedElsewhere, text, true);
+        }
+        Word::Open => draft.followup.not_exist = None,
+        Word::Closed => {
+            if draft.order.payments().next().is_none() {
+                draft.word(FactKey::Closed, FactBody::Closed(Closure::ProviderConfirmed));
+            }
+        }
+        Word::NotExist => not_exist(draft, left_time),
+        Word::Mismatch { field } => mismatch(draft, field),
+    }
+}
+
+/// Records money. What differs from the order changes no state: a person looks.
+fn paid(draft: &mut Draft<'_>, payment: &Payment) {
+    let key = FactKey::Paid(payment.trade_no.clone());
+    if let Some(FactBody::Paid(known)) = draft.order.fact(&key).map(|fact| &fact.body) {
+        if known.evidence == Evidence::Assumed && payment.evidence == Evidence::Stated {
+            draft.word(FactKey::PaidStated(payment.trade_no.clone()), FactBody::Paid(payment.clone()));
+        }
+        return;
+    }
+    let Some(created) = draft.order.created().cloned() else {
+        let text =
+            format!("payment {} of {} fen for a number never ordered", payment.trade_no, payment.total_minor);
+        draft.word(key, FactBody::Paid(payment.clone()));
+        draft.attention(AttentionReason::UnknownOrder, text, true);
+        return;
+    };
+    let right =
+        payment.total_minor == created.amount.minor() && payment.currency == Some(created.amount.currency());
+    if !right {
+        let stated = payment.currency.map_or("an unknown currency", |currency| currency.code());
+        let text = format!(
+            "payment {} states {} minor units of {stated}, the order is {}",
+            payment.trade_no, payment.total_minor, created.amount
+        );
+        draft.attention(AttentionReason::PaymentMismatch, text, true);
+        return;
+    }
+    let second = draft.order.payments().next().is_some();
+    if second && draft.ctx.timing.lacks(Plant::EveryPaymentIsRecorded) {
+        return;
+    }
+    draft.word(key, FactBody::Paid(payment.clone()));
+    if second {
+        let text = format!("payment {} is not the first on this order", payment.trade_no);
+        draft.attention(AttentionReason::DuplicatePayment, text, true);
+    }
+}
+
+/// "Does not exist" counts only if the question left at least the settling time after the last attempt's fact,
+/// and twice, since a read side may lag. It is bookkeeping until an owner concludes from it.
+fn not_exist(draft: &mut Draft<'_>, left_time: Timestamp) {
+    let settled = draft
+        .order
+        .last_sent()
+        .map(|attempt| attempt.time + draft.ctx.timing.settling(draft.ctx.capabilities));
+    let settling_counts = !draft.ctx.timing.lacks(Plant::NotExistOnlyAfterSettling);
+    let asked =
+        if draft.ctx.timing.lacks(Plant::SettlingCountsFromLeaving) { draft.ctx.now } else { left_time };
+    if settling_counts && settled.is_some_and(|settled| asked < settled) {
+        return;
+    }
+    let attempts = draft.order.last_attempt_number();
+    draft.followup.not_exist = Some(match draft.followup.not_exist {
+        Some(first) if first.attempts == attempts => {
+            NotExist { twice: first.twice || left_time > first.left_time, ..first }
+        }
+        _ => {
+            let once = draft.ctx.timing.lacks(Plant::NotExistTwice);
+            NotExist { attempts, left_time, twice: once }
+        }
+    });
+}
+
+fn mismatch(draft: &mut Draft<'_>, field: &str) {
+    let text = format!("an answer or notification names another {field} than the order's");
+    draft.attention(AttentionReason::AnswerMismatch, text, true);
+}

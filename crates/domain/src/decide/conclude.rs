@@ -1,0 +1,32 @@
+//! Concluding: what the caller is to do with the goods, once money was taken.
+
+use super::Draft;
+use crate::fact::{AttentionReason, FactBody, FactKey, Fulfilment};
+use crate::ports::LatePolicy;
+
+/// Says FULFIL at most once, and never for money that the merchant's policy keeps for a person to judge.
+///
+/// Late is a payment whose order would be CLOSED or FAILED without it, judged now and not by the provider's clock;
+/// a payment that meets CLOSING is a normal one.
+pub(super) fn conclude(draft: &mut Draft<'_>) {
+    let order = &draft.order;
+    let owed = order.created().is_some()
+        && order.payments().next().is_some()
+        && order.fulfilment().is_none()
+        && !order.is_frozen();
+    if !owed {
+        return;
+    }
+    let late = order.state_without_payment().is_final();
+    match draft.ctx.policy.late_payment {
+        LatePolicy::Park if late => {
+            let text =
+                "the money arrived after the order had ended; the merchant's policy is to park it".to_owned();
+            draft.attention(AttentionReason::LatePayment, text, false);
+        }
+        LatePolicy::Park | LatePolicy::Complete => {
+            let word = Fulfilment::Fulfil;
+            draft.own(FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word));
+        }
+    }
+}

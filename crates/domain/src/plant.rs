@@ -1,0 +1,87 @@
+//! Rules of the protocol that the test-only feature `plant` can take out, one at a time, to see them missed.
+
+/// A rule; taking it out must make the simulation fail. Stories are those of the protocol's model check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Plant {
+    /// V1: a call leaves within the send margin of its fact or not at all.
+    SendMargin,
+    /// V2: the lease stands before each conclusion stored.
+    LeaseBeforeConclusions,
+    /// V3: the lease stands before each event, and rows act on fresh facts.
+    LeaseBeforeEvents,
+    /// V4: FAILED is told only by an owner that sees all attempts.
+    LeaseBeforeFailed,
+    /// V5: a replay of known facts writes its due row again.
+    ReplayWritesItsRow,
+    /// V6: a due row is ahead before a completion's facts are stored.
+    RowBeforeCompletion,
+    /// V7: one more query after LOCAL_EXPIRY.
+    AskOnceAfterLocalExpiry,
+    /// V10: a row of an ended order does what is still owed.
+    RowsOfEndedOrdersDoWhatIsOwed,
+    /// V11: the floor rises before the bucket is read, and a row is checked again after its write.
+    FloorBeforeReading,
+    /// V12: a new owner starts an overlap before the last one's position.
+    OverlapAtTakeover,
+    /// Acknowledged means durable.
+    AckAfterDurable,
+    /// A time-out is never FAILED.
+    UnknownIsNotFailed,
+    /// An order is closed at the provider, not only here.
+    CloseAtTheProvider,
+    /// The committed position never passes a record in the window.
+    CommitLowestInWindow,
+    /// A second payment is recorded.
+    EveryPaymentIsRecorded,
+    /// "Does not exist" counts only after the settling time.
+    NotExistOnlyAfterSettling,
+    /// The settling time counts until the question left, not until it was answered.
+    SettlingCountsFromLeaving,
+    /// "Does not exist" counts only twice.
+    NotExistTwice,
+    /// Facts are stored before a call leaves.
+    FactsBeforeCall,
+    /// A due row is durable before facts are stored.
+    RowBeforeFacts,
+    /// A record leaves only after its facts are stored.
+    RecordLeavesAfterFacts,
+    /// A record leaves only after its events are acknowledged.
+    RecordLeavesAfterEvents,
+    /// `settled` is written after the events are acknowledged.
+    SettledAfterEvents,
+    /// `swept_through` passes a bucket only when its rows are resolved.
+    SweptThroughResolvedRows,
+    /// A row is dropped only if it lies before `next_due`.
+    DropOnlyEarlierRows,
+}
+
+impl Plant {
+    /// All rules that can be taken out.
+    pub const ALL: [Self; 25] = [
+        Self::SendMargin,
+        Self::LeaseBeforeConclusions,
+        Self::LeaseBeforeEvents,
+        Self::LeaseBeforeFailed,
+        Self::ReplayWritesItsRow,
+        Self::RowBeforeCompletion,
+        Self::AskOnceAfterLocalExpiry,
+        Self::RowsOfEndedOrdersDoWhatIsOwed,
+        Self::FloorBeforeReading,
+        Self::OverlapAtTakeover,
+        Self::AckAfterDurable,
+        Self::UnknownIsNotFailed,
+        Self::CloseAtTheProvider,
+        Self::CommitLowestInWindow,
+        Self::EveryPaymentIsRecorded,
+        Self::NotExistOnlyAfterSettling,
+        Self::SettlingCountsFromLeaving,
+        Self::NotExistTwice,
+        Self::FactsBeforeCall,
+        Self::RowBeforeFacts,
+        Self::RecordLeavesAfterFacts,
+        Self::RecordLeavesAfterEvents,
+        Self::SettledAfterEvents,
+        Self::SweptThroughResolvedRows,
+        Self::DropOnlyEarlierRows,
+    ];
+}

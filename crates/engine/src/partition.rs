@@ -1,0 +1,286 @@
+//! One generation of one owned partition: its window, lease, queues, timers and the tasks that drive them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use paymux_domain::name::OrderKey;
+use paymux_domain::outcome::Operation;
+use paymux_domain::plant::Plant;
+use paymux_domain::ports::{
+    Clock, CommandLog, CommitError, Directory, Entropy, LogConsumer, Offset, OrderStore, ProviderGateway,
+};
+use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::Accounts;
+use crate::config::EngineConfig;
+use crate::due::DueRows;
+use crate::lease::Lease;
+use crate::queue::Queues;
+use crate::spawn::Spawn;
+use crate::status::WorkerStatus;
+use crate::step::Hindrance;
+use crate::sweeper;
+use crate::waiters::Waiters;
+use crate::wheel::Wheel;
+use crate::window::Window;
+
+/// What all partitions of a worker share.
+pub(crate) struct Shared {
+    pub(crate) consumer: Arc<dyn LogConsumer>,
+    pub(crate) log: Arc<dyn CommandLog>,
+    pub(crate) store: Arc<dyn OrderStore>,
+    pub(crate) gateway: Arc<dyn ProviderGateway>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) spawner: Arc<dyn Spawn>,
+    pub(crate) config: EngineConfig,
+    pub(crate) accounts: Accounts,
+    pub(crate) waiters: Waiters,
+    pub(crate) status: Arc<WorkerStatus>,
+    pub(crate) fatal: watch::Sender<Option<String>>,
+}
+
+impl Shared {
+    pub(crate) fn stretch(&self, physical: Duration) -> Duration {
+        self.clock.factor().stretch(physical)
+    }
+
+    pub(crate) async fn pause(&self, physical: Duration) {
+        self.clock.sleep_until(self.clock.now() + self.stretch(physical)).await;
+    }
+
+    /// The process must end; the first reason stays.
+    pub(crate) fn fail(&self, reason: String) {
+        self.fatal.send_if_modified(|fatal| {
+            let first = fatal.is_none();
+            if first {
+                *fatal = Some(reason);
+            }
+            first
+        });
+    }
+}
+
+/// One generation of one partition.
+pub(crate) struct Owner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) partition: Partition,
+    generation: u64,
+    lease: Lease,
+    window: Mutex<Window>,
+    pub(crate) queues: Queues,
+    pub(crate) wheel: Wheel,
+    pub(crate) due: DueRows,
+    bookings: Mutex<BTreeMap<OrderKey, (Operation, Timestamp)>>,
+    pub(crate) cancel: CancellationToken,
+    open: watch::Sender<bool>,
+    room: Notify,
+}
+
+impl Owner {
+    /// Takes a partition over and starts its tasks.
+    pub(crate) fn start(
+        shared: Arc<Shared>,
+        partition: Partition,
+        generation: u64,
+        start: Offset,
+    ) -> Arc<Self> {
+        let lasts = shared.stretch(shared.config.lease);
+        let timing = shared.config.timing.clone();
+        let due = DueRows::new(shared.store.clone(), partition, |rule| timing.lacks(rule));
+        let owner = Arc::new(Self {
+            partition,
+            generation,
+            lease: Lease::new(lasts),
+            window: Mutex::new(Window::starting_at(start)),
+            queues: Queues::default(),
+            wheel: Wheel::new(shared.config.wheel_max),
+            due,
+            bookings: Mutex::default(),
+            cancel: CancellationToken::new(),
+            open: watch::Sender::new(false),
+            room: Notify::new(),
+            shared,
+        });
+        owner.task(|owner| Box::pin(async move { owner.keep_lease().await }));
+        owner.task(|owner| Box::pin(async move { owner.sweep().await }));
+        owner.task(|owner| Box::pin(async move { sweeper::run_wheel(&owner).await }));
+        owner
+    }
+
+    fn task(self: &Arc<Self>, body: impl FnOnce(Arc<Self>) -> paymux_domain::ports::BoxFuture<'static, ()>) {
+        let cancel = self.cancel.clone();
+        let body = body(self.clone());
+        self.shared.spawner.spawn(Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => {}
+                () = body => {}
+            }
+        }));
+    }
+
+    async fn sweep(self: &Arc<Self>) {
+        loop {
+            match sweeper::open(self).await {
+                Ok(first) => {
+                    self.open.send_replace(true);
+                    return sweeper::run(self, first).await;
+                }
+                Err(hindrance) => {
+                    if !self.wait_out_alone(&hindrance).await {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Commits the position at an interval. Each acknowledged commit renews the lease from the time it was sent;
+    /// being fenced ends this generation.
+    async fn keep_lease(self: Arc<Self>) {
+        loop {
+            if !self.commit().await {
+                return;
+            }
+            self.shared.pause(self.shared.config.commit_interval).await;
+        }
+    }
+
+    /// Commits once; `false` when this generation has ended.
+    pub(crate) async fn commit(&self) -> bool {
+        let sent = self.shared.clock.now();
+        let offset = {
+            let window = self.window.lock();
+            if self.lacks(Plant::CommitLowestInWindow) { window.delivered() } else { window.committable() }
+        };
+        match self.shared.consumer.commit(self.partition, self.generation, offset).await {
+            Ok(()) => self.lease.renew(sent),
+            Err(CommitError::Fenced(_)) => {
+                tracing::warn!(
+                    partition = self.partition.0,
+                    "another owner has the partition; its work is dropped"
+                );
+                self.cancel.cancel();
+                return false;
+            }
+            Err(CommitError::Unavailable(reason)) => {
+                tracing::warn!(partition = self.partition.0, %reason, "the position was not committed");
+            }
+        }
+        true
+    }
+
+    /// Whether the lease is held, or the rule that needs it is taken out by a test.
+    pub(crate) fn holds(&self, rule: Plant) -> bool {
+        self.lease.is_held(self.shared.clock.now()) || self.lacks(rule) || self.lease_is_planted()
+    }
+
+    /// Stories V2 to V5 need an owner that goes on without its lease.
+    fn lease_is_planted(&self) -> bool {
+        self.lacks(Plant::LeaseBeforeFailed) || self.lacks(Plant::ReplayWritesItsRow)
+    }
+
+    pub(crate) fn lacks(&self, rule: Plant) -> bool {
+        self.shared.config.timing.lacks(rule)
+    }
+
+    /// Completes once the partition's rows may be written.
+    pub(crate) async fn opened(&self) {
+        let mut open = self.open.subscribe();
+        // The sender lives as long as this owner, so this waits for nothing but the opening.
+        drop(open.wait_for(|open| *open).await);
+    }
+
+    /// A record was delivered; `true` when the window is full.
+    pub(crate) fn enter(&self, offset: Offset) -> bool {
+        let mut window = self.window.lock();
+        window.enter(offset);
+        window.len() >= self.shared.config.window_max
+    }
+
+    /// A record has left the window.
+    pub(crate) fn record_done(&self, offset: Offset) {
+        let mut window = self.window.lock();
+        let was = window.len();
+        window.leave(offset);
+        if was > self.shared.config.window_max / 2 && window.len() <= self.shared.config.window_max / 2 {
+            self.room.notify_one();
+        }
+    }
+
+    /// Completes when a full window is half empty again.
+    pub(crate) async fn room(&self) {
+        loop {
+            let notified = self.room.notified();
+            if self.window.lock().len() <= self.shared.config.window_max / 2 {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Whether nothing is in work: no record, no call.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.window.lock().is_empty() && self.queues.len() == 0
+    }
+
+    /// The slot that is booked for an order.
+    pub(crate) fn booking(&self, key: &OrderKey) -> Option<(Operation, Timestamp)> {
+        self.bookings.lock().get(key).copied()
+    }
+
+    pub(crate) fn book(&self, key: &OrderKey, operation: Operation, slot: Timestamp) {
+        self.bookings.lock().insert(key.clone(), (operation, slot));
+    }
+
+    /// Uses a booking up; `true` when there was one for that operation.
+    pub(crate) fn unbook(&self, key: &OrderKey, operation: Operation) -> bool {
+        self.bookings.lock().remove(key).is_some_and(|(booked, _)| booked == operation)
+    }
+
+    /// Waits until a hindrance may have passed; `false` when there is nothing to wait for any more.
+    pub(crate) async fn wait_out(&self, hindrance: &Hindrance, key: &OrderKey) -> bool {
+        match hindrance {
+            Hindrance::Configuration(what) => {
+                self.shared.status.waiting_for_configuration.add();
+                tracing::warn!(order = %key, what, "an order waits for configuration");
+                self.wait(self.shared.pause(Duration::from_secs(1))).await
+            }
+            _ => self.wait_out_alone(hindrance).await,
+        }
+    }
+
+    pub(crate) async fn wait_out_alone(&self, hindrance: &Hindrance) -> bool {
+        let shared = &self.shared;
+        shared.status.infrastructure_waits.add();
+        match hindrance {
+            Hindrance::Fatal(reason) => {
+                shared.fail(reason.clone());
+                false
+            }
+            Hindrance::NoLease => {
+                let held = self.lease.renewal(|lease| lease.is_held(shared.clock.now()));
+                self.wait(held).await
+            }
+            Hindrance::Infrastructure(reason) | Hindrance::Configuration(reason) => {
+                tracing::warn!(partition = self.partition.0, reason, "the partition waits");
+                self.wait(shared.pause(shared.config.infrastructure_pause)).await
+            }
+        }
+    }
+
+    async fn wait(&self, pause: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => false,
+            () = pause => true,
+        }
+    }
+}

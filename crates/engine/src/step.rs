@@ -1,0 +1,240 @@
+//! One step of one order: read, decide, carry out; repeated until store, log and lease allow it.
+
+use std::sync::Arc;
+
+use paymux_domain::capabilities::Capabilities;
+use paymux_domain::command::Record;
+use paymux_domain::decide::{Completed, Context, Decision, Input, decide};
+use paymux_domain::event::Event;
+use paymux_domain::fold::Order;
+use paymux_domain::followup::Followup;
+use paymux_domain::name::OrderKey;
+use paymux_domain::outcome::Operation;
+use paymux_domain::plant::Plant;
+use paymux_domain::ports::{AppendError, MerchantPolicy, Reply, ReplyKind, StoreError};
+use paymux_domain::shard::stable_hash;
+use paymux_domain::time::Timestamp;
+
+use crate::accounts::Account;
+use crate::effects;
+use crate::partition::Owner;
+use crate::queue::{Mind, Work};
+
+/// Why a step could not be taken (now). Nothing of this ever counts against the order.
+#[derive(Debug)]
+pub(crate) enum Hindrance {
+    /// Store or log did not take it.
+    Infrastructure(String),
+    /// Merchant, account or provider is not configured (yet).
+    Configuration(String),
+    /// The lease is not held.
+    NoLease,
+    /// The process must end.
+    Fatal(String),
+}
+
+impl From<StoreError> for Hindrance {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fatal(text) => Self::Fatal(text),
+            StoreError::Unavailable(_) | StoreError::Unknown(_) => Self::Infrastructure(error.to_string()),
+        }
+    }
+}
+
+impl From<AppendError> for Hindrance {
+    fn from(error: AppendError) -> Self {
+        Self::Infrastructure(error.to_string())
+    }
+}
+
+/// What is needed of the order's surroundings to decide.
+pub(crate) struct Surroundings {
+    pub(crate) capabilities: Capabilities,
+    pub(crate) policy: MerchantPolicy,
+    pub(crate) account: Arc<Account>,
+}
+
+/// Takes a step, however often it must be tried; ends early only when the partition is lost or the process fails.
+pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mut work: Work) {
+    loop {
+        if owner.cancel.is_cancelled() {
+            return;
+        }
+        let outcome = attempt(owner, key, mind, &work).await;
+        let Err(hindrance) = outcome else { break };
+        // What was known may be half written: the next try reads it.
+        mind.known = None;
+        if !owner.wait_out(&hindrance, key).await {
+            return;
+        }
+    }
+    owner.shared.status.steps.add();
+    match &mut work {
+        Work::Record { offset, .. } => owner.record_done(*offset),
+        Work::Timer { resolved, .. } => {
+            if let Some(resolved) = resolved.take() {
+                // The sweeper may have gone with its partition; then nobody needs to hear it.
+                let _gone = resolved.send(());
+            }
+        }
+        Work::Report { .. } => {}
+    }
+}
+
+async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Work) -> Result<(), Hindrance> {
+    owner.opened().await;
+    if !owner.holds(Plant::LeaseBeforeConclusions) {
+        return Err(Hindrance::NoLease);
+    }
+    if matches!(work, Work::Timer { .. }) && !owner.lacks(Plant::LeaseBeforeEvents) {
+        mind.known = None;
+    }
+    let (order, followup) = read(owner, key, mind).await?;
+    if let Work::Timer { due_at, .. } = work
+        && superseded(owner, *due_at, &followup)
+    {
+        owner.shared.status.rows_dropped.add();
+        return Ok(());
+    }
+    if matches!(work, Work::Report { .. }) {
+        mind.live = false;
+    }
+    let now = owner.shared.clock.now();
+    let Some(around) = surroundings(owner, &order, work, now)? else {
+        // An order that nobody created: only a notification has something to say about it.
+        return unknown_order(owner, key, mind, work, &order, &followup).await;
+    };
+    let decision = decide_now(owner, key, mind, work, &order, &followup, &around, now);
+    effects::carry_out(owner, key, mind, work, &order, &followup, decision, &around).await
+}
+
+/// A row is dropped only if a later one is durable; what a timer does is decided on fresh facts.
+fn superseded(owner: &Owner, due_at: Timestamp, followup: &Followup) -> bool {
+    let Some(next) = followup.next_due else { return false };
+    if owner.lacks(Plant::DropOnlyEarlierRows) { due_at != next } else { due_at < next }
+}
+
+async fn read(owner: &Owner, key: &OrderKey, mind: &mut Mind) -> Result<(Arc<Order>, Followup), Hindrance> {
+    if let Some((order, followup)) = &mind.known {
+        return Ok((order.clone(), followup.clone()));
+    }
+    let snapshot = owner.shared.store.read(key).await?;
+    let order = Arc::new(Order::from_facts(snapshot.facts));
+    mind.ahead = mind.ahead.max(snapshot.followup.next_due);
+    mind.known = Some((order.clone(), snapshot.followup.clone()));
+    Ok((order, snapshot.followup))
+}
+
+/// The provider, merchant and account of the order, as it is stored or as the command brings it.
+fn surroundings(
+    owner: &Owner,
+    order: &Order,
+    work: &Work,
+    now: Timestamp,
+) -> Result<Option<Surroundings>, Hindrance> {
+    let created = match (order.created(), work) {
+        (Some(created), _) => created,
+        (None, Work::Record { record: Record::Create(command), .. }) => &command.created,
+        (None, _) => return Ok(None),
+    };
+    let missing = |what: String| Hindrance::Configuration(format!("{what} is not configured"));
+    let shared = &owner.shared;
+    let capabilities = shared
+        .gateway
+        .capabilities(created)
+        .ok_or_else(|| missing(format!("provider {}/{}", created.provider, created.method)))?;
+    let merchant = &created.key.merchant_id;
+    let policy =
+        shared.directory.merchant(merchant).ok_or_else(|| missing(format!("merchant {merchant}")))?;
+    let account = shared
+        .accounts
+        .get(&created.account, now)
+        .ok_or_else(|| missing(format!("account {}", created.account)))?;
+    Ok(Some(Surroundings { capabilities, policy, account }))
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that a decision depends on, named once")]
+fn decide_now(
+    owner: &Owner,
+    key: &OrderKey,
+    mind: &Mind,
+    work: &Work,
+    order: &Order,
+    followup: &Followup,
+    around: &Surroundings,
+    now: Timestamp,
+) -> Decision {
+    let near = now + owner.shared.stretch(owner.shared.config.near_budget);
+    let booked = owner.booking(key);
+    let slots = around.account.slots(now);
+    let mut ops = Operation::ALL.into_iter();
+    let slots = slots.map(|slot| {
+        let operation = ops.next();
+        // A slot that was booked for this order is its own; one that is near is waited for in line.
+        let slot = booked.filter(|(booked, _)| Some(*booked) == operation).map_or(slot, |(_, at)| at);
+        if slot <= near { now } else { slot }
+    });
+    let context = Context {
+        now,
+        capabilities: &around.capabilities,
+        policy: around.policy,
+        timing: &owner.shared.config.timing,
+        slots,
+        jitter: stable_hash(key.order_no.as_str().as_bytes())
+            ^ stable_hash(key.merchant_id.as_str().as_bytes()),
+        live_call: mind.live,
+    };
+    decide(order, followup, input_of(work), &context)
+}
+
+fn input_of(work: &Work) -> Input<'_> {
+    match work {
+        Work::Record { record: Record::Create(command), .. } => Input::Create(command),
+        Work::Record { record: Record::Close(command), .. } => Input::Close(command),
+        Work::Record { record: Record::Requery(command), .. } => Input::Requery(command),
+        Work::Record { record: Record::Notification(notification), .. } => Input::Notification(notification),
+        Work::Timer { .. } => Input::Timer,
+        Work::Report { operation, number, left_time, report } => {
+            Input::Report(Completed { operation: *operation, number: *number, left_time: *left_time, report })
+        }
+    }
+}
+
+/// Work about an order that was never created here: commands are answered, money is kept and a person told.
+async fn unknown_order(
+    owner: &Arc<Owner>,
+    key: &OrderKey,
+    mind: &mut Mind,
+    work: &Work,
+    order: &Arc<Order>,
+    followup: &Followup,
+) -> Result<(), Hindrance> {
+    let Work::Record { record, .. } = work else { return Ok(()) };
+    match record {
+        Record::Close(command) | Record::Requery(command) => {
+            if let Some(to) = command.reply_to.clone() {
+                owner.shared.log.reply(Reply { to, key: key.clone(), kind: ReplyKind::NotFound });
+            }
+            Ok(())
+        }
+        Record::Create(_) => Ok(()),
+        Record::Notification(_) => {
+            let now = owner.shared.clock.now();
+            let decision = effects::decide_without_order(owner, order, followup, input_of(work), now);
+            let facts = decision.words;
+            if !facts.is_empty() {
+                owner.shared.store.add_facts(key, &facts).await?;
+            }
+            let mut known = (**order).clone();
+            for fact in facts {
+                known.add(fact);
+            }
+            let events: Vec<Event> =
+                known.facts().filter_map(|fact| Event::of_fact(key, &known, fact)).collect();
+            effects::publish(owner, events).await?;
+            mind.known = None;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The worker: takes records of its partitions from the log and hands each to its order's queue.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_domain::ports::{
+    Clock, CommandLog, DeadRecord, Delivered, Directory, Entropy, LogConsumer, LogError, LogInput,
+    OrderStore, ProviderGateway, Undecodable,
+};
+use paymux_domain::shard::Partition;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::accounts::Accounts;
+use crate::config::EngineConfig;
+use crate::partition::{Owner, Shared};
+use crate::queue::{self, Work};
+use crate::spawn::Spawn;
+use crate::status::WorkerStatus;
+use crate::waiters::Waiters;
+
+/// Records taken from the log at once.
+const BATCH_MAX: usize = 512;
+/// Physical pause between looks at whether a stopping worker is idle.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+/// What a worker is made of.
+pub struct WorkerParts {
+    /// Its membership in the group of owners.
+    pub consumer: Arc<dyn LogConsumer>,
+    /// The log's writing side.
+    pub log: Arc<dyn CommandLog>,
+    /// The store.
+    pub store: Arc<dyn OrderStore>,
+    /// The providers.
+    pub gateway: Arc<dyn ProviderGateway>,
+    /// Merchants and accounts.
+    pub directory: Arc<dyn Directory>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for nonces.
+    pub entropy: Arc<dyn Entropy>,
+    /// Where its tasks run.
+    pub spawner: Arc<dyn Spawn>,
+    /// Settings.
+    pub config: EngineConfig,
+}
+
+impl std::fmt::Debug for WorkerParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WorkerParts")
+    }
+}
+
+/// Why a worker ended other than by being stopped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The log or the store failed for good: the process must end, and start again on the same data.
+    #[error("{0}")]
+    Fatal(String),
+    /// What was in work did not end within the drain time-out; it is found again at the next start.
+    #[error("{0} orders were still in work when the drain time-out ended")]
+    DrainTimeout(usize),
+}
+
+/// A worker.
+pub struct Worker {
+    shared: Arc<Shared>,
+    owners: BTreeMap<Partition, Arc<Owner>>,
+    fatal: watch::Receiver<Option<String>>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Worker({} partitions)", self.owners.len())
+    }
+}
+
+impl Worker {
+    /// Puts a worker together; nothing runs yet.
+    #[must_use]
+    pub fn new(parts: WorkerParts) -> Self {
+        let WorkerParts { consumer, log, store, gateway, directory, clock, entropy, spawner, config } = parts;
+        let (sender, fatal) = watch::channel(None);
+        let accounts = Accounts::new(directory.clone(), clock.factor());
+        let shared = Arc::new(Shared {
+            consumer,
+            log,
+            store,
+            gateway,
+            directory,
+            clock,
+            entropy,
+            spawner,
+            config,
+            accounts,
+            waiters: Waiters::default(),
+            status: Arc::default(),
+            fatal: sender,
+        });
+        Self { shared, owners: BTreeMap::new(), fatal }
+    }
+
+    /// Readiness and counters; lives on while the worker runs.
+    #[must_use]
+    pub fn status(&self) -> Arc<WorkerStatus> {
+        self.shared.status.clone()
+    }
+
+    /// Works until it is stopped, then drains within the configured time.
+    ///
+    /// # Errors
+    /// When log or store fail for good, or the drain does not end in time.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), EngineError> {
+        let mut fatal = self.fatal.clone();
+        let ended = loop {
+            let input = tokio::select! {
+                biased;
+                () = stop.cancelled() => break Ok(()),
+                failed = fatal.wait_for(Option::is_some) => {
+                    let reason = failed.ok().and_then(|reason| reason.clone()).unwrap_or_default();
+                    break Err(EngineError::Fatal(reason));
+                }
+                input = self.shared.consumer.next(BATCH_MAX) => input,
+            };
+            match input {
+                Ok(input) => {
+                    self.shared.status.set_ready(true);
+                    self.take(input).await;
+                }
+                Err(LogError::Unavailable(reason)) => {
+                    self.shared.status.set_ready(false);
+                    tracing::warn!(%reason, "the log cannot be read");
+                    self.shared.pause(self.shared.config.infrastructure_pause).await;
+                }
+                Err(LogError::Fatal(reason)) => break Err(EngineError::Fatal(reason)),
+            }
+        };
+        self.shared.status.set_ready(false);
+        let drained = if ended.is_ok() { self.drain().await } else { Ok(()) };
+        for owner in self.owners.values() {
+            owner.cancel.cancel();
+        }
+        ended.and(drained)
+    }
+
+    async fn take(&mut self, input: LogInput) {
+        match input {
+            LogInput::Assigned { partition, generation, start } => {
+                let owner = Owner::start(self.shared.clone(), partition, generation, start);
+                if let Some(former) = self.owners.insert(partition, owner) {
+                    former.cancel.cancel();
+                }
+            }
+            LogInput::Revoked { partition } => {
+                if let Some(owner) = self.owners.remove(&partition) {
+                    owner.cancel.cancel();
+                }
+            }
+            LogInput::Records { partition, records } => {
+                let Some(owner) = self.owners.get(&partition).cloned() else { return };
+                for delivered in records {
+                    self.deliver(&owner, delivered).await;
+                }
+            }
+        }
+    }
+
+    async fn deliver(&self, owner: &Arc<Owner>, delivered: Delivered) {
+        let Delivered { offset, record } = delivered;
+        self.shared.status.records.add();
+        let full = owner.enter(offset);
+        match record {
+            Ok(record) => {
+                let key = record.key().clone();
+                queue::push(owner, &key, Work::Record { offset, record });
+            }
+            Err(Undecodable::NewerFormat { format_version }) => {
+                // It stays in the window: the position waits for a newer binary.
+                let partition = owner.partition.0;
+                tracing::error!(
+                    partition,
+                    offset,
+                    format_version,
+                    "a record of a newer version: the partition waits"
+                );
+                self.shared.consumer.set_paused(owner.partition, true);
+                return;
+            }
+            Err(Undecodable::Malformed { reason, raw }) => {
+                let dead = DeadRecord { partition: owner.partition, offset, reason, raw };
+                self.shared.spawner.spawn(Box::pin(bury(owner.clone(), dead)));
+            }
+        }
+        if full {
+            self.shared.consumer.set_paused(owner.partition, true);
+            let owner = owner.clone();
+            self.shared.spawner.clone().spawn(Box::pin(async move {
+                let cancel = owner.cancel.clone();
+                tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => {}
+                    () = owner.room() => owner.shared.consumer.set_paused(owner.partition, false),
+                }
+            }));
+        }
+    }
+
+    /// Waits until nothing is in work, then commits and leaves the group.
+    async fn drain(&self) -> Result<(), EngineError> {
+        let shared = &self.shared;
+        let deadline = shared.clock.now() + shared.stretch(shared.config.drain_timeout);
+        loop {
+            let busy: usize =
+                self.owners.values().filter(|owner| !owner.is_idle()).map(|owner| owner.queues.len()).sum();
+            let idle = self.owners.values().all(|owner| owner.is_idle());
+            if !idle && shared.clock.now() < deadline {
+                shared.pause(DRAIN_LOOK).await;
+                continue;
+            }
+            for owner in self.owners.values() {
+                owner.commit().await;
+            }
+            shared.consumer.leave().await;
+            return if idle { Ok(()) } else { Err(EngineError::DrainTimeout(busy)) };
+        }
+    }
+}
+
+/// Keeps a record that cannot be read; only then may the position pass it.
+async fn bury(owner: Arc<Owner>, dead: DeadRecord) {
+    let offset = dead.offset;
+    tracing::error!(
+        partition = owner.partition.0,
+        offset,
+        reason = dead.reason,
+        "a record cannot be read: buried"
+    );
+    while !owner.cancel.is_cancelled() {
+        match owner.shared.log.bury(dead.clone()).await {
+            Ok(()) => {
+                owner.shared.status.buried.add();
+                owner.record_done(offset);
+                return;
+            }
+            Err(_) => owner.shared.pause(owner.shared.config.infrastructure_pause).await,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The timeline of an order: its facts, oldest first, with personal data left out.
+
+use std::collections::BTreeMap;
+
+use paymux_domain::command::Created;
+use paymux_domain::fact::{Cause, CloseReason, Fact, FactBody, FactKey, Fulfilment};
+use paymux_domain::fold::Order;
+use paymux_domain::payment::Payment;
+
+use super::timestamp;
+use super::words::closure_word;
+use crate::v1;
+
+/// One entry per fact in order of time, and of keys within one time. `sentences` are the plain words for them in the
+/// same order, as `paymux_domain::explain` gives them.
+#[must_use]
+pub fn timeline_view(order: &Order, sentences: &[String]) -> Vec<v1::TimelineEntry> {
+    let mut facts: Vec<&Fact> = order.facts().collect();
+    facts.sort_by_key(|fact| fact.time);
+    let sentences = sentences.iter().map(Some).chain(std::iter::repeat(None));
+    facts.into_iter().zip(sentences).map(|(fact, sentence)| entry(fact, sentence)).collect()
+}
+
+fn entry(fact: &Fact, sentence: Option<&String>) -> v1::TimelineEntry {
+    v1::TimelineEntry {
+        fact_key: fact.key.to_string(),
+        kind: kind(&fact.key).into(),
+        fact_time: Some(timestamp(fact.time)),
+        cause: Some(cause(&fact.cause)),
+        summary: sentence.cloned().unwrap_or_default(),
+        details: details(&fact.body).into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
+    }
+}
+
+fn kind(key: &FactKey) -> v1::FactKind {
+    match key {
+        FactKey::Created => v1::FactKind::Created,
+        FactKey::Attempt(_) => v1::FactKind::Attempt,
+        FactKey::AttemptOutcome(_) => v1::FactKind::AttemptOutcome,
+        FactKey::Launch(_) => v1::FactKind::Launch,
+        FactKey::CloseRequested => v1::FactKind::CloseRequested,
+        FactKey::Closing(_) => v1::FactKind::Closing,
+        FactKey::Closed => v1::FactKind::Closed,
+        FactKey::Paid(_) => v1::FactKind::Paid,
+        FactKey::PaidStated(_) => v1::FactKind::PaidStated,
+        FactKey::Fulfilment(_) => v1::FactKind::Fulfilment,
+        FactKey::Attention(..) => v1::FactKind::Attention,
+        FactKey::AttentionResolved(..) => v1::FactKind::AttentionResolved,
+    }
+}
+
+fn cause(cause: &Cause) -> v1::Cause {
+    let (kind, reference) = match cause {
+        Cause::Command(request_id) => (v1::CauseKind::Command, request_id.to_string()),
+        Cause::Notification(id) => (v1::CauseKind::Notification, id.clone()),
+        Cause::Answer => (v1::CauseKind::ProviderAnswer, String::new()),
+        Cause::Timer => (v1::CauseKind::Timer, String::new()),
+        Cause::Operator(name) => (v1::CauseKind::Operator, name.clone()),
+    };
+    v1::Cause { kind: kind.into(), reference }
+}
+
+/// What a fact says, by name. Payer, attach and launch parameters stay out: they are personal or open the payment.
+fn details(body: &FactBody) -> BTreeMap<&'static str, String> {
+    match body {
+        FactBody::Created(created) => of_created(created),
+        FactBody::AttemptOutcome(outcome) => BTreeMap::from([
+            ("class", outcome.class.as_str().to_owned()),
+            ("code", outcome.code.clone()),
+            ("message", outcome.message.clone()),
+        ]),
+        FactBody::Launch(launch) => BTreeMap::from([("params", format!("{:?}", launch.params))]),
+        FactBody::CloseRequested(reason) => BTreeMap::from([(
+            "by",
+            match reason {
+                CloseReason::Caller => "caller",
+                CloseReason::Expiry => "expiry",
+            }
+            .to_owned(),
+        )]),
+        FactBody::Closed(closure) => {
+            let name = closure_word(*closure).as_str_name().trim_start_matches("CLOSURE_");
+            BTreeMap::from([("closure", name.to_owned())])
+        }
+        FactBody::Paid(payment) => of_payment(payment),
+        FactBody::Fulfilment(word) => BTreeMap::from([(
+            "fulfilment",
+            match word {
+                Fulfilment::Fulfil => "FULFIL",
+                Fulfilment::DoNotFulfil => "DO_NOT_FULFIL",
+            }
+            .to_owned(),
+        )]),
+        FactBody::Attention(detail) => BTreeMap::from([("detail", detail.clone())]),
+        FactBody::AttentionResolved { caller, reason } => {
+            BTreeMap::from([("caller", caller.clone()), ("reason", reason.clone())])
+        }
+        FactBody::Attempt | FactBody::Closing => BTreeMap::new(),
+    }
+}
+
+fn of_created(created: &Created) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("provider", created.provider.to_string()),
+        ("account", created.account.to_string()),
+        ("method", created.method.clone()),
+        ("out_trade_no", created.out_trade_no.to_string()),
+        ("amount", created.amount.to_string()),
+        ("shard_group", created.shard_group.to_string()),
+    ])
+}
+
+fn of_payment(payment: &Payment) -> BTreeMap<&'static str, String> {
+    let mut details = BTreeMap::from([
+        ("provider_trade_no", payment.trade_no.to_string()),
+        ("total_minor", payment.total_minor.to_string()),
+    ]);
+    if let Some(minor) = payment.payer_total_minor {
+        details.insert("payer_total_minor", minor.to_string());
+    }
+    if let Some(currency) = payment.currency {
+        details.insert("currency", currency.code().to_owned());
+    }
+    if let Some(minor) = payment.fee_minor {
+        details.insert("fee_minor", minor.to_string());
+    }
+    details
+}

@@ -1,0 +1,75 @@
+//! A refusal as the API states it: code, reason, what is wrong with which field, when to come back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::v1;
+
+/// An error of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The gRPC code.
+    pub code: Code,
+    /// The reason; `Unspecified` where the transport failed.
+    pub reason: v1::ErrorReason,
+    /// In plain words.
+    pub message: String,
+    /// Faults by field.
+    pub violations: Vec<(String, String)>,
+    /// Further facts, such as `differing_fields`.
+    pub metadata: BTreeMap<String, String>,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Reads a status with its details.
+    #[must_use]
+    pub fn of(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info();
+        let reason = info
+            .and_then(|info| v1::ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)))
+            .unwrap_or(v1::ErrorReason::Unspecified);
+        let violations = details.bad_request().map(|bad| {
+            bad.field_violations.iter().map(|fault| (fault.field.clone(), fault.description.clone())).collect()
+        });
+        Self {
+            code: status.code(),
+            reason,
+            message: status.message().to_owned(),
+            violations: violations.unwrap_or_default(),
+            metadata: info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
+        }
+    }
+
+    /// Whether sending the same create again can help and cannot harm.
+    #[must_use]
+    pub const fn may_be_sent_again(&self) -> bool {
+        matches!(self.code, Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.code)?;
+        if self.reason != v1::ErrorReason::Unspecified {
+            write!(f, " {}", self.reason.as_str_name().trim_start_matches("ERROR_REASON_"))?;
+        }
+        write!(f, ": {}", self.message)?;
+        for (field, problem) in &self.violations {
+            write!(f, "\n  {field}: {problem}")?;
+        }
+        if let Some(fields) = self.metadata.get("differing_fields") {
+            write!(f, "\n  differing: {fields}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}

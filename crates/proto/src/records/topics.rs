@@ -1,0 +1,115 @@
+//! Records of the other topics: events and dead records.
+
+use paymux_domain::event::{Event, EventKind};
+use paymux_domain::ports::DeadRecord;
+use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
+use prost::Message as _;
+
+use super::{FORMAT_VERSION, RecordError, check_version, malformed, name, order_key, words};
+use crate::api::{closure_word, state_of};
+use crate::v1;
+
+/// The topic that dead records come from.
+const ORIGIN_TOPIC: &str = "orders.log.v1";
+
+/// An event as bytes.
+#[must_use]
+pub fn encode_event(event: &Event) -> Vec<u8> {
+    use v1::OrderEventKind as Kind;
+    let mut record = v1::EventRecord {
+        format_version: FORMAT_VERSION,
+        event_id: event.id(),
+        merchant_id: event.key.merchant_id.to_string(),
+        merchant_order_no: event.key.order_no.to_string(),
+        subject: event.subject.clone(),
+        state: v1::OrderState::from(event.state).into(),
+        event_time_ms: event.time.as_millis(),
+        ..v1::EventRecord::default()
+    };
+    record.set_kind(match &event.kind {
+        EventKind::Launched => Kind::Launched,
+        EventKind::Paid => Kind::Paid,
+        EventKind::Closed(closure) => {
+            record.set_closure(closure_word(*closure));
+            Kind::Closed
+        }
+        EventKind::Failed => Kind::Failed,
+        EventKind::Fulfil => Kind::Fulfil,
+        EventKind::DoNotFulfil => Kind::DoNotFulfil,
+        EventKind::Attention => Kind::Attention,
+        EventKind::AttentionResolved => Kind::AttentionResolved,
+        EventKind::Rejected { request_id, differing } => {
+            record.rejected_request_id = request_id.to_string();
+            record.differing_fields.clone_from(differing);
+            Kind::Rejected
+        }
+    });
+    record.encode_to_vec()
+}
+
+/// An event out of bytes.
+///
+/// # Errors
+/// `Newer` and `Unknown` for what a newer version published, `Malformed` for what is no event.
+pub fn decode_event(bytes: &[u8]) -> Result<Event, RecordError> {
+    use v1::OrderEventKind as Kind;
+    let record = v1::EventRecord::decode(bytes)?;
+    check_version(record.format_version)?;
+    let kind = match Kind::try_from(record.kind) {
+        Ok(Kind::Launched) => EventKind::Launched,
+        Ok(Kind::Paid) => EventKind::Paid,
+        Ok(Kind::Closed) => EventKind::Closed(words::closure(record.closure)?),
+        Ok(Kind::Failed) => EventKind::Failed,
+        Ok(Kind::Fulfil) => EventKind::Fulfil,
+        Ok(Kind::DoNotFulfil) => EventKind::DoNotFulfil,
+        Ok(Kind::Attention) => EventKind::Attention,
+        Ok(Kind::AttentionResolved) => EventKind::AttentionResolved,
+        Ok(Kind::Rejected) => EventKind::Rejected {
+            request_id: name(&record.rejected_request_id)?,
+            differing: record.differing_fields,
+        },
+        Ok(Kind::Unspecified | Kind::RefundEnded) | Err(_) => {
+            return Err(RecordError::Unknown("a kind of event"));
+        }
+    };
+    Ok(Event {
+        key: order_key(&record.merchant_id, &record.merchant_order_no)?,
+        subject: record.subject,
+        kind,
+        state: state_of(record.state).ok_or(RecordError::Unknown("a state"))?,
+        time: Timestamp::from_millis(record.event_time_ms),
+    })
+}
+
+/// A dead record as bytes.
+#[must_use]
+pub fn encode_dead(dead: &DeadRecord) -> Vec<u8> {
+    v1::DeadRecord {
+        format_version: FORMAT_VERSION,
+        origin_topic: ORIGIN_TOPIC.to_owned(),
+        origin_partition: u32::from(dead.partition.0),
+        origin_offset: dead.offset,
+        reason: dead.reason.clone(),
+        find_time_ms: None,
+        raw: dead.raw.clone().into(),
+    }
+    .encode_to_vec()
+}
+
+/// A dead record out of bytes.
+///
+/// # Errors
+/// `Newer` for what a newer version buried, `Malformed` for what is no dead record.
+pub fn decode_dead(bytes: &[u8]) -> Result<DeadRecord, RecordError> {
+    let message = v1::DeadRecord::decode(bytes)?;
+    check_version(message.format_version)?;
+    let partition =
+        u16::try_from(message.origin_partition).map_err(|_| malformed("origin_partition is too large"))?;
+    Ok(DeadRecord {
+        partition: Partition(partition),
+        offset: message.origin_offset,
+        reason: message.reason,
+        raw: message.raw.to_vec(),
+    })
+}

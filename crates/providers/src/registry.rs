@@ -1,0 +1,168 @@
+//! The registry: which providers there are, their accounts as configured, and their exchange at run time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use paymux_domain::capabilities::Capabilities;
+use paymux_domain::name::{AccountId, ProviderId};
+use paymux_domain::ports::Provider;
+use paymux_domain::time::ClockFactor;
+
+use crate::settings::{AccountSection, ConfigFault, Reader, SecretSource};
+use crate::signing::{SigningKey, SigningKeys};
+
+/// One provider: the only thing that its folder shows to the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Registration {
+    /// Its name in configuration, URLs and records.
+    pub name: &'static str,
+    /// The methods that it knows, over all kinds of accounts.
+    pub methods: &'static [&'static str],
+    /// What it can do for an order of that method; `None` for a method that it does not know.
+    pub capabilities: fn(&str) -> Option<&'static Capabilities>,
+    /// A section that shows and explains every key, for the example configuration.
+    pub example: &'static str,
+    /// Reads all of its accounts' sections.
+    pub(crate) load: fn(&Loading<'_>) -> Loaded,
+}
+
+/// What a provider's factory is given: its accounts' sections, and where faults go.
+pub(crate) struct Loading<'a> {
+    pub(crate) sections: Vec<&'a AccountSection>,
+    pub(crate) clock_factor: ClockFactor,
+    secrets: &'a SecretSource<'a>,
+    faults: &'a RefCell<Vec<ConfigFault>>,
+}
+
+impl<'a> Loading<'a> {
+    /// A reader of one section.
+    pub(crate) fn reader(&self, section: &'a AccountSection) -> Reader<'a> {
+        Reader::new(section, self.secrets, self.faults)
+    }
+}
+
+/// What a provider's factory gives. Where it noted faults, this is thrown away.
+pub(crate) struct Loaded {
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) accounts: Vec<(AccountId, AccountInfo)>,
+    pub(crate) keys: Vec<(String, Arc<SigningKey>)>,
+}
+
+/// What the configuration of merchants and routes needs to know of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountInfo {
+    /// Its provider.
+    pub provider: ProviderId,
+    /// The methods that this account offers; the first is the default.
+    pub methods: &'static [&'static str],
+    /// Within this space an out_trade_no names one order: accounts of the same provider and space must have
+    /// order prefixes of which none begins another (WeChat Pay: the mchid, for partners the sp_mchid).
+    pub number_space: String,
+}
+
+/// All accounts, read and free of faults.
+pub struct Accounts {
+    providers: BTreeMap<ProviderId, Arc<dyn Provider>>,
+    infos: BTreeMap<AccountId, AccountInfo>,
+    keys: SigningKeys,
+}
+
+impl Accounts {
+    /// Reads the sections of all accounts.
+    ///
+    /// The clock factor stretches what providers bound by physical time, such as the age of a signature.
+    ///
+    /// # Errors
+    /// Every fault of every section at once.
+    pub fn read(
+        sections: &[AccountSection],
+        secrets: &SecretSource<'_>,
+        clock_factor: ClockFactor,
+    ) -> Result<Self, Vec<ConfigFault>> {
+        let faults = RefCell::new(Vec::new());
+        check_names(sections, &faults);
+        let mut accounts =
+            Self { providers: BTreeMap::new(), infos: BTreeMap::new(), keys: SigningKeys::default() };
+        for registration in crate::PROVIDERS {
+            let sections: Vec<&AccountSection> =
+                sections.iter().filter(|section| section.provider.as_str() == registration.name).collect();
+            if sections.is_empty() {
+                continue;
+            }
+            let loaded =
+                (registration.load)(&Loading { sections, clock_factor, secrets, faults: &faults });
+            accounts.providers.insert(loaded.provider.id().clone(), loaded.provider);
+            accounts.infos.extend(loaded.accounts);
+            accounts.keys = accounts.keys.merged(&loaded.keys.into_iter().collect());
+        }
+        let mut faults = faults.into_inner();
+        if faults.is_empty() {
+            return Ok(accounts);
+        }
+        faults.sort();
+        Err(faults)
+    }
+
+    /// The keys that sign for these accounts.
+    #[must_use]
+    pub fn signing_keys(&self) -> SigningKeys {
+        self.keys.clone()
+    }
+}
+
+impl fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.infos).finish()
+    }
+}
+
+/// Account names are unique, and each names a provider that there is.
+fn check_names(sections: &[AccountSection], faults: &RefCell<Vec<ConfigFault>>) {
+    for (at, section) in sections.iter().enumerate() {
+        let fault = |key: &str, reason: String| {
+            let (account, key) = (section.account.clone(), key.to_owned());
+            faults.borrow_mut().push(ConfigFault { account, key, reason });
+        };
+        if sections.iter().take(at).any(|earlier| earlier.account == section.account) {
+            fault("", "there is another account of that name".to_owned());
+        }
+        if !crate::PROVIDERS.iter().any(|known| known.name == section.provider.as_str()) {
+            let names: Vec<&str> = crate::PROVIDERS.iter().map(|known| known.name).collect();
+            fault("provider", format!("unknown provider; there is {}", names.join(", ")));
+        }
+    }
+}
+
+/// The providers with their accounts in force. A call holds on to the accounts with which it was built.
+#[derive(Debug)]
+pub struct Registry {
+    accounts: ArcSwap<Accounts>,
+}
+
+impl Registry {
+    /// Puts accounts in force.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts: ArcSwap::from_pointee(accounts) }
+    }
+
+    /// Exchanges all accounts at once, for new keys and new accounts; calls under way keep the old ones.
+    pub fn replace(&self, accounts: Accounts) {
+        self.accounts.store(Arc::new(accounts));
+    }
+
+    /// The provider of that name, if it has an account.
+    #[must_use]
+    pub fn provider(&self, id: &ProviderId) -> Option<Arc<dyn Provider>> {
+        self.accounts.load().providers.get(id).cloned()
+    }
+
+    /// What is known of an account.
+    #[must_use]
+    pub fn account(&self, account: &AccountId) -> Option<AccountInfo> {
+        self.accounts.load().infos.get(account).cloned()
+    }
+}

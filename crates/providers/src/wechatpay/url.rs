@@ -1,0 +1,90 @@
+//! URLs as WeChat Pay takes them: https, or http to a loopback address, where a simulator stands.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use paymux_domain::limits::URL_BYTES_MAX;
+use reqwest::Url;
+
+/// Whether a text is scheme, host and port, and nothing else.
+pub(super) fn is_base_url(text: &str) -> bool {
+    parse(text).is_some_and(|url| is_bare(&url) && matches!(url.path(), "" | "/") && !text.contains('@'))
+}
+
+/// Why a text is no notify_url, or nothing. A query string is refused: WeChat Pay forbids it.
+pub(super) fn notify_url_fault(text: &str) -> Option<&'static str> {
+    if text.len() > URL_BYTES_MAX {
+        return Some("must have at most 255 bytes");
+    }
+    match parse(text) {
+        Some(url) if is_bare(&url) => None,
+        Some(_) => Some("must have no query string and no fragment"),
+        None => Some("must be an https URL (http for a loopback address)"),
+    }
+}
+
+/// A part of a path or query, percent-encoded but for unreserved characters (RFC 3986).
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            write!(out, "%{byte:02X}").unwrap_or_default();
+        }
+        out
+    })
+}
+
+fn parse(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let allowed = match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(&url),
+        _ => false,
+    };
+    allowed.then_some(url)
+}
+
+fn is_bare(url: &Url) -> bool {
+    url.query().is_none() && url.fragment().is_none()
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    host == "localhost" || address.is_some_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_has_no_path() {
+        for good in ["https://api.mch.weixin.qq.com", "https://h:8443/", "http://127.0.0.1:80", "http://[::1]:9"] {
+            assert!(is_base_url(good), "{good}");
+        }
+        for bad in ["", "api.mch", "http://h", "https://h/v3", "https://h?x", "https://h#x", "https://u@h", "ftp://h"]
+        {
+            assert!(!is_base_url(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_notify_url_is_https_without_query() {
+        assert_eq!(notify_url_fault("https://pay.example.com/notify/wechatpay/m1"), None);
+        assert_eq!(notify_url_fault("http://127.0.0.1:8080/notify"), None);
+        assert_eq!(notify_url_fault("http://localhost/notify"), None);
+        let long = format!("https://h/{}", "x".repeat(246));
+        for bad in ["http://h/n", "https://h/n?a=1", "https://h/n#a", "h/n", "", &long] {
+            assert!(notify_url_fault(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_unreserved_characters_stand_as_they_are() {
+        assert_eq!(encoded("A-z_0.~"), "A-z_0.~");
+        assert_eq!(encoded("a/b?c d&é"), "a%2Fb%3Fc%20d%26%C3%A9");
+    }
+}

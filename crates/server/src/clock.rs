@@ -1,0 +1,147 @@
+//! Time and randomness as they enter the process: schedule time made from the real clock, and random numbers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use paymux_domain::ports::{BoxFuture, Clock, Entropy};
+use paymux_domain::time::{ClockFactor, Timestamp};
+use parking_lot::Mutex;
+use rand::{RngCore, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+
+use crate::config::ClockConfig;
+
+/// Schedule time: `origin + (real time - origin) * factor`; with factor 1 it is real time.
+///
+/// It never goes back within a process, whatever happens to the machine's clock. A simulator that is given the same
+/// origin and factor lives in the same time.
+#[derive(Clone, Debug)]
+pub struct ScaledClock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    factor: ClockFactor,
+    origin_ms: i64,
+    started: Instant,
+    started_real_ms: i64,
+}
+
+impl ScaledClock {
+    /// A clock by the configuration; without an origin it counts from now.
+    #[must_use]
+    pub fn new(config: ClockConfig) -> Self {
+        let (started, started_real_ms) = read_real_time();
+        let origin_ms = config.origin_ms.unwrap_or(started_real_ms);
+        Self(Arc::new(Inner { factor: config.factor, origin_ms, started, started_real_ms }))
+    }
+
+    /// The origin, in real milliseconds since 1970.
+    #[must_use]
+    pub fn origin_ms(&self) -> i64 {
+        self.0.origin_ms
+    }
+
+    /// Physical time since this clock was made; it never goes back.
+    #[must_use]
+    pub fn physical(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+}
+
+impl Clock for ScaledClock {
+    fn now(&self) -> Timestamp {
+        let elapsed_ms = i64::try_from(self.physical().as_millis()).unwrap_or(i64::MAX);
+        let real_ms = self.0.started_real_ms.saturating_add(elapsed_ms);
+        let since_origin = real_ms.saturating_sub(self.0.origin_ms);
+        let scaled = since_origin.saturating_mul(i64::from(self.0.factor.get()));
+        Timestamp::from_millis(self.0.origin_ms.saturating_add(scaled))
+    }
+
+    fn sleep_until(&self, until: Timestamp) -> BoxFuture<'static, ()> {
+        let clock = self.clone();
+        Box::pin(async move {
+            loop {
+                let left = until.since(clock.now());
+                if left.is_zero() {
+                    return;
+                }
+                tokio::time::sleep((left / clock.0.factor.get()).max(Duration::from_millis(1))).await;
+            }
+        })
+    }
+
+    fn factor(&self) -> ClockFactor {
+        self.0.factor
+    }
+}
+
+/// The one place where real time enters this process.
+#[expect(clippy::disallowed_methods, reason = "the clock that everything else is handed is made here")]
+fn read_real_time() -> (Instant, i64) {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (Instant::now(), i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Random numbers for jitter and nonces: seeded by the system, or by a number so that a run can be repeated.
+#[derive(Debug)]
+pub struct SystemEntropy(Mutex<ChaCha12Rng>);
+
+impl SystemEntropy {
+    /// Seeded by the operating system.
+    #[must_use]
+    pub fn from_system() -> Self {
+        Self(Mutex::new(ChaCha12Rng::from_os_rng()))
+    }
+
+    /// Seeded by a number.
+    #[must_use]
+    pub fn from_seed(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha12Rng::seed_from_u64(seed)))
+    }
+}
+
+impl Entropy for SystemEntropy {
+    fn next_u64(&self) -> u64 {
+        self.0.lock().next_u64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock(factor: u32, origin_ms: Option<i64>) -> ScaledClock {
+        ScaledClock::new(ClockConfig { factor: ClockFactor::new(factor).unwrap(), origin_ms })
+    }
+
+    #[test]
+    fn with_factor_one_it_is_real_time_whatever_the_origin() {
+        let real_ms = read_real_time().1;
+        for origin_ms in [None, Some(0), Some(real_ms)] {
+            let apart = clock(1, origin_ms).now().since(Timestamp::from_millis(real_ms));
+            assert!(apart < Duration::from_secs(60), "{apart:?}");
+        }
+    }
+
+    #[test]
+    fn time_since_the_origin_is_multiplied() {
+        let origin_ms = read_real_time().1 - 10_000;
+        let now = clock(100, Some(origin_ms)).now();
+        assert!(now.since(Timestamp::from_millis(origin_ms)) >= Duration::from_secs(1000), "{now}");
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_schedule_time_has_come() {
+        let clock = clock(1000, None);
+        let until = clock.now() + Duration::from_secs(20);
+        clock.sleep_until(until).await;
+        assert!(clock.now() >= until);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_numbers() {
+        let (one, two) = (SystemEntropy::from_seed(7), SystemEntropy::from_seed(7));
+        assert_eq!(one.next_u64(), two.next_u64());
+        assert_ne!(SystemEntropy::from_system().next_u64(), SystemEntropy::from_system().next_u64());
+    }
+}

@@ -1,0 +1,64 @@
+//! `config example`: every key with its meaning, what is allowed and its default. It passes `config check` itself.
+
+use std::fmt::Write as _;
+
+use super::schema::{self, Absent, Key};
+
+/// Longest line of a comment.
+const COMMENT_CHARS_MAX: usize = 110;
+
+/// The example, made from the schema.
+#[must_use]
+pub fn example() -> String {
+    let mut text = String::from(
+        "# Configuration of paymux. Every key is here; a key that is commented out has the value shown as default.\n\
+         # Order of precedence: --set KEY=VALUE, environment (PAYMUX__SERVER__GRPC_LISTEN), this file, defaults.\n\
+         # Check it with: paymux config check --config FILE\n\n",
+    );
+    section(&mut text, "", schema::TOP);
+    section(&mut text, "[server]", schema::SERVER);
+    section(&mut text, "[backend]", schema::BACKEND);
+    section(&mut text, "[ingest]", schema::INGEST);
+    section(&mut text, "[accounts.wechat-direct]", schema::ACCOUNT);
+    section(&mut text, "[accounts.wechat-direct.budgets]", schema::BUDGETS);
+    section(&mut text, "[merchants.tea-house]", schema::MERCHANT);
+    section(&mut text, "[[merchants.tea-house.routes]]", schema::ROUTE);
+    text
+}
+
+fn section(text: &mut String, header: &str, keys: &[Key]) {
+    if !header.is_empty() {
+        text.push_str(header);
+        text.push('\n');
+    }
+    for key in keys {
+        let meaning = match key.absent {
+            Absent::Default(_) => format!("{} Allowed: {}.", key.meaning, key.kind.allowed()),
+            Absent::Optional(_) => format!("{} Optional. Allowed: {}.", key.meaning, key.kind.allowed()),
+            Absent::Required(_) => format!("{} Required. Allowed: {}.", key.meaning, key.kind.allowed()),
+        };
+        comment(text, &meaning);
+        let (hash, value) = match key.absent {
+            Absent::Default(value) | Absent::Optional(value) => ("# ", value),
+            Absent::Required(value) => ("", value),
+        };
+        // Writing to a string cannot fail.
+        let _ok = writeln!(text, "{hash}{} = {value}", key.name);
+    }
+    text.push('\n');
+}
+
+fn comment(text: &mut String, words: &str) {
+    let mut line = String::from("#");
+    for word in words.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > COMMENT_CHARS_MAX {
+            text.push_str(&line);
+            text.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}

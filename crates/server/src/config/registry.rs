@@ -1,0 +1,168 @@
+//! Merchants, their routes and the accounts, as configured; and the live view that ingest, notify and the engine
+//! share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use paymux_domain::name::{AccountId, MerchantId, MerchantOrderNo, OutTradeNo, ProviderId, ShardGroup};
+use paymux_domain::ports::{AccountPolicy, Directory, LatePolicy, MerchantPolicy};
+
+/// An account at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The provider it is at.
+    pub provider: ProviderId,
+    /// Its limits.
+    pub policy: AccountPolicy,
+}
+
+/// An account that a merchant's orders may go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The account.
+    pub account: AccountId,
+    /// The provider of the account.
+    pub provider: ProviderId,
+    /// The methods that the merchant may use; never empty, the first is the default.
+    pub methods: Vec<String>,
+    /// Put before the merchant's numbers; may be empty.
+    pub order_prefix: String,
+}
+
+/// A merchant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merchant {
+    /// For people.
+    pub name: String,
+    /// What its orders' partition is chosen by.
+    pub shard_group: ShardGroup,
+    /// Its routes, the default one first; never empty.
+    pub routes: Vec<Route>,
+    /// What happens to late money.
+    pub late_payment: LatePolicy,
+    /// Commands accepted per second of real time.
+    pub accept_per_s_max: u32,
+}
+
+/// Why a request has no route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RouteError {
+    /// The merchant has no account at the provider.
+    NoAccount {
+        /// The providers at which it has one.
+        providers: Vec<ProviderId>,
+    },
+    /// No account of the merchant there offers the method.
+    NoMethod {
+        /// The methods that are offered.
+        methods: Vec<String>,
+    },
+}
+
+impl Merchant {
+    /// The route and method of an order: the default route where it fits, else the first that does.
+    ///
+    /// # Errors
+    /// See [`RouteError`].
+    pub fn route(&self, provider: Option<&str>, method: &str) -> Result<(&Route, String), RouteError> {
+        let at_provider = |route: &&Route| provider.is_none_or(|name| route.provider.as_str() == name);
+        let Some(first) = self.routes.iter().find(at_provider) else {
+            let providers = self.routes.iter().map(|route| route.provider.clone()).collect();
+            return Err(RouteError::NoAccount { providers });
+        };
+        if method.is_empty() {
+            return Ok((first, first.methods.first().cloned().unwrap_or_default()));
+        }
+        let offers = |route: &&Route| route.methods.iter().any(|offered| offered == method);
+        match self.routes.iter().filter(at_provider).find(offers) {
+            Some(route) => Ok((route, method.to_owned())),
+            None => {
+                let methods = self.routes.iter().filter(at_provider).flat_map(|route| route.methods.clone());
+                Err(RouteError::NoMethod { methods: methods.collect() })
+            }
+        }
+    }
+
+    /// The merchant's own number behind a number that a provider names; `None` when it is not this merchant's.
+    #[must_use]
+    pub fn order_no(&self, account: &AccountId, out_trade_no: &OutTradeNo) -> Option<MerchantOrderNo> {
+        let route = self.routes.iter().find(|route| route.account == *account)?;
+        out_trade_no.as_str().strip_prefix(route.order_prefix.as_str())?.parse().ok()
+    }
+}
+
+/// All merchants and accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registry {
+    /// By id.
+    pub merchants: BTreeMap<MerchantId, Merchant>,
+    /// By name.
+    pub accounts: BTreeMap<AccountId, Account>,
+}
+
+/// The registry as it is now; readers see one whole version of it.
+#[derive(Debug)]
+pub struct LiveRegistry(ArcSwap<Registry>);
+
+impl LiveRegistry {
+    /// Starts with a registry.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self(ArcSwap::from_pointee(registry))
+    }
+
+    /// The registry as it is now.
+    #[must_use]
+    pub fn load(&self) -> Arc<Registry> {
+        self.0.load_full()
+    }
+}
+
+impl Directory for LiveRegistry {
+    fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
+        let registry = self.0.load();
+        registry.merchants.get(merchant_id).map(|merchant| MerchantPolicy { late_payment: merchant.late_payment })
+    }
+
+    fn account(&self, account: &AccountId) -> Option<AccountPolicy> {
+        self.0.load().accounts.get(account).map(|account| account.policy)
+    }
+}
+
+/// Pairs of prefixes on one account of which one begins with the other, so that a number could belong to both.
+pub(crate) fn ambiguous_prefixes(registry: &Registry) -> Vec<(AccountId, [(MerchantId, String); 2])> {
+    let mut by_account: BTreeMap<&AccountId, Vec<(&str, &MerchantId)>> = BTreeMap::new();
+    for (merchant_id, merchant) in &registry.merchants {
+        for route in &merchant.routes {
+            by_account.entry(&route.account).or_default().push((&route.order_prefix, merchant_id));
+        }
+    }
+    let mut found = Vec::new();
+    for (account, mut prefixes) in by_account {
+        prefixes.sort_unstable();
+        // Sorted, whatever begins with a prefix follows it without a gap.
+        for (n, (prefix, merchant)) in prefixes.iter().enumerate() {
+            let longer = prefixes.iter().skip(n + 1).take_while(|(other, _)| other.starts_with(prefix));
+            found.extend(longer.map(|(other, other_merchant)| {
+                let pair = [((*merchant).clone(), (*prefix).to_owned()), ((*other_merchant).clone(), (*other).to_owned())];
+                (account.clone(), pair)
+            }));
+        }
+    }
+    found
+}
+
+/// Accounts whose merchants belong to several shard groups, with those merchants and their groups.
+pub(crate) fn accounts_across_groups(registry: &Registry) -> Vec<(AccountId, Vec<(MerchantId, ShardGroup)>)> {
+    let mut by_account: BTreeMap<&AccountId, Vec<(MerchantId, ShardGroup)>> = BTreeMap::new();
+    for (merchant_id, merchant) in &registry.merchants {
+        for route in &merchant.routes {
+            let sharers = by_account.entry(&route.account).or_default();
+            sharers.push((merchant_id.clone(), merchant.shard_group.clone()));
+        }
+    }
+    by_account.retain(|_, sharers| sharers.iter().any(|(_, group)| Some(group) != sharers.first().map(|(_, g)| g)));
+    by_account.into_iter().map(|(account, sharers)| (account.clone(), sharers)).collect()
+}

@@ -1,0 +1,264 @@
+//! The keys of the configuration: name, kind, default and meaning of each, from which reading, `config check`,
+//! `config example` and `config dump` are all made. One key stands in one place: here.
+
+/// What a key may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// A whole number between two bounds.
+    Integer {
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+    },
+    /// An IP address with a port.
+    Address,
+    /// An absolute URL that begins with http:// or https:// and has no query and no slash at its end.
+    Url,
+    /// One of some words.
+    Choice(&'static [&'static str]),
+    /// Text of at most so many characters.
+    Text {
+        /// Most characters.
+        chars_max: usize,
+    },
+    /// A list of one or more words.
+    Words,
+}
+
+impl Kind {
+    /// What is allowed, in words.
+    pub(crate) fn allowed(self) -> String {
+        match self {
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Address => "an IP address with a port, such as 127.0.0.1:7700".to_owned(),
+            Self::Url => {
+                "an http:// or https:// address without a query and without a slash at its end".to_owned()
+            }
+            Self::Choice(words) => words.join(" | "),
+            Self::Text { chars_max } => format!("text of 1 to {chars_max} characters"),
+            Self::Words => "a list of one or more words".to_owned(),
+        }
+    }
+}
+
+/// What holds when a key is absent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Absent {
+    /// This value, as TOML.
+    Default(&'static str),
+    /// Nothing; the meaning says what that leads to. The value stands in the example only.
+    Optional(&'static str),
+    /// That is a fault. The value stands in the example only.
+    Required(&'static str),
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) absent: Absent,
+    pub(crate) meaning: &'static str,
+}
+
+const fn key(name: &'static str, kind: Kind, absent: Absent, meaning: &'static str) -> Key {
+    Key { name, kind, absent, meaning }
+}
+
+const fn int(name: &'static str, min: i64, max: i64, default: &'static str, meaning: &'static str) -> Key {
+    key(name, Kind::Integer { min, max }, Absent::Default(default), meaning)
+}
+
+/// Keys outside of any section.
+pub(crate) const TOP: &[Key] = &[
+    int(
+        "clock_factor",
+        1,
+        1000,
+        "1",
+        "How many times faster than real time all schedules run (expiry, follow-ups, closing). For tests against a \
+         simulator with the same factor and origin; never HTTP time-outs.",
+    ),
+    key(
+        "clock_origin_ms",
+        Kind::Integer { min: 0, max: 4_102_444_800_000 },
+        Absent::Optional("1735689600000"),
+        "Real time in milliseconds since 1970 from which schedule time runs faster. Required with a clock_factor \
+         above 1, and then the same at every start, so that schedule time never goes back.",
+    ),
+];
+
+/// `[server]`.
+pub(crate) const SERVER: &[Key] = &[
+    key(
+        "grpc_listen",
+        Kind::Address,
+        Absent::Default("\"127.0.0.1:7700\""),
+        "Where gRPC listens (role ingest). Loopback only, as long as callers are not authenticated.",
+    ),
+    key(
+        "notify_listen",
+        Kind::Address,
+        Absent::Default("\"127.0.0.1:7701\""),
+        "Where notifications of providers arrive (role notify), behind the TLS of a reverse proxy. Loopback only.",
+    ),
+    key(
+        "notify_base_url",
+        Kind::Url,
+        Absent::Default("\"http://127.0.0.1:7701\""),
+        "The public address of notify_listen as providers reach it; /notify/PROVIDER/MERCHANT is added to it.",
+    ),
+    int(
+        "drain_timeout_ms",
+        100,
+        600_000,
+        "20000",
+        "How long a stop may take: calls and records under way are finished within it.",
+    ),
+    int(
+        "calls_in_flight_max",
+        1,
+        100_000,
+        "4096",
+        "gRPC calls under way at once, waiting ones included; more are answered OVERLOADED.",
+    ),
+    int(
+        "notifications_in_flight_max",
+        1,
+        100_000,
+        "512",
+        "Notifications under way at once; more are answered 503, and the provider sends them again.",
+    ),
+];
+
+/// `[backend]`.
+pub(crate) const BACKEND: &[Key] = &[
+    key(
+        "kind",
+        Kind::Choice(&["embedded"]),
+        Absent::Default("\"embedded\""),
+        "Where log and store live. embedded: in this process, on the local disk.",
+    ),
+    key(
+        "folder",
+        Kind::Text { chars_max: 4096 },
+        Absent::Required("\"/var/lib/paymux\""),
+        "The data folder of the embedded backend. One process at a time.",
+    ),
+    int(
+        "partitions",
+        1,
+        1024,
+        "8",
+        "Partitions of the log, fixed for the life of the folder.",
+    ),
+];
+
+/// `[ingest]`.
+pub(crate) const INGEST: &[Key] = &[
+    int(
+        "appends_in_flight_max",
+        1,
+        1_000_000,
+        "8192",
+        "Commands on their way into the log at once; more are answered OVERLOADED.",
+    ),
+    int(
+        "lag_records_max",
+        1,
+        100_000_000,
+        "200000",
+        "Records of one partition that may lie unread before its commands are answered OVERLOADED.",
+    ),
+    int("retry_after_ms", 10, 60_000, "500", "What RetryInfo tells a caller that is answered OVERLOADED."),
+];
+
+/// `[accounts.NAME]`, beside the keys of the provider.
+pub(crate) const ACCOUNT: &[Key] = &[
+    key(
+        "provider",
+        Kind::Text { chars_max: 16 },
+        Absent::Required("\"wechatpay\""),
+        "The provider that the account is at.",
+    ),
+    int(
+        "in_flight_max",
+        1,
+        10_000,
+        "128",
+        "Calls to the provider under way on this account at once.",
+    ),
+];
+
+/// `[accounts.NAME.budgets]`: calls per second of real time, and how many may leave at once after a pause.
+pub(crate) const BUDGETS: &[Key] = &[
+    int("create_per_s", 1, 10_000, "300", "Create calls per second (WeChat Pay: about 500 for a merchant)."),
+    int("create_burst", 1, 10_000, "50", "Create calls at once after a pause."),
+    int("query_per_s", 1, 10_000, "300", "Query calls per second."),
+    int("query_burst", 1, 10_000, "50", "Query calls at once after a pause."),
+    int("close_per_s", 1, 10_000, "300", "Close calls per second."),
+    int("close_burst", 1, 10_000, "50", "Close calls at once after a pause."),
+    int("refund_per_s", 1, 10_000, "50", "Refund calls per second (WeChat Pay: 150)."),
+    int("refund_burst", 1, 10_000, "10", "Refund calls at once after a pause."),
+];
+
+/// `[merchants.ID]`.
+pub(crate) const MERCHANT: &[Key] = &[
+    key(
+        "name",
+        Kind::Text { chars_max: 100 },
+        Absent::Required("\"Tea house\""),
+        "The merchant's name, for people.",
+    ),
+    key(
+        "shard_group",
+        Kind::Text { chars_max: 80 },
+        Absent::Optional("\"group-1\""),
+        "Merchants that share an account must share a group, so that the account has one owner. Absent: the \
+         merchant's own id.",
+    ),
+    key(
+        "default_account",
+        Kind::Text { chars_max: 64 },
+        Absent::Optional("\"wechat-direct\""),
+        "The account for orders that name no provider. Absent: that of the first route.",
+    ),
+    key(
+        "late_payment",
+        Kind::Choice(&["complete", "park"]),
+        Absent::Default("\"park\""),
+        "What happens to money that comes after an order has ended. complete: deliver all the same. park: a person \
+         decides. (refund comes with refunds.)",
+    ),
+    int(
+        "accept_per_s_max",
+        1,
+        1_000_000,
+        "2000",
+        "Commands of this merchant accepted per second; more are answered MERCHANT_LIMITED.",
+    ),
+];
+
+/// `[[merchants.ID.routes]]`: the accounts that the merchant's orders may go to.
+pub(crate) const ROUTE: &[Key] = &[
+    key(
+        "account",
+        Kind::Text { chars_max: 64 },
+        Absent::Required("\"wechat-direct\""),
+        "A name out of [accounts]. At most one route of a merchant leads to an account.",
+    ),
+    key(
+        "methods",
+        Kind::Words,
+        Absent::Required("[\"jsapi\"]"),
+        "The methods that the merchant may use there, as the provider names them; the first is the default.",
+    ),
+    key(
+        "order_prefix",
+        Kind::Text { chars_max: 16 },
+        Absent::Optional("\"T1-\""),
+        "Put before the merchant's numbers, so that merchants of one account never meet: no prefix on an account may \
+         begin with another one. Absent: none, for an account of one merchant.",
+    ),
+];

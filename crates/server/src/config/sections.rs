@@ -1,0 +1,279 @@
+//! Reads the sections into their types and checks what concerns several of them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use paymux_domain::name::{AccountId, MerchantId};
+use paymux_domain::ports::{AccountPolicy, Budget, LatePolicy};
+use paymux_domain::time::ClockFactor;
+use toml::Table;
+
+use super::fault::Faults;
+use super::layers::Layers;
+use super::reader::{Notes, Reader};
+use super::registry::{self, Account, Merchant, Registry, Route};
+use super::schema::{self, Key};
+use super::{BackendConfig, ClockConfig, Config, IngestConfig, ServerConfig};
+
+/// Merchants at most, and accounts at most; more belong into a second cluster.
+const NAMES_MAX: usize = 100_000;
+
+/// Routes of one merchant at most.
+const ROUTES_MAX: usize = 16;
+
+/// The tables of a configuration.
+const TABLES: &[&str] = &["server", "backend", "ingest", "accounts", "merchants"];
+
+/// Reads everything; `Ok` only when nothing at all is wrong.
+pub(super) fn read(mut layers: Layers) -> Result<Config, Faults> {
+    let notes = Notes::default();
+    let tree = std::mem::take(&mut layers.tree);
+    let config = Sections { layers: &layers, notes: &notes }.config(tree);
+    let faults = notes.faults.into_inner();
+    match config {
+        Some(mut config) if faults.is_empty() => {
+            config.effective = notes.effective.into_inner();
+            Ok(config)
+        }
+        _ => Err(Faults(faults)),
+    }
+}
+
+/// The sources and the notes, for as long as reading goes on.
+#[derive(Clone, Copy)]
+struct Sections<'a> {
+    layers: &'a Layers,
+    notes: &'a Notes,
+}
+
+impl<'a> Sections<'a> {
+    fn reader(self, path: impl Into<String>, keys: &'static [Key], table: Table) -> Reader<'a> {
+        Reader::new(self.layers, self.notes, path.into(), keys, table)
+    }
+
+    fn config(self, tree: Table) -> Option<Config> {
+        let mut top = self.reader("", schema::TOP, tree);
+        let clock = clock(&mut top);
+        let server = server(self.reader("server", schema::SERVER, top.table("server")));
+        let backend = backend(self.reader("backend", schema::BACKEND, top.table("backend")));
+        let ingest = ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
+        let mut registry = Registry::default();
+        for (name, table) in named(&mut top, "accounts") {
+            if let Some(account) = self.account(&name, table) {
+                registry.accounts.insert(name, account);
+            }
+        }
+        for (name, table) in named(&mut top, "merchants") {
+            if let Some(merchant) = self.merchant(&name, table, &registry) {
+                registry.merchants.insert(name, merchant);
+            }
+        }
+        report_sharing(&top, &registry);
+        top.finish(TABLES);
+        let effective = Vec::new();
+        Some(Config { clock: clock?, server: server?, backend: backend?, ingest: ingest?, registry, effective })
+    }
+
+    fn account(self, name: &AccountId, table: Table) -> Option<Account> {
+        let path = format!("accounts.{name}");
+        let mut account = self.reader(path.clone(), schema::ACCOUNT, table);
+        let provider = account.parsed("provider");
+        let in_flight_max = account.count("in_flight_max");
+        let mut rates = self.reader(format!("{path}.budgets"), schema::BUDGETS, account.table("budgets"));
+        let budgets = [
+            budget(&mut rates, "create_per_s", "create_burst"),
+            budget(&mut rates, "query_per_s", "query_burst"),
+            budget(&mut rates, "close_per_s", "close_burst"),
+            budget(&mut rates, "refund_per_s", "refund_burst"),
+        ];
+        rates.finish(&[]);
+        let [create, query, close, refund] = budgets;
+        let budgets = [create?, query?, close?, refund?];
+        Some(Account {
+            provider: provider?,
+            policy: AccountPolicy { budgets, in_flight_max: in_flight_max? },
+        })
+    }
+
+    fn merchant(self, id: &MerchantId, table: Table, registry: &Registry) -> Option<Merchant> {
+        let mut merchant = self.reader(format!("merchants.{id}"), schema::MERCHANT, table);
+        let name = merchant.text("name");
+        let shard_group = if merchant.holds("shard_group") {
+            merchant.parsed("shard_group")
+        } else {
+            id.as_str().parse().ok()
+        };
+        let default_account: Option<String> = merchant.text("default_account");
+        let late_payment = late_payment(&mut merchant);
+        let accept_per_s_max = merchant.count("accept_per_s_max");
+        let mut routes = Vec::new();
+        for (path, table) in merchant.tables("routes") {
+            let route = self.route(path, table, registry);
+            if let Some(route) = route {
+                if routes.iter().any(|other: &Route| other.account == route.account) {
+                    merchant.fault("routes", format!("two routes lead to account {}", route.account), "one");
+                }
+                routes.push(route);
+            }
+        }
+        if routes.is_empty() || routes.len() > ROUTES_MAX {
+            let allowed = format!("1 to {ROUTES_MAX} [[merchants.{id}.routes]]");
+            merchant.fault("routes", format!("{} usable routes", routes.len()), allowed);
+        }
+        if let Some(default) = default_account {
+            match routes.iter().position(|route| route.account.as_str() == default) {
+                Some(at) => routes.swap(0, at),
+                None => merchant.fault("default_account", "no route leads there", accounts_of(&routes)),
+            }
+        }
+        merchant.finish(&["routes"]);
+        let (name, shard_group) = (name?, shard_group?);
+        let (late_payment, accept_per_s_max) = (late_payment?, accept_per_s_max?);
+        Some(Merchant { name, shard_group, routes, late_payment, accept_per_s_max })
+    }
+
+    fn route(self, path: String, table: Table, registry: &Registry) -> Option<Route> {
+        let mut route = self.reader(path, schema::ROUTE, table);
+        let account: Option<AccountId> = route.parsed("account");
+        let methods = route.words("methods");
+        let order_prefix = if route.holds("order_prefix") { route.text("order_prefix") } else { Some(String::new()) };
+        if let Some(prefix) = &order_prefix
+            && !prefix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        {
+            route.fault("order_prefix", format!("{prefix:?} is not allowed"), "0-9 A-Z a-z _ -");
+        }
+        let known = account.as_ref().and_then(|name| registry.accounts.get(name));
+        if let (Some(name), None) = (&account, known) {
+            let names: Vec<&str> = registry.accounts.keys().map(AccountId::as_str).collect();
+            route.fault("account", format!("no usable account {name}"), names.join(" | "));
+        }
+        route.finish(&[]);
+        Some(Route {
+            account: account?,
+            provider: known?.provider.clone(),
+            methods: methods?,
+            order_prefix: order_prefix?,
+        })
+    }
+}
+
+fn clock(top: &mut Reader<'_>) -> Option<ClockConfig> {
+    let factor = top.count("clock_factor").and_then(ClockFactor::new);
+    let origin_ms = top.integer("clock_origin_ms");
+    if factor.is_some_and(|factor| factor != ClockFactor::REAL) && origin_ms.is_none() {
+        top.fault("clock_origin_ms", "missing with a clock_factor above 1", "milliseconds since 1970");
+    }
+    Some(ClockConfig { factor: factor?, origin_ms })
+}
+
+fn server(mut server: Reader<'_>) -> Option<ServerConfig> {
+    let grpc_listen = loopback(&mut server, "grpc_listen");
+    let notify_listen = loopback(&mut server, "notify_listen");
+    let notify_base_url = server.text("notify_base_url");
+    let drain_timeout = server.count("drain_timeout_ms").map(Duration::from_millis);
+    let calls_in_flight_max = server.count("calls_in_flight_max");
+    let notifications_in_flight_max = server.count("notifications_in_flight_max");
+    server.finish(&[]);
+    Some(ServerConfig {
+        grpc_listen: grpc_listen?,
+        notify_listen: notify_listen?,
+        notify_base_url: notify_base_url?,
+        drain_timeout: drain_timeout?,
+        calls_in_flight_max: calls_in_flight_max?,
+        notifications_in_flight_max: notifications_in_flight_max?,
+    })
+}
+
+/// As long as callers are not authenticated, nothing may be reached from another machine.
+fn loopback(server: &mut Reader<'_>, name: &'static str) -> Option<SocketAddr> {
+    let address = server.address(name)?;
+    if !address.ip().is_loopback() {
+        server.fault(
+            name,
+            format!("{address} can be reached from other machines, and callers are not authenticated yet"),
+            "a loopback address (127.0.0.1 or [::1]); put a proxy that authenticates in front of it",
+        );
+        return None;
+    }
+    Some(address)
+}
+
+fn backend(mut backend: Reader<'_>) -> Option<BackendConfig> {
+    let kind = backend.text("kind");
+    let folder = backend.text("folder").map(PathBuf::from);
+    let partitions = backend.count("partitions");
+    backend.finish(&[]);
+    kind?;
+    Some(BackendConfig { folder: folder?, partitions: partitions? })
+}
+
+fn ingest(mut ingest: Reader<'_>) -> Option<IngestConfig> {
+    let appends_in_flight_max = ingest.count("appends_in_flight_max");
+    let lag_records_max = ingest.count("lag_records_max");
+    let retry_after = ingest.count("retry_after_ms").map(Duration::from_millis);
+    ingest.finish(&[]);
+    Some(IngestConfig {
+        appends_in_flight_max: appends_in_flight_max?,
+        lag_records_max: lag_records_max?,
+        retry_after: retry_after?,
+    })
+}
+
+fn budget(rates: &mut Reader<'_>, per_second: &'static str, burst: &'static str) -> Option<Budget> {
+    let (per_second, burst) = (rates.count(per_second), rates.count(burst));
+    Some(Budget { per_second: per_second?, burst: burst? })
+}
+
+fn late_payment(merchant: &mut Reader<'_>) -> Option<LatePolicy> {
+    match merchant.text("late_payment")?.as_str() {
+        "complete" => Some(LatePolicy::Complete),
+        _ => Some(LatePolicy::Park),
+    }
+}
+
+/// The sub-tables of `[accounts]` or `[merchants]` under their names; a faulty name is noted.
+fn named<N: FromStr<Err: std::fmt::Display> + Ord>(top: &mut Reader<'_>, section: &str) -> Vec<(N, Table)> {
+    let tables = top.table(section);
+    if tables.len() > NAMES_MAX {
+        top.fault(section, format!("{} entries", tables.len()), format!("at most {NAMES_MAX}"));
+        return Vec::new();
+    }
+    let mut named = Vec::new();
+    for (name, value) in tables {
+        let key = format!("{section}.{name}");
+        match (name.parse(), value) {
+            (Ok(name), toml::Value::Table(table)) => named.push((name, table)),
+            (Ok(_), other) => top.fault(&key, format!("is {}", other.type_str()), "a table"),
+            (Err(error), _) => top.fault(&key, N::Err::to_string(&error), ""),
+        }
+    }
+    named
+}
+
+/// Notes merchants of one account that belong to several shard groups or whose prefixes are ambiguous.
+fn report_sharing(top: &Reader<'_>, registry: &Registry) {
+    for (account, [(merchant, prefix), (other, other_prefix)]) in registry::ambiguous_prefixes(registry) {
+        top.fault(
+            &format!("merchants.{other}.routes"),
+            format!(
+                "on account {account} the prefix {other_prefix:?} begins with the prefix {prefix:?} of merchant \
+                 {merchant}, so a number could belong to both"
+            ),
+            "prefixes on one account of which none begins with another one",
+        );
+    }
+    for (account, sharers) in registry::accounts_across_groups(registry) {
+        let names: Vec<String> = sharers.iter().map(|(merchant, group)| format!("{merchant} in {group}")).collect();
+        top.fault(
+            &format!("accounts.{account}"),
+            format!("is shared across shard groups: {}", names.join(", ")),
+            "one shard_group for all merchants of an account",
+        );
+    }
+}
+
+fn accounts_of(routes: &[Route]) -> String {
+    routes.iter().map(|route| route.account.as_str()).collect::<Vec<_>>().join(" | ")
+}

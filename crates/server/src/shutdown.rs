@@ -1,0 +1,41 @@
+//! Signals of the process: the first asks for a graceful stop, the second ends it at once.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Exit code when a second signal cuts the drain short.
+const EXIT_CUT_SHORT: i32 = 1;
+
+/// SIGTERM and SIGINT, caught from its creation on.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes over both signals.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn install() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next signal and names it.
+    pub async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+
+    /// From now on the next signal ends the process at once.
+    pub fn exit_at_next(mut self) {
+        tokio::spawn(async move {
+            let name = self.next().await;
+            tracing::warn!(signal = name, "second signal, leaving at once");
+            std::process::exit(EXIT_CUT_SHORT);
+        });
+    }
+}

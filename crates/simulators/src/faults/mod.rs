@@ -1,0 +1,264 @@
+//! What can go wrong on the provider's side: every kind of fault, the amount digits that ask for it, and the
+//! numbers that shape it.
+//!
+//! A fault is chosen per order, in one of two ways: by the last two digits of the amount in minor units (as test
+//! cards choose a behaviour; see [`FaultKind::of_amount`]), or by seeded rates ([`FaultPlan`]). An order has at
+//! most one fault per [`Stage`]. Every injection is counted by kind and shown at `/control/stats`.
+
+mod plan;
+
+use serde::{Deserialize, Serialize};
+
+pub use plan::{BadPlan, FaultPlan, OrderFaults, Preset};
+pub(crate) use plan::{check_rate, check_sum};
+
+/// The step of an order's life that a fault touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The create call.
+    Create,
+    /// Query calls.
+    Query,
+    /// Close calls.
+    Close,
+    /// Notifications.
+    Notify,
+    /// The payment itself, as the provider reports it.
+    Payment,
+}
+
+impl Stage {
+    /// All stages, in the order in which chance is asked.
+    pub const ALL: [Self; 5] = [Self::Create, Self::Query, Self::Close, Self::Notify, Self::Payment];
+}
+
+/// One way of misbehaving. “First” counts the verified calls of that operation on the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// First create: the order is made, the good answer comes after `hang_ms`, past the client's time-out.
+    CreateSlow,
+    /// First create: the order is made, the connection ends without an answer.
+    CreateAnswerLost,
+    /// First create: nothing is made; the connection hangs for `hang_ms` and ends without an answer.
+    CreateHung,
+    /// First create: nothing is made; the connection ends at once without an answer.
+    CreateDropped,
+    /// First create: the connection ends at once; the order comes into being `late_landing_ms` later.
+    CreateLandsLate,
+    /// First create: 500 SYSTEM_ERROR, nothing is made.
+    CreateSystemError,
+    /// First create: 500 SYSTEM_ERROR although the order was made.
+    CreateErrorAfterEffect,
+    /// First create: the order is made, the answer is signed by a key that is not the platform's.
+    CreateBadSignature,
+    /// Every create: 400 PARAM_ERROR, nothing is ever made.
+    CreateRefused,
+    /// First `throttled_times` creates: 429 FREQUENCY_LIMITED, nothing is made.
+    CreateThrottled,
+    /// First create: 403 NO_AUTH, as if the product was not switched on yet; nothing is made.
+    CreateNoAuth,
+    /// First create: the order is made, the answer is an unsigned HTML page with status 200.
+    CreateGarbage,
+    /// First create: the order is made, the answer breaks off in the middle of its body.
+    CreateTruncated,
+    /// First create: the order is made, the well signed answer is `oversized_bytes` long.
+    CreateOversized,
+    /// Queries within `query_lag_ms` after the create: 404 ORDER_NOT_EXIST although the order exists.
+    QueryLagging,
+    /// The first query after the payment still says NOTPAY.
+    QueryStale,
+    /// First `errors_times` queries: 500 SYSTEM_ERROR.
+    QuerySystemError,
+    /// First `throttled_times` queries: 429 FREQUENCY_LIMITED.
+    QueryThrottled,
+    /// First query: the answer is signed by a key that is not the platform's.
+    QueryBadSignature,
+    /// First query: the connection ends without an answer.
+    QueryDropped,
+    /// First close that succeeds: the order is closed, the connection ends without an answer.
+    CloseAnswerLost,
+    /// First close: nothing is done, the connection ends without an answer.
+    CloseDropped,
+    /// First close: 500 SYSTEM_ERROR, nothing is done.
+    CloseSystemError,
+    /// First `throttled_times` closes: 429 FREQUENCY_LIMITED, nothing is done.
+    CloseThrottled,
+    /// The notification is never sent.
+    NotifyLost,
+    /// Each push is sent twice at the same moment.
+    NotifyDoubled,
+    /// The first push leaves `notify_delay_ms` after the payment, the schedule follows from there.
+    NotifyDelayed,
+    /// Right after the create two forged notifications claim a payment: one with the right amount, signed by a
+    /// stranger under the platform's serial, one with another amount under a serial nobody knows.
+    NotifyForged,
+    /// Before the first push a probe is sent whose signature begins with `WECHATPAY/SIGNTEST/`.
+    NotifySigntest,
+    /// The provider reports one fen more than the order's amount, in notification and query.
+    AmountMisreported,
+}
+
+/// What the table says of one kind.
+struct Spec {
+    digits: u8,
+    name: &'static str,
+    stage: Stage,
+}
+
+impl FaultKind {
+    /// Every kind, in the order of the amount digits.
+    pub const ALL: [Self; 30] = [
+        Self::CreateSlow,
+        Self::CreateAnswerLost,
+        Self::CreateHung,
+        Self::CreateDropped,
+        Self::CreateLandsLate,
+        Self::CreateSystemError,
+        Self::CreateErrorAfterEffect,
+        Self::CreateBadSignature,
+        Self::CreateRefused,
+        Self::CreateThrottled,
+        Self::CreateNoAuth,
+        Self::CreateGarbage,
+        Self::CreateTruncated,
+        Self::CreateOversized,
+        Self::QueryLagging,
+        Self::QueryStale,
+        Self::QuerySystemError,
+        Self::QueryThrottled,
+        Self::QueryBadSignature,
+        Self::QueryDropped,
+        Self::CloseAnswerLost,
+        Self::CloseDropped,
+        Self::CloseSystemError,
+        Self::CloseThrottled,
+        Self::NotifyLost,
+        Self::NotifyDoubled,
+        Self::NotifyDelayed,
+        Self::NotifyForged,
+        Self::NotifySigntest,
+        Self::AmountMisreported,
+    ];
+
+    /// The table of amount digits: `total % 100`, the name in JSON, the stage.
+    const fn spec(self) -> Spec {
+        let (digits, name, stage) = match self {
+            Self::CreateSlow => (50, "create_slow", Stage::Create),
+            Self::CreateAnswerLost => (51, "create_answer_lost", Stage::Create),
+            Self::CreateHung => (52, "create_hung", Stage::Create),
+            Self::CreateDropped => (53, "create_dropped", Stage::Create),
+            Self::CreateLandsLate => (54, "create_lands_late", Stage::Create),
+            Self::CreateSystemError => (55, "create_system_error", Stage::Create),
+            Self::CreateErrorAfterEffect => (56, "create_error_after_effect", Stage::Create),
+            Self::CreateBadSignature => (57, "create_bad_signature", Stage::Create),
+            Self::CreateRefused => (58, "create_refused", Stage::Create),
+            Self::CreateThrottled => (59, "create_throttled", Stage::Create),
+            Self::CreateNoAuth => (60, "create_no_auth", Stage::Create),
+            Self::CreateGarbage => (61, "create_garbage", Stage::Create),
+            Self::CreateTruncated => (62, "create_truncated", Stage::Create),
+            Self::CreateOversized => (63, "create_oversized", Stage::Create),
+            Self::QueryLagging => (70, "query_lagging", Stage::Query),
+            Self::QueryStale => (71, "query_stale", Stage::Query),
+            Self::QuerySystemError => (72, "query_system_error", Stage::Query),
+            Self::QueryThrottled => (73, "query_throttled", Stage::Query),
+            Self::QueryBadSignature => (74, "query_bad_signature", Stage::Query),
+            Self::QueryDropped => (75, "query_dropped", Stage::Query),
+            Self::CloseAnswerLost => (80, "close_answer_lost", Stage::Close),
+            Self::CloseDropped => (81, "close_dropped", Stage::Close),
+            Self::CloseSystemError => (82, "close_system_error", Stage::Close),
+            Self::CloseThrottled => (83, "close_throttled", Stage::Close),
+            Self::NotifyLost => (90, "notify_lost", Stage::Notify),
+            Self::NotifyDoubled => (91, "notify_doubled", Stage::Notify),
+            Self::NotifyDelayed => (92, "notify_delayed", Stage::Notify),
+            Self::NotifyForged => (93, "notify_forged", Stage::Notify),
+            Self::NotifySigntest => (94, "notify_signtest", Stage::Notify),
+            Self::AmountMisreported => (95, "amount_misreported", Stage::Payment),
+        };
+        Spec { digits, name, stage }
+    }
+
+    /// The last two digits of an amount in minor units that choose this kind, 50 to 99.
+    pub const fn digits(self) -> u8 {
+        self.spec().digits
+    }
+
+    /// The name in JSON, in snake case.
+    pub const fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The stage that this kind touches.
+    pub const fn stage(self) -> Stage {
+        self.spec().stage
+    }
+
+    /// The kind that an amount in minor units asks for. Last digits 00 to 49 are a normal order, and so are the
+    /// free ones above.
+    pub fn of_amount(total: i64) -> Option<Self> {
+        let digits = total.rem_euclid(100);
+        Self::ALL.into_iter().find(|kind| i64::from(kind.digits()) == digits)
+    }
+}
+
+/// The numbers that shape the faults. Hang times are real time, as HTTP time-outs are; the others are provider time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FaultTuning {
+    /// How long a slow or hung answer is held, in real milliseconds. Set it above the client's time-out.
+    pub hang_ms: u64,
+    /// How long after the cut connection a late create lands, in milliseconds of provider time.
+    pub late_landing_ms: u32,
+    /// How long the read side does not know a new order, in milliseconds of provider time.
+    pub query_lag_ms: u32,
+    /// How much later a delayed notification leaves, in milliseconds of provider time.
+    pub notify_delay_ms: u32,
+    /// Length of an oversized answer in bytes, at most 64 MiB.
+    pub oversized_bytes: usize,
+    /// How many calls on an order are throttled.
+    pub throttled_times: u32,
+    /// How many queries of an order end in SYSTEM_ERROR.
+    pub errors_times: u32,
+}
+
+/// Largest length of an oversized answer.
+pub const OVERSIZED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+impl Default for FaultTuning {
+    fn default() -> Self {
+        Self {
+            hang_ms: 3_000,
+            late_landing_ms: 5_000,
+            query_lag_ms: 20_000,
+            notify_delay_ms: 90_000,
+            oversized_bytes: 4 * 1024 * 1024,
+            throttled_times: 3,
+            errors_times: 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn digits_and_names_are_unique_and_names_are_those_of_json() {
+        let digits: BTreeSet<u8> = FaultKind::ALL.iter().map(|kind| kind.digits()).collect();
+        assert_eq!(digits.len(), FaultKind::ALL.len());
+        for kind in FaultKind::ALL {
+            assert!((50..=99).contains(&kind.digits()));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+
+    #[test]
+    fn low_digits_are_normal_orders() {
+        assert!((1..50).chain(100..150).all(|total| FaultKind::of_amount(total).is_none()));
+        assert_eq!(FaultKind::of_amount(1_250), Some(FaultKind::CreateSlow));
+        assert_eq!(FaultKind::of_amount(95), Some(FaultKind::AmountMisreported));
+        assert_eq!(FaultKind::of_amount(199), None);
+    }
+}

@@ -1,0 +1,195 @@
+//! `cargo xtask test`: every test, summed up in the last line.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::check;
+use crate::process::{self, Status};
+
+/// Cases of each property test with `--full`.
+const FULL_PROPERTY_CASES: &str = "10000";
+/// Seeds of the simulation with `--full`.
+const FULL_SIMULATION_SEEDS: u64 = 2000;
+
+/// How to test.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Long counts: more cases of each property, more seeds of the simulation
+    #[arg(long)]
+    full: bool,
+    /// What must run: a comma list out of `buf`, `cql`, `kafka`; what is named here and does not run is a failure
+    #[arg(long, env = "PAYMUX_REQUIRE", default_value = "", hide_default_value = true, value_parser = parse_require)]
+    require: Require,
+}
+
+/// Things that some tests need and a machine may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Capability {
+    Buf,
+    Cql,
+    Kafka,
+}
+
+impl Capability {
+    const ALL: [Self; 3] = [Self::Buf, Self::Cql, Self::Kafka];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Buf => "buf",
+            Self::Cql => "cql",
+            Self::Kafka => "kafka",
+        }
+    }
+}
+
+/// What must not be skipped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Require(BTreeSet<Capability>);
+
+fn parse_require(text: &str) -> Result<Require, String> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let known = |name: &str| Capability::ALL.into_iter().find(|known| known.as_str() == name);
+    let found =
+        names.map(|name| known(name).ok_or_else(|| format!("unknown: {name}; known: buf, cql, kafka")));
+    found.collect::<Result<_, _>>().map(Require)
+}
+
+/// Counts of tests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed, {} skipped", self.passed, self.failed, self.skipped)
+    }
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+
+    fn count(&mut self, status: Status) {
+        match status {
+            Status::Succeeded => self.passed += 1,
+            Status::Failed => self.failed += 1,
+        }
+    }
+
+    /// A program that says that it failed has failed, even where no line of its output counted a failure.
+    fn settle(mut self, status: Status) -> Self {
+        if status == Status::Failed && self.failed == 0 {
+            self.failed = 1;
+        }
+        self
+    }
+}
+
+/// Reads the counts of a line that the test harness ends a test binary with.
+fn parse_result(line: &str) -> Option<Tally> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut tally = Tally::default();
+    for part in counts.split(';') {
+        match part.trim().split_once(' ') {
+            Some((count, "passed")) => tally.passed = count.parse().ok()?,
+            Some((count, "failed")) => tally.failed = count.parse().ok()?,
+            Some((count, "ignored")) => tally.skipped = count.parse().ok()?,
+            _ => {}
+        }
+    }
+    Some(tally)
+}
+
+/// Runs everything; the last line that it prints is the sum.
+///
+/// # Errors
+/// Cargo cannot be started.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let mut tally = cargo_tests(options.full)?;
+    let mut ran = BTreeSet::new();
+    match check::lint_protos()? {
+        Some(status) => {
+            ran.insert(Capability::Buf);
+            println!("buf lint: {}", if status == Status::Succeeded { "ok" } else { "FAILED" });
+            tally.count(status);
+        }
+        None => skip(&mut tally, "buf lint", "buf is not installed"),
+    }
+    if options.full {
+        tally.count(process::run(&mut crate::simulation(None, Some(FULL_SIMULATION_SEEDS), &[]))?);
+    }
+    for missing in options.require.0.difference(&ran) {
+        println!("FAILED: PAYMUX_REQUIRE names {}, and nothing that needs it ran", missing.as_str());
+        tally.failed += 1;
+    }
+    println!("{tally}");
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cargo_tests(full: bool) -> Result<Tally> {
+    let mut cargo = process::cargo(["test", "--workspace", "--no-fail-fast"]);
+    if full {
+        cargo.env("PROPTEST_CASES", FULL_PROPERTY_CASES);
+    }
+    let mut tally = Tally::default();
+    let status = process::run_lines(&mut cargo, |line| {
+        println!("{line}");
+        tally.add(parse_result(line).unwrap_or_default());
+    })?;
+    Ok(tally.settle(status))
+}
+
+fn skip(tally: &mut Tally, what: &str, reason: &str) {
+    println!("skipped: {what}: {reason}");
+    tally.skipped += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn result_lines_are_counted_and_others_are_not() {
+        let ok =
+            "test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 7 filtered out; finished in 0.07s";
+        assert_eq!(parse_result(ok), Some(Tally { passed: 12, failed: 0, skipped: 3 }));
+        let bad =
+            "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1s";
+        assert_eq!(parse_result(bad), Some(Tally { passed: 1, failed: 2, skipped: 0 }));
+        for other in ["running 3 tests", "test a::b ... ok", "  test result: ok. 1 passed"] {
+            assert_eq!(parse_result(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_sum_reads_as_promised() {
+        let mut tally = Tally { passed: 1, failed: 0, skipped: 2 };
+        tally.add(Tally { passed: 10, failed: 1, skipped: 0 });
+        assert_eq!(tally.to_string(), "11 passed, 1 failed, 2 skipped");
+    }
+
+    #[test]
+    fn a_failed_build_without_any_result_line_is_a_failure() {
+        assert_eq!(Tally::default().settle(Status::Failed).failed, 1);
+        assert_eq!(Tally { failed: 3, ..Tally::default() }.settle(Status::Failed).failed, 3);
+        assert_eq!(Tally::default().settle(Status::Succeeded).failed, 0);
+    }
+
+    #[test]
+    fn known_capabilities_are_read_and_unknown_ones_refused() {
+        assert_eq!(parse_require(""), Ok(Require::default()));
+        let both = Require([Capability::Buf, Capability::Kafka].into());
+        assert_eq!(parse_require("kafka, buf,"), Ok(both));
+        assert_eq!(parse_require("kafak"), Err("unknown: kafak; known: buf, cql, kafka".to_owned()));
+    }
+}
