@@ -13,7 +13,7 @@ use crate::shard::stable_hash;
 use crate::time::Timestamp;
 
 /// The payer as the platform knows them. Personal data: `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Payer {
     /// The payer's id within the app.
     pub open_id: Option<String>,
@@ -30,7 +30,7 @@ impl fmt::Debug for Payer {
 }
 
 /// What an order is, resolved once by ingest; nothing of it is resolved again later.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Created {
     /// Identity.
     pub key: OrderKey,
@@ -83,7 +83,7 @@ impl fmt::Debug for Created {
 /// The request as received, as one hash per field: tells repeats from conflicts, and names what differs.
 ///
 /// `wait` and `request_id` take no part: they may differ between repeats of the same request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fingerprint(BTreeMap<String, u64>);
 
 impl Fingerprint {

@@ -40,6 +40,23 @@ pub enum Input<'a> {
     Timer,
 }
 
+impl Input<'_> {
+    /// The kind, for coverage and logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Close(_) => "close",
+            Self::Requery(_) => "requery",
+            Self::Notification(_) => "notification",
+            Self::Report(Completed { operation: Operation::Create, .. }) => "create report",
+            Self::Report(Completed { operation: Operation::Query, .. }) => "query report",
+            Self::Report(_) => "close report",
+            Self::Timer => "timer",
+        }
+    }
+}
+
 /// A call that has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Completed<'a> {
@@ -119,6 +136,8 @@ pub struct Conflict {
 /// Decides. Pure: the same arguments give the same decision.
 #[must_use]
 pub fn decide(order: &Order, followup: &Followup, input: Input<'_>, ctx: &Context<'_>) -> Decision {
+    #[cfg(feature = "plant")]
+    crate::plant::coverage::met(order.state(), input.name());
     let mut draft = Draft::new(order, followup, input, ctx);
     absorb::absorb(&mut draft, input);
     let ended_row = matches!(input, Input::Timer) && draft.order.state().is_final();
@@ -194,16 +213,26 @@ impl<'a> Draft<'a> {
         Some(fact)
     }
 
-    /// Calls a person, unless an unresolved attention of that reason says the same or there were too many.
+    /// Calls a person, unless an open attention of that reason says the same, too many are open, or the very same
+    /// notification said it before: a record that is heard again adds nothing, also after a person has acted.
     fn attention(&mut self, reason: AttentionReason, text: String, is_word: bool) {
-        let count = self.order.attention_count(reason);
-        let known = self.order.attention().any(|(known, _, fact)| {
-            known == reason && (!is_word || matches!(&fact.body, FactBody::Attention(said) if *said == text))
-        });
-        if known || count >= ATTENTION_PER_REASON_MAX {
+        let says_it = |fact: &Fact| matches!(&fact.body, FactBody::Attention(said) if *said == text);
+        let open = self.order.attention().filter(|(known, _, _)| *known == reason);
+        let (mut open_count, mut known) = (0, false);
+        for (_, _, fact) in open {
+            open_count += 1;
+            known |= !is_word || says_it(fact);
+        }
+        let again = matches!(self.cause, Cause::Notification(_))
+            && self.order.facts().any(|fact| {
+                matches!(fact.key, FactKey::Attention(said, _) if said == reason)
+                    && fact.cause == self.cause
+                    && says_it(fact)
+            });
+        if known || again || open_count >= ATTENTION_PER_REASON_MAX {
             return;
         }
-        let key = FactKey::Attention(reason, count + 1);
+        let key = FactKey::Attention(reason, self.order.attention_count(reason) + 1);
         if is_word {
             self.word(key, FactBody::Attention(text));
         } else {

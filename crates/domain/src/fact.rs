@@ -143,7 +143,7 @@ impl AttentionReason {
 }
 
 /// What a fact says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FactBody {
     /// The order, as ingest resolved it.
     Created(Arc<Created>),

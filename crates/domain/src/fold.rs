@@ -115,10 +115,15 @@ impl Order {
     /// Adds a fact; `true` when its key is new.
     ///
     /// Two bodies under one key can only come from two owners writing the same thing at once; the earlier fact
-    /// stays, whichever is added first, so that the fold does not depend on order.
+    /// stays, whichever is added first, so that the fold does not depend on order; at one time the order of cause and
+    /// body decides.
     pub fn add(&mut self, fact: Fact) -> bool {
         match self.facts.get(&fact.key) {
-            Some(known) if (known.time, &known.cause) <= (fact.time, &fact.cause) => false,
+            Some(known)
+                if (known.time, &known.cause, &known.body) <= (fact.time, &fact.cause, &fact.body) =>
+            {
+                false
+            }
             Some(_) => {
                 self.facts.insert(fact.key.clone(), fact);
                 false

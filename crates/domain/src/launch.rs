@@ -5,7 +5,7 @@ use std::fmt;
 use crate::time::Timestamp;
 
 /// How the payer's device opens the provider's cashier.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LaunchParams {
     /// Send the payer's browser there.
     RedirectUrl(String),
@@ -14,7 +14,7 @@ pub enum LaunchParams {
 }
 
 /// WeChat's launch fields (`providers.md` section 4.12).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WechatJsapi {
     /// The app whose open_id was used.
     pub app_id: String,
@@ -31,7 +31,7 @@ pub struct WechatJsapi {
 }
 
 /// Launch parameters with the time after which they no longer work.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Launch {
     /// The parameters.
     pub params: LaunchParams,

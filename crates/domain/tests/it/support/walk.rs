@@ -1,0 +1,212 @@
+//! Random walks: an order driven by random inputs, at random times, against a provider that may answer anything
+//! that a provider can answer.
+
+use std::time::Duration;
+
+use paymux_domain::capabilities::{Capabilities, CloseKind, QueryKind};
+use paymux_domain::fact::FactKey;
+use paymux_domain::followup::Followup;
+use paymux_domain::outcome::{CallReport, Class, Operation, Word};
+use paymux_domain::payment::Payment;
+use paymux_domain::ports::LatePolicy;
+use proptest::prelude::*;
+
+use super::fixtures::{all_providers, assumed, created, hint, launched, name, notification, paid, payment, report, told};
+use super::fixtures::PRICE;
+use super::model::{Heard, Model};
+
+/// One thing that may happen.
+#[derive(Clone, Debug)]
+pub(crate) enum Move {
+    /// The call under way ends with one of the possible answers; without a call the owner looks when it is due.
+    GoOn { answer: usize, took_ms: u64, retry_after_s: Option<u64> },
+    /// Time passes and the owner looks, early or late.
+    Look { after_ms: u64 },
+    /// A notification says one of the possible things.
+    Notify { words: usize },
+    /// Somebody wants it closed.
+    Close,
+    /// Somebody wants the provider asked.
+    Requery,
+    /// The same request comes again.
+    Repeat,
+    /// Another request comes under the number.
+    Conflict,
+    /// The owner dies: its call is never answered, and what was not a fact may be lost.
+    Crash { forgets: bool },
+    /// Budget or breaker lets an operation leave only later.
+    Budget { operation: usize, later_ms: u64 },
+    /// A person settles the first open attention.
+    Settle,
+}
+
+pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let go_on = (any::<usize>(), 0..40_000_u64, prop::option::weighted(0.1, 1..90_u64))
+        .prop_map(|(answer, took_ms, retry_after_s)| Move::GoOn { answer, took_ms, retry_after_s });
+    let one = prop_oneof![
+        20 => go_on,
+        2 => (0..2_000_000_u64).prop_map(|after_ms| Move::Look { after_ms }),
+        2 => any::<usize>().prop_map(|words| Move::Notify { words }),
+        1 => Just(Move::Close),
+        1 => Just(Move::Requery),
+        1 => Just(Move::Repeat),
+        1 => Just(Move::Conflict),
+        1 => any::<bool>().prop_map(|forgets| Move::Crash { forgets }),
+        1 => (0..4_usize, 0..3_000_000_u64)
+            .prop_map(|(operation, later_ms)| Move::Budget { operation, later_ms }),
+        1 => Just(Move::Settle),
+    ];
+    prop::collection::vec(one, 1..50)
+}
+
+/// Walks of an order that was created first, at any of the providers and under any policy.
+pub(crate) fn walks() -> impl Strategy<Value = Model> {
+    let policy = prop_oneof![Just(LatePolicy::Complete), Just(LatePolicy::Park)];
+    let leaving_ms = 0..=9000_u64;
+    let waiting_ms = prop_oneof![3 => Just(0), 1 => 0..2_000_000_u64];
+    (0..all_providers().len(), policy, leaving_ms, waiting_ms, moves()).prop_map(|walk| {
+        let (provider, policy, leaving_ms, waiting_ms, moves) = walk;
+        let (_, capabilities) = all_providers()[provider];
+        let mut model = Model::new(capabilities).late_payments(policy);
+        model.leaving = Duration::from_millis(leaving_ms);
+        model.scene.slots = [model.now() + Duration::from_millis(waiting_ms); 4];
+        model.create();
+        for one in &moves {
+            step(&mut model, one);
+        }
+        model
+    })
+}
+
+fn step(model: &mut Model, one: &Move) {
+    match one {
+        Move::GoOn { answer, took_ms, retry_after_s } => go_on(model, *answer, *took_ms, *retry_after_s),
+        Move::Look { after_ms } => {
+            let time = model.now() + Duration::from_millis(*after_ms);
+            model.look_at(time);
+        }
+        Move::Notify { words } => {
+            let (foreign, words) = pick(&things_to_notify(), *words);
+            // The id stands for the content, as the provider repeats one notification under one id.
+            let id = format!("{foreign} {words:?}");
+            let mut told = notification(&id, model.now(), words);
+            if foreign {
+                told.account = name("another");
+            }
+            model.hear(Heard::Notification(told));
+        }
+        Move::Close => drop(model.close()),
+        Move::Requery => drop(model.requery()),
+        Move::Repeat => drop(model.create()),
+        Move::Conflict => drop(model.conflict()),
+        Move::Crash { forgets } => {
+            model.live = None;
+            if *forgets {
+                model.scene.followup = Followup::default();
+            }
+        }
+        Move::Budget { operation, later_ms } => {
+            model.scene.slots[*operation] = model.now() + Duration::from_millis(*later_ms);
+        }
+        Move::Settle => {
+            let open = model.order().attention().next().map(|(reason, k, _)| (reason, k));
+            if let Some((reason, k)) = open {
+                model.settle(reason, k);
+                model.hear(Heard::Timer);
+            }
+        }
+    }
+}
+
+fn go_on(model: &mut Model, answer: usize, took_ms: u64, retry_after_s: Option<u64>) {
+    let Some(call) = model.live else {
+        if model.due.is_some() {
+            model.tick();
+        }
+        return;
+    };
+    let mut report = pick(&possible_answers(&model.scene.capabilities, call.operation), answer);
+    if report.class != Class::Done {
+        report.retry_after = retry_after_s.map(Duration::from_secs);
+    }
+    model.scene.now = call.left_time + Duration::from_millis(took_ms);
+    model.answer(report);
+}
+
+fn pick<T: Clone>(all: &[T], index: usize) -> T {
+    all[index % all.len()].clone()
+}
+
+/// What a call of that kind may bring.
+pub(crate) fn possible_answers(capabilities: &Capabilities, operation: Operation) -> Vec<CallReport> {
+    let mut answers: Vec<CallReport> =
+        [Class::Unknown, Class::Retry, Class::Ops, Class::NotSent].map(report).to_vec();
+    match operation {
+        Operation::Create => {
+            answers.extend([launched(), launched(), report(Class::Final), hint(Class::Unknown)]);
+        }
+        Operation::Query => answers.extend(query_answers(capabilities)),
+        Operation::Close => {
+            answers.extend([told(Word::Closed), told(Word::NotExist), hint(Class::Unknown)]);
+        }
+        Operation::Refund => {}
+    }
+    answers
+}
+
+fn query_answers(capabilities: &Capabilities) -> Vec<CallReport> {
+    let found = if capabilities.query_amount { paid("T1") } else { Word::Paid(assumed("T1")) };
+    let mut answers = vec![
+        told(Word::Open),
+        told(Word::Open),
+        told(Word::NotExist),
+        told(Word::NotExist),
+        told(Word::Expired),
+        told(found.clone()),
+        CallReport::done(vec![found, Word::RefundedElsewhere]),
+        told(Word::Mismatch { field: "out_trade_no" }),
+        report(Class::Final),
+    ];
+    if matches!(capabilities.close, CloseKind::Call { .. }) {
+        answers.push(told(Word::Closed));
+    }
+    if capabilities.query_amount {
+        answers.push(told(Word::Paid(payment("T9", PRICE + 1))));
+    }
+    answers
+}
+
+/// What a notification may say, and whether it is about another account.
+fn things_to_notify() -> Vec<(bool, Vec<Word>)> {
+    vec![
+        (false, vec![paid("T1")]),
+        (false, vec![paid("T2")]),
+        (false, vec![paid("T1")]),
+        (false, wrong_payments().into_iter().take(1).map(Word::Paid).collect()),
+        (false, wrong_payments().into_iter().skip(1).take(1).map(Word::Paid).collect()),
+        (false, vec![Word::RefundedElsewhere]),
+        (false, vec![Word::Open]),
+        (true, vec![paid("T3")]),
+    ]
+}
+
+/// Payments that are not this order's: wrong amount, unknown currency.
+pub(crate) fn wrong_payments() -> Vec<Payment> {
+    vec![payment("T8", 1), Payment { currency: None, ..payment("T7", PRICE) }]
+}
+
+/// How often a fact of that kind was decided in the whole walk.
+pub(crate) fn decided(model: &Model, of: impl Fn(&FactKey) -> bool) -> usize {
+    let facts = model.steps.iter().flat_map(|step| step.decision.words.iter().chain(&step.decision.own));
+    facts.filter(|fact| of(&fact.key)).count()
+}
+
+/// Whether the provider can be asked about an order that nobody has paid.
+pub(crate) fn can_be_asked(capabilities: &Capabilities) -> bool {
+    capabilities.query == QueryKind::ByOutTradeNo
+}
+
+/// The order's end of paying.
+pub(crate) fn expire_time() -> paymux_domain::time::Timestamp {
+    created().expire_time
+}

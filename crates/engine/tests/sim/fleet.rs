@@ -1,0 +1,233 @@
+//! The processes: workers that start, crash at any await, stall, lose their partitions, stop and come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use paymux_backends::faults::{FaultHook, Steps, Unreliable};
+use paymux_backends::memory::{MemoryConsumer, Notice};
+use paymux_domain::name::{AccountId, MerchantId};
+use paymux_domain::ports::{
+    AccountPolicy, BoxFuture, Budget, Clock, Directory, Entropy, LatePolicy, LogConsumer, MerchantPolicy,
+};
+use paymux_domain::time::ClockFactor;
+use paymux_engine::spawn::Spawn;
+use paymux_engine::{EngineConfig, Worker, WorkerParts};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::SimClock;
+use crate::hook::ProcessHook;
+use crate::world::World;
+
+/// The lease of the simulated workers, and the broker's session time-out: more than three leases.
+const LEASE: Duration = Duration::from_secs(20);
+const SESSION: Duration = Duration::from_secs(61);
+const COMMIT: Duration = Duration::from_secs(6);
+
+/// Budget of each account and operation.
+pub(crate) const BUDGET: Budget = Budget { per_second: 2, burst: 4 };
+
+struct SimDirectory;
+
+impl Directory for SimDirectory {
+    fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
+        // Every second merchant keeps late money for a person to judge.
+        let parks = merchant_id.as_str().ends_with(['1', '3', '5', '7']);
+        Some(MerchantPolicy { late_payment: if parks { LatePolicy::Park } else { LatePolicy::Complete } })
+    }
+
+    fn account(&self, _: &AccountId) -> Option<AccountPolicy> {
+        Some(AccountPolicy { budgets: [BUDGET; 4], in_flight_max: 8 })
+    }
+}
+
+struct SimEntropy(Mutex<ChaCha8Rng>);
+
+impl Entropy for SimEntropy {
+    fn next_u64(&self) -> u64 {
+        self.0.lock().random()
+    }
+}
+
+/// Tasks of one process, so that a crash takes all of them at once.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<Vec<AbortHandle>>>);
+
+impl Tasks {
+    fn kill(&self) {
+        for task in self.0.lock().drain(..) {
+            task.abort();
+        }
+    }
+}
+
+impl Spawn for Tasks {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let mut tasks = self.0.lock();
+        if tasks.len() > 4096 {
+            tasks.retain(|task| !task.is_finished());
+        }
+        tasks.push(tokio::spawn(task).abort_handle());
+    }
+}
+
+struct Process {
+    clock: SimClock,
+    hook: Arc<ProcessHook>,
+    consumer: Arc<MemoryConsumer>,
+    tasks: Tasks,
+    stop: CancellationToken,
+}
+
+/// All processes of a world.
+pub(crate) struct Fleet {
+    world: Arc<World>,
+    rng: ChaCha8Rng,
+    processes: Vec<Process>,
+}
+
+impl Fleet {
+    pub(crate) fn start(world: Arc<World>, rng: ChaCha8Rng) -> Self {
+        let mut fleet = Self { world, rng, processes: Vec::new() };
+        for _ in 0..fleet.world.plan.processes {
+            fleet.add();
+        }
+        fleet
+    }
+
+    fn add(&mut self) {
+        let world = &self.world;
+        let offset = self.rng.random_range(-200..200);
+        let clock = world.clock.with_offset(offset);
+        let seed = |rng: &mut ChaCha8Rng| ChaCha8Rng::seed_from_u64(rng.random());
+        let (faults, points) = (world.plan.faults.clone(), world.points.clone());
+        let hook = ProcessHook::new(seed(&mut self.rng), faults, clock.clone(), points, world.active.clone());
+        let steps = Steps::new(hook.clone() as Arc<dyn FaultHook>, Arc::new(clock.clone()));
+        let consumer = Arc::new(world.cluster.join());
+        let mut config = EngineConfig::new(ClockFactor::REAL);
+        config.lease = LEASE;
+        config.commit_interval = COMMIT;
+        config.takeover_overlap = SESSION * 2;
+        config.timing.plant = world.plant;
+        let tasks = Tasks::default();
+        let store = world.store.clone().with_steps(steps.clone());
+        let parts = WorkerParts {
+            consumer: Arc::new(Unreliable::new(consumer.clone() as Arc<dyn LogConsumer>, steps.clone())),
+            log: Arc::new(Unreliable::new(Arc::new(world.cluster.log()), steps.clone())),
+            store: Arc::new(Unreliable::new(Arc::new(store), steps)),
+            gateway: Arc::new(world.providers.clone()),
+            directory: Arc::new(SimDirectory),
+            clock: Arc::new(clock.clone()),
+            entropy: Arc::new(SimEntropy(Mutex::new(seed(&mut self.rng)))),
+            spawner: Arc::new(tasks.clone()),
+            config,
+        };
+        let stop = CancellationToken::new();
+        let worker = Worker::new(parts);
+        let stopping = stop.clone();
+        tasks.spawn(Box::pin(async move {
+            // A drain that does not end in time leaves its work to the next owner, as a crash does.
+            drop(worker.run(stopping).await);
+        }));
+        self.processes.push(Process { clock, hook, consumer, tasks, stop });
+        self.world.cluster.rebalance(Notice::Now);
+    }
+
+    /// Lets time pass, with whatever befalls processes meanwhile.
+    pub(crate) async fn live_for(&mut self, time: Duration) {
+        let until = self.world.clock.now() + time;
+        loop {
+            let now = self.world.clock.now();
+            if now >= until {
+                return;
+            }
+            let mishap = Duration::from_secs(self.rng.random_range(30..2400)).min(until.since(now));
+            let crashed = {
+                let waits = self.processes.iter().map(|process| Box::pin(process.hook.crash.notified()));
+                let waits: Vec<_> = waits.collect();
+                tokio::select! {
+                    biased;
+                    ((), which, _) = futures_util::future::select_all(waits) => Some(which),
+                    () = self.world.clock.sleep(mishap) => None,
+                }
+            };
+            match crashed {
+                Some(which) => self.crash(which).await,
+                None if self.world.active.load(std::sync::atomic::Ordering::Relaxed) => self.mishap().await,
+                None => {}
+            }
+        }
+    }
+
+    async fn crash(&mut self, which: usize) {
+        let gone = self.processes.remove(which);
+        gone.tasks.kill();
+        self.world.truth.lock().note(self.world.clock.now(), "crash");
+        // The broker notices at once (the connection broke) or only when the session times out.
+        if self.rng.random_bool(0.5) && !self.processes.is_empty() {
+            self.world.clock.sleep(SESSION).await;
+        }
+        self.world.cluster.evict(gone.consumer.member());
+        self.world.clock.sleep(Duration::from_millis(self.rng.random_range(100..20_000))).await;
+        self.add();
+    }
+
+    async fn mishap(&mut self) {
+        let which = self.rng.random_range(0..self.processes.len());
+        let faults = &self.world.plan.faults;
+        match self.rng.random_range(0..5) {
+            0 if faults.stall => self.stall(which).await,
+            1 if faults.move_partitions => {
+                self.world.truth.lock().note(self.world.clock.now(), "a process comes and one goes");
+                self.add();
+                let gone = self.processes.remove(which);
+                gone.stop.cancel();
+                self.world.clock.sleep(Duration::from_secs(25)).await;
+                gone.tasks.kill();
+                self.world.cluster.evict(gone.consumer.member());
+            }
+            2 if faults.clock_jump => {
+                let by = self.rng.random_range(0..3_000);
+                self.processes[which].clock.jump(by);
+            }
+            3 if faults.outage => {
+                let outage = &self.world.providers.outage;
+                outage.store(true, std::sync::atomic::Ordering::Relaxed);
+                self.world.clock.sleep(Duration::from_secs(self.rng.random_range(10..1800))).await;
+                outage.store(false, std::sync::atomic::Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    /// The broker hears nothing of a process for longer than its session: its partitions go to others while it goes
+    /// on working without knowing; later it hears of it and takes part again.
+    async fn stall(&mut self, which: usize) {
+        let silent = SESSION + Duration::from_secs(self.rng.random_range(1..600));
+        let now = self.world.clock.now();
+        let process = &self.processes[which];
+        process.hook.stall_until(process.clock.now() + silent);
+        let member = process.consumer.member();
+        self.world.truth.lock().note(now, "stall");
+        self.world.clock.sleep(SESSION).await;
+        if self.processes.len() == 1 {
+            self.add();
+        }
+        self.world.cluster.evict(member);
+        let left = (now + silent).since(self.world.clock.now());
+        self.world.clock.sleep(left).await;
+        self.world.cluster.readmit(member);
+        self.world.cluster.rebalance(Notice::Now);
+    }
+
+    /// Faults have stopped: processes that still wait for the broker wait no longer.
+    pub(crate) fn settle(&mut self) {
+        self.world.providers.outage.store(false, std::sync::atomic::Ordering::Relaxed);
+        for process in &self.processes {
+            process.hook.stall_until(process.clock.now());
+        }
+    }
+}

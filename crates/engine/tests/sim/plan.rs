@@ -1,0 +1,111 @@
+//! What a seed chooses: the workload, and which faults happen how often.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+/// Chances in a thousand for each kind of fault of one run; a kind that the seed leaves out is 0.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) op_delay: u32,
+    pub(crate) op_delay_max: Duration,
+    pub(crate) op_fail: u32,
+    pub(crate) op_unknown: u32,
+    pub(crate) op_land_later: u32,
+    /// Crashes in a hundred thousand operations.
+    pub(crate) crash: u32,
+    pub(crate) stall: bool,
+    pub(crate) move_partitions: bool,
+    pub(crate) clock_jump: bool,
+    pub(crate) duplicate_records: u32,
+    pub(crate) lost_answer: u32,
+    pub(crate) late_landing: u32,
+    pub(crate) not_sent: u32,
+    pub(crate) refused: u32,
+    pub(crate) provider_busy: u32,
+    pub(crate) ops: u32,
+    pub(crate) read_lag: u32,
+    pub(crate) notification_lost: u32,
+    pub(crate) notification_doubled: u32,
+    pub(crate) notification_delayed: u32,
+    pub(crate) wrong_amount: u32,
+    pub(crate) second_payment: u32,
+    pub(crate) outage: bool,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) orders: u32,
+    pub(crate) merchants: u32,
+    pub(crate) partitions: u16,
+    pub(crate) processes: usize,
+    /// Orders come within this time from the start.
+    pub(crate) arrivals: Duration,
+    pub(crate) faults: Faults,
+    /// Orders in a thousand that their caller closes early.
+    pub(crate) closed_by_caller: u32,
+    pub(crate) requeried: u32,
+    pub(crate) repeated: u32,
+    pub(crate) conflicting: u32,
+    /// Orders in a thousand that come in one burst, so that budgets bind.
+    pub(crate) burst: u32,
+}
+
+/// A virtual day.
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Faults stop this long before the last look.
+pub(crate) const QUIET: Duration = Duration::from_secs(14 * 3600);
+
+impl Plan {
+    pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
+        let some =
+            |rng: &mut ChaCha8Rng, max: u32| if rng.random_bool(0.6) { rng.random_range(1..=max) } else { 0 };
+        let faults = Faults {
+            op_delay: some(rng, 300),
+            op_delay_max: Duration::from_millis(rng.random_range(5..10_000)),
+            op_fail: some(rng, 40),
+            op_unknown: some(rng, 40),
+            op_land_later: some(rng, 30),
+            crash: some(rng, 600),
+            stall: rng.random_bool(0.5),
+            move_partitions: rng.random_bool(0.5),
+            clock_jump: rng.random_bool(0.2),
+            duplicate_records: some(rng, 100),
+            lost_answer: some(rng, 300),
+            late_landing: some(rng, 300),
+            not_sent: some(rng, 150),
+            refused: some(rng, 100),
+            provider_busy: some(rng, 150),
+            ops: some(rng, 20),
+            read_lag: some(rng, 300),
+            notification_lost: some(rng, 950),
+            notification_doubled: some(rng, 300),
+            notification_delayed: some(rng, 300),
+            wrong_amount: some(rng, 20),
+            second_payment: some(rng, 200),
+            outage: rng.random_bool(0.2),
+        };
+        let some =
+            |rng: &mut ChaCha8Rng, max: u32| if rng.random_bool(0.6) { rng.random_range(1..=max) } else { 0 };
+        Self {
+            orders: rng.random_range(100..140),
+            merchants: rng.random_range(2..8),
+            partitions: rng.random_range(1..=3),
+            processes: rng.random_range(1..=3),
+            arrivals: Duration::from_secs(rng.random_range(2..9) * 3600),
+            faults,
+            closed_by_caller: some(rng, 400),
+            requeried: some(rng, 100),
+            repeated: some(rng, 300),
+            conflicting: some(rng, 100),
+            burst: some(rng, 500),
+        }
+    }
+}
+
+/// `true` in `per_mille` of a thousand draws.
+pub(crate) fn chance(rng: &mut ChaCha8Rng, per_mille: u32) -> bool {
+    per_mille > 0 && rng.random_range(0..1000) < per_mille
+}

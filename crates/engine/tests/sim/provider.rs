@@ -1,0 +1,317 @@
+//! Providers of four kinds behind the engine's gateway, with lost answers, late landings and lagging reads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use paymux_domain::capabilities::{
+    AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
+};
+use paymux_domain::command::Created;
+use paymux_domain::launch::{Launch, LaunchParams};
+use paymux_domain::outcome::{CallReport, Class, Operation, Word};
+use paymux_domain::payment::{Evidence, Payment};
+use paymux_domain::ports::{BoxFuture, Call, Clock, ProviderGateway};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::clock::SimClock;
+use crate::payer;
+use crate::plan::{Faults, chance};
+use crate::truth::{Real, RealOrder, RealPayment, Truth};
+use crate::world::Notifier;
+
+/// The longest time that a request takes to land; part of the engine's settling time.
+const LANDING: Duration = Duration::from_secs(30);
+/// The engine's HTTP deadline.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a provider's read side may lag behind.
+const LAG_MAX_MS: u64 = 20_000;
+/// How long after expiry the providers without close may still take money.
+const GRACE: Duration = Duration::from_secs(300);
+
+const BASE: Capabilities = Capabilities {
+    create: CreateKind::Call,
+    create_idempotent: true,
+    query: QueryKind::ByOutTradeNo,
+    query_amount: true,
+    query_proof: QueryProof::Signed,
+    close: CloseKind::Call { min_age: Duration::from_secs(305), refuses_paid: true },
+    refund: RefundKind::None,
+    refund_idempotent: false,
+    refund_query: false,
+    order_no_chars: (6, 32),
+    call_spacing: Duration::ZERO,
+    answer_signature: AnswerSignature::Always,
+    landing: LANDING,
+    expiry_grace: GRACE,
+};
+
+/// What a kind of provider can do, by its name.
+pub(crate) fn capabilities(provider: &str) -> Option<Capabilities> {
+    Some(match provider {
+        "wechat" => BASE,
+        "quick" => {
+            Capabilities { close: CloseKind::Call { min_age: Duration::ZERO, refuses_paid: true }, ..BASE }
+        }
+        "xor" => Capabilities {
+            close: CloseKind::None,
+            query_amount: false,
+            query_proof: QueryProof::Tls,
+            answer_signature: AnswerSignature::None,
+            ..BASE
+        },
+        "local" => Capabilities {
+            create: CreateKind::Local,
+            query: QueryKind::ByProviderTradeNo,
+            close: CloseKind::None,
+            landing: Duration::ZERO,
+            ..BASE
+        },
+        _ => return None,
+    })
+}
+
+pub(crate) const KINDS: [&str; 4] = ["wechat", "quick", "xor", "local"];
+
+/// All providers of a world.
+#[derive(Clone)]
+pub(crate) struct SimProviders {
+    pub(crate) clock: SimClock,
+    pub(crate) truth: Arc<Mutex<Truth>>,
+    pub(crate) faults: Faults,
+    pub(crate) active: Arc<AtomicBool>,
+    /// Nothing is answered while it is on.
+    pub(crate) outage: Arc<AtomicBool>,
+    pub(crate) rng: Arc<Mutex<ChaCha8Rng>>,
+    pub(crate) notifier: Notifier,
+}
+
+/// How a call's request and answer travel.
+enum Travel {
+    Fine,
+    AnswerLost,
+    LandsLater(Duration),
+    NeverLands,
+    NotSent,
+    Refused,
+    Busy,
+    Ops,
+}
+
+impl ProviderGateway for SimProviders {
+    fn capabilities(&self, created: &Created) -> Option<Capabilities> {
+        capabilities(created.provider.as_str())
+    }
+
+    fn call(&self, call: Call) -> BoxFuture<'_, CallReport> {
+        Box::pin(async move { self.made(call).await })
+    }
+}
+
+impl SimProviders {
+    async fn made(&self, call: Call) -> CallReport {
+        let created = call.created.clone();
+        let local = created.provider.as_str() == "local" && call.operation == Operation::Create;
+        let (travel, flight) =
+            if local { (Travel::Fine, Duration::ZERO) } else { self.travel(call.operation) };
+        {
+            let mut truth = self.truth.lock();
+            let now = self.clock.now();
+            if !local {
+                truth
+                    .calls
+                    .entry((created.account.clone(), call.operation))
+                    .or_default()
+                    .push(now.as_millis());
+            }
+            truth.note(now, format_args!("{} {}", call.operation.as_str(), created.out_trade_no));
+        }
+        let lost = CallReport::of(Class::Unknown, "TIMEOUT");
+        match travel {
+            Travel::NotSent => return CallReport::of(Class::NotSent, "REFUSED_CONNECTION"),
+            Travel::NeverLands => {
+                self.clock.sleep(TIMEOUT).await;
+                return lost;
+            }
+            Travel::LandsLater(after) => {
+                let (providers, call) = (self.clone(), call.clone());
+                tokio::spawn(async move {
+                    providers.clock.sleep(after).await;
+                    providers.effect(&call);
+                });
+                self.clock.sleep(TIMEOUT).await;
+                return lost;
+            }
+            Travel::Refused if call.operation == Operation::Create => {
+                self.clock.sleep(flight).await;
+                return CallReport::of(Class::Final, "PARAM_ERROR");
+            }
+            Travel::Busy => {
+                self.clock.sleep(flight).await;
+                return CallReport {
+                    throttled: true,
+                    retry_after: Some(Duration::from_secs(2)),
+                    ..CallReport::of(Class::Retry, "FREQUENCY_LIMITED")
+                };
+            }
+            Travel::Ops => return CallReport::of(Class::Ops, "NO_AUTH"),
+            Travel::Fine | Travel::AnswerLost | Travel::Refused => {}
+        }
+        self.clock.sleep(flight / 2).await;
+        let report = self.effect(&call);
+        if matches!(travel, Travel::AnswerLost) {
+            self.clock.sleep(TIMEOUT).await;
+            return lost;
+        }
+        self.clock.sleep(flight / 2).await;
+        report
+    }
+
+    fn travel(&self, operation: Operation) -> (Travel, Duration) {
+        let mut rng = self.rng.lock();
+        let flight = Duration::from_millis(rng.random_range(20..400));
+        if !self.active.load(Ordering::Relaxed) {
+            return (Travel::Fine, flight);
+        }
+        if self.outage.load(Ordering::Relaxed) {
+            return (Travel::NeverLands, flight);
+        }
+        let faults = &self.faults;
+        let travel = if chance(&mut rng, faults.lost_answer) {
+            if rng.random_bool(0.5) { Travel::AnswerLost } else { Travel::NeverLands }
+        } else if operation != Operation::Query && chance(&mut rng, faults.late_landing) {
+            let late = u64::try_from(LANDING.as_millis()).expect("fits");
+            Travel::LandsLater(Duration::from_millis(rng.random_range(late / 2..late)))
+        } else if chance(&mut rng, faults.not_sent) {
+            Travel::NotSent
+        } else if chance(&mut rng, faults.refused) {
+            Travel::Refused
+        } else if chance(&mut rng, faults.provider_busy) {
+            Travel::Busy
+        } else if chance(&mut rng, faults.ops) {
+            Travel::Ops
+        } else {
+            Travel::Fine
+        };
+        (travel, flight)
+    }
+
+    /// What happens at the provider when the request arrives, and what it answers.
+    fn effect(&self, call: &Call) -> CallReport {
+        match call.operation {
+            Operation::Create => self.create(&call.created),
+            Operation::Query => self.query(&call.created),
+            Operation::Close => self.close(&call.created),
+            Operation::Refund => CallReport::of(Class::Final, "NO_REFUNDS_HERE"),
+        }
+    }
+
+    fn create(&self, created: &Created) -> CallReport {
+        let now = self.clock.now();
+        let mut truth = self.truth.lock();
+        let id = (created.account.clone(), created.out_trade_no.clone());
+        if let Some(order) = truth.orders.get(&id) {
+            let ask = |code: &str| CallReport { ask: true, ..CallReport::of(Class::Unknown, code) };
+            return match order.state {
+                Real::Open => launched(),
+                Real::Paid if created.provider.as_str() == "local" => launched(),
+                Real::Paid => ask("ORDER_PAID"),
+                Real::Closed => ask("ORDER_CLOSED"),
+            };
+        }
+        let mut rng = self.rng.lock();
+        let lag = if self.active.load(Ordering::Relaxed) && chance(&mut rng, self.faults.read_lag) {
+            Duration::from_millis(rng.random_range(0..LAG_MAX_MS))
+        } else {
+            Duration::ZERO
+        };
+        let payable_until = match created.provider.as_str() {
+            "local" => now + Duration::from_secs(3 * 24 * 3600),
+            "xor" => created.expire_time + GRACE,
+            _ => created.expire_time.max(now + Duration::from_secs(60)),
+        };
+        let order = RealOrder {
+            key: created.key.clone(),
+            state: Real::Open,
+            minor: created.amount.minor(),
+            created: now,
+            visible: now + lag,
+            payable_until,
+            payments: Vec::new(),
+            heard: false,
+            told: Vec::new(),
+        };
+        truth.note(now, format_args!("lands {}", created.out_trade_no));
+        truth.orders.insert(id, order);
+        let rng = ChaCha8Rng::seed_from_u64(rng.random());
+        drop(truth);
+        payer::start(self.clone(), created, rng);
+        launched()
+    }
+
+    fn query(&self, created: &Created) -> CallReport {
+        let now = self.clock.now();
+        let truth = self.truth.lock();
+        let id = (created.account.clone(), created.out_trade_no.clone());
+        let Some(order) = truth.orders.get(&id).filter(|order| order.visible <= now) else {
+            return CallReport::done(vec![Word::NotExist]);
+        };
+        let provider = created.provider.as_str();
+        let words = match order.state {
+            Real::Closed => vec![Word::Closed],
+            Real::Paid => {
+                order.payments.iter().map(|payment| Word::Paid(stated(payment, provider))).collect()
+            }
+            Real::Open if provider == "xor" && now >= created.expire_time => vec![Word::Expired],
+            Real::Open => vec![Word::Open],
+        };
+        CallReport::done(words)
+    }
+
+    fn close(&self, created: &Created) -> CallReport {
+        let now = self.clock.now();
+        let mut truth = self.truth.lock();
+        let id = (created.account.clone(), created.out_trade_no.clone());
+        let min_age = match capabilities(created.provider.as_str()).map(|c| c.close) {
+            Some(CloseKind::Call { min_age, .. }) => min_age.saturating_sub(Duration::from_secs(5)),
+            _ => return CallReport::of(Class::Final, "NO_CLOSE_HERE"),
+        };
+        let report = match truth.orders.get_mut(&id) {
+            None => CallReport::done(vec![Word::NotExist]),
+            Some(order) => match order.state {
+                Real::Paid => CallReport { ask: true, ..CallReport::of(Class::Unknown, "ORDER_PAID") },
+                Real::Closed => CallReport::done(vec![Word::Closed]),
+                Real::Open if now.since(order.created) < min_age => {
+                    CallReport::of(Class::Retry, "RULE_LIMIT")
+                }
+                Real::Open => {
+                    order.state = Real::Closed;
+                    CallReport::done(vec![Word::Closed])
+                }
+            },
+        };
+        truth.note(now, format_args!("close {} {}", created.out_trade_no, report.code));
+        report
+    }
+}
+
+fn launched() -> CallReport {
+    let params = LaunchParams::RedirectUrl("https://pay.example.com".to_owned());
+    CallReport::done(vec![Word::Launched(Launch { params, expire_time: None })])
+}
+
+/// A payment as that provider's query or notification states it.
+pub(crate) fn stated(payment: &RealPayment, provider: &str) -> Payment {
+    Payment {
+        trade_no: payment.trade_no.clone(),
+        total_minor: payment.stated_minor,
+        payer_total_minor: None,
+        currency: Some(paymux_domain::amount::Currency::Cny),
+        success_time: Some(payment.time),
+        fee_minor: None,
+        bank_type: None,
+        evidence: if provider == "xor" { Evidence::Assumed } else { Evidence::Stated },
+    }
+}

@@ -1,0 +1,67 @@
+//! The provider's side: what money was really taken, and whether an order can really be paid.
+
+use std::collections::BTreeMap;
+
+use paymux_domain::name::{AccountId, OrderKey, OutTradeNo, ProviderTradeNo};
+use paymux_domain::outcome::Operation;
+use paymux_domain::time::Timestamp;
+
+/// State of an order at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Real {
+    Open,
+    Paid,
+    Closed,
+}
+
+/// A payment as the provider has it.
+#[derive(Clone, Debug)]
+pub(crate) struct RealPayment {
+    pub(crate) trade_no: ProviderTradeNo,
+    pub(crate) minor: i64,
+    pub(crate) stated_minor: i64,
+    pub(crate) time: Timestamp,
+}
+
+/// An order as the provider has it.
+#[derive(Clone, Debug)]
+pub(crate) struct RealOrder {
+    pub(crate) key: OrderKey,
+    pub(crate) state: Real,
+    pub(crate) minor: i64,
+    pub(crate) created: Timestamp,
+    /// Queries see it from then on.
+    pub(crate) visible: Timestamp,
+    /// The last moment at which it can be paid.
+    pub(crate) payable_until: Timestamp,
+    pub(crate) payments: Vec<RealPayment>,
+    /// Whether any notification of a payment got through.
+    pub(crate) heard: bool,
+    /// The payments that were notified.
+    pub(crate) told: Vec<ProviderTradeNo>,
+}
+
+/// Everything that the providers know.
+#[derive(Debug, Default)]
+pub(crate) struct Truth {
+    pub(crate) orders: BTreeMap<(AccountId, OutTradeNo), RealOrder>,
+    pub(crate) calls: BTreeMap<(AccountId, Operation), Vec<i64>>,
+    /// What happened, in order: hashed, so that two runs of a seed can be compared.
+    pub(crate) trace: Vec<String>,
+    next_trade: u64,
+}
+
+impl Truth {
+    pub(crate) fn of(&self, key: &OrderKey) -> Option<&RealOrder> {
+        self.orders.values().find(|order| order.key == *key)
+    }
+
+    pub(crate) fn next_trade_no(&mut self) -> ProviderTradeNo {
+        self.next_trade += 1;
+        format!("4200{:012}", self.next_trade).parse().expect("a valid trade number")
+    }
+
+    pub(crate) fn note(&mut self, now: Timestamp, what: impl std::fmt::Display) {
+        self.trace.push(format!("{} {what}", now.as_millis()));
+    }
+}

@@ -1,0 +1,121 @@
+//! Callers: orders over the day, some in bursts, some repeated, some under a number that is taken, some closed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_domain::amount::{Amount, Currency};
+use paymux_domain::command::{CreateCommand, Created, Fingerprint, OrderCommand, Payer, Record};
+use paymux_domain::name::{OrderKey, RequestId};
+use paymux_domain::ports::Clock;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::plan::chance;
+use crate::provider::KINDS;
+use crate::world::World;
+
+/// An order that ingest acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) key: OrderKey,
+    pub(crate) provider: String,
+    /// A request under the same number with other content was acknowledged too.
+    pub(crate) contested: Option<RequestId>,
+}
+
+/// Starts all callers.
+pub(crate) fn start(world: &Arc<World>, mut rng: ChaCha8Rng) {
+    for number in 0..world.plan.orders {
+        let rng = ChaCha8Rng::seed_from_u64(rng.random());
+        let world = world.clone();
+        tokio::spawn(async move { order(&world, number, rng).await });
+    }
+}
+
+async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
+    let plan = &world.plan;
+    let span = u64::try_from(plan.arrivals.as_millis()).expect("a day fits");
+    let in_burst = chance(&mut rng, plan.burst);
+    let at = if in_burst { span / 2 } else { rng.random_range(0..span) };
+    world.clock.sleep(Duration::from_millis(at)).await;
+    let created = Arc::new(resolved(world, number, &mut rng));
+    let provider = created.provider.as_str().to_owned();
+    let key = created.key.clone();
+    let contested = chance(&mut rng, plan.conflicting);
+    send_create(world, created.clone()).await;
+    let rival = contested.then(|| format!("rival-{number}").parse::<RequestId>().expect("a valid id"));
+    world.accepted.lock().push(Accepted { key: key.clone(), provider, contested: rival.clone() });
+    if let Some(request_id) = rival {
+        let mut other = (*created).clone();
+        other.request_id = request_id;
+        other.amount = Amount::new(created.amount.minor() + 1, Currency::Cny).expect("a valid amount");
+        other.fingerprint = fingerprint(other.amount, &other.description);
+        send_create(world, Arc::new(other)).await;
+    }
+    if chance(&mut rng, plan.repeated) {
+        world.clock.sleep(Duration::from_millis(rng.random_range(0..60_000))).await;
+        send_create(world, created.clone()).await;
+    }
+    if chance(&mut rng, plan.closed_by_caller) {
+        world.clock.sleep(Duration::from_millis(rng.random_range(0..90_000))).await;
+        let command = order_command(&key, format!("close-{number}"));
+        world.providers.notifier.send(&created.shard_group, Record::Close(command)).await;
+    }
+    if chance(&mut rng, plan.requeried) {
+        world.clock.sleep(Duration::from_millis(rng.random_range(0..600_000))).await;
+        let command = order_command(&key, format!("requery-{number}"));
+        world.providers.notifier.send(&created.shard_group, Record::Requery(command)).await;
+    }
+}
+
+async fn send_create(world: &World, created: Arc<Created>) {
+    let group = created.shard_group.clone();
+    let record = Record::Create(CreateCommand { created, reply_to: None });
+    world.providers.notifier.send(&group, record).await;
+}
+
+fn order_command(key: &OrderKey, request_id: String) -> OrderCommand {
+    OrderCommand {
+        key: key.clone(),
+        request_id: request_id.parse().expect("a valid id"),
+        caller: "simulation".to_owned(),
+        reply_to: None,
+    }
+}
+
+fn fingerprint(amount: Amount, description: &str) -> Fingerprint {
+    Fingerprint::of([("amount.minor", amount.minor().to_string().as_str()), ("description", description)])
+}
+
+fn resolved(world: &World, number: u32, rng: &mut ChaCha8Rng) -> Created {
+    let merchant = rng.random_range(0..world.plan.merchants);
+    let kind = KINDS[rng.random_range(0..KINDS.len())];
+    let now = world.clock.now();
+    let life = Duration::from_secs(rng.random_range(60..2400));
+    let amount = Amount::new(rng.random_range(1..100_000), Currency::Cny).expect("a valid amount");
+    let description = format!("order {number}");
+    Created {
+        key: OrderKey {
+            merchant_id: format!("m{merchant}").parse().expect("a valid merchant"),
+            order_no: format!("o{number:05}").parse().expect("a valid number"),
+        },
+        request_id: format!("create-{number}").parse().expect("a valid id"),
+        provider: kind.parse().expect("a valid provider"),
+        account: format!("{kind}-{merchant}").parse().expect("a valid account"),
+        shard_group: format!("m{merchant}").parse().expect("a valid group"),
+        method: "jsapi".to_owned(),
+        out_trade_no: format!("m{merchant}o{number:05}").parse().expect("a valid number"),
+        amount,
+        fingerprint: fingerprint(amount, &description),
+        description,
+        attach: None,
+        payer: Payer::default(),
+        expire_time: now + life,
+        created_time: now,
+        notify_url: "https://notify.example.com".to_owned(),
+        return_url: None,
+        metadata: BTreeMap::new(),
+        options_json: String::new(),
+    }
+}
