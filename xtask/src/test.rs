@@ -12,8 +12,11 @@ use crate::process::{self, Status};
 
 /// Cases of each property test with `--full`.
 const FULL_PROPERTY_CASES: &str = "10000";
-/// Seeds of the simulation with `--full`.
+/// Seeds of the simulation, and with `--full`.
+const SIMULATION_SEEDS: u64 = 200;
 const FULL_SIMULATION_SEEDS: u64 = 2000;
+/// How a test says in its output that something was skipped, and why.
+const SKIP_MARK: &str = "SKIPPED: ";
 
 /// How to test.
 #[derive(Debug, Args)]
@@ -115,7 +118,14 @@ fn parse_result(line: &str) -> Option<Tally> {
 /// # Errors
 /// Cargo cannot be started.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let mut tally = cargo_tests(options.full)?;
+    let mut tests = process::cargo(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    if options.full {
+        tests.env("PROPTEST_CASES", FULL_PROPERTY_CASES).env("PAYMUX_FULL", "1");
+    }
+    let mut tally = counted(&mut tests)?;
+    let seeds = if options.full { FULL_SIMULATION_SEEDS } else { SIMULATION_SEEDS };
+    tally.add(counted(&mut crate::simulation(None, Some(seeds), &[]))?);
+    tally.add(counted(&mut crate::simulation(None, None, &["--plants".to_owned()]))?);
     let mut ran = BTreeSet::new();
     match check::lint_protos()? {
         Some(status) => {
@@ -125,9 +135,6 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         }
         None => skip(&mut tally, "buf lint", "buf is not installed"),
     }
-    if options.full {
-        tally.count(process::run(&mut crate::simulation(None, Some(FULL_SIMULATION_SEEDS), &[]))?);
-    }
     for missing in options.require.0.difference(&ran) {
         println!("FAILED: PAYMUX_REQUIRE names {}, and nothing that needs it ran", missing.as_str());
         tally.failed += 1;
@@ -136,21 +143,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn cargo_tests(full: bool) -> Result<Tally> {
-    let mut cargo = process::cargo(["test", "--workspace", "--no-fail-fast"]);
-    if full {
-        cargo.env("PROPTEST_CASES", FULL_PROPERTY_CASES);
-    }
+/// Runs test programs, shows what they print and adds up what they counted.
+fn counted(command: &mut std::process::Command) -> Result<Tally> {
     let mut tally = Tally::default();
-    let status = process::run_lines(&mut cargo, |line| {
+    let status = process::run_lines(command, |line| {
         println!("{line}");
         tally.add(parse_result(line).unwrap_or_default());
+        tally.skipped += u64::from(line.starts_with(SKIP_MARK));
     })?;
     Ok(tally.settle(status))
 }
 
 fn skip(tally: &mut Tally, what: &str, reason: &str) {
-    println!("skipped: {what}: {reason}");
+    println!("{SKIP_MARK}{what}: {reason}");
     tally.skipped += 1;
 }
 

@@ -73,7 +73,8 @@ pub(crate) fn start(owner: &Arc<Owner>, key: &OrderKey, planned: Planned) {
 async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) {
     let Planned { operation, account, decided, .. } = planned;
     let shared = &owner.shared;
-    let margin = shared.config.timing.send_margin;
+    let timing = &shared.config.timing;
+    let margin = if owner.lacks(Plant::SendMargin) { timing.call_horizon } else { timing.send_margin };
     let withhold = |code: &str| {
         shared.status.calls_withheld.add();
         (shared.clock.now(), CallReport::of(Class::NotSent, code))
@@ -95,7 +96,7 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
         return withhold("NO_LEASE");
     }
     let now = shared.clock.now();
-    if now > *decided + margin && !owner.lacks(Plant::SendMargin) {
+    if now > *decided + margin {
         return withhold("LATE");
     }
     shared.status.calls.add();
@@ -106,7 +107,7 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
         now,
         nonce: [shared.entropy.next_u64(), shared.entropy.next_u64()],
     };
-    let deadline = now + shared.config.timing.call_horizon - margin;
+    let deadline = now + timing.call_horizon - timing.send_margin;
     let report = tokio::select! {
         biased;
         report = shared.gateway.call(call) => report,

@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod client;
+pub mod records;
 
 mod generated;
 mod mask;

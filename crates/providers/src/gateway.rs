@@ -99,3 +99,6 @@ fn not_built(operation: Operation, error: &BuildError) -> CallReport {
     };
     CallReport { message: error.to_string(), ..CallReport::of(class, code) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,7 +101,8 @@ impl Transport {
 }
 
 async fn read_body(response: &mut reqwest::Response) -> Result<Vec<u8>, TransportError> {
-    let announced = response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+    let announced =
+        response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
     if announced > ANSWER_BODY_BYTES_MAX {
         return Err(unknown(ANSWER_TOO_LARGE));
     }
@@ -152,3 +153,6 @@ impl Resolve for Resolver {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

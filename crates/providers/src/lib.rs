@@ -1,1 +1,31 @@
-//! Placeholder while the crate is laid out.
+//! Payment providers: they build requests and read answers as values, one transport sends, one pool signs.
+//!
+//! A provider is a folder here: `config` reads an account's section, `wire` has the provider's own JSON or form,
+//! `client` implements the trait of the seam, `status` says in one table for each operation what a code means,
+//! `notify` verifies what the provider pushes. It shows one [`Registration`] and nothing else, and does no IO: it
+//! turns a call into a request value, and an answer value into a report. So each of its steps can be tested on
+//! bytes, and what may go wrong on the way is handled once, in [`http`] and [`gateway`].
+//!
+//! From configuration to calls:
+//!
+//! 1. [`Accounts::read`] reads every account's section and finds all faults at once;
+//! 2. [`SigningPool::start`] takes [`Accounts::signing_keys`];
+//! 3. [`Registry::new`] puts the accounts in force, [`Registry::replace`] exchanges them at run time;
+//! 4. [`Gateway::new`] joins registry, signer and [`http::Transport`] to what the engine calls.
+//!
+//! How to add a provider: `docs/adding-a-provider.md`.
+
+pub mod gateway;
+pub mod http;
+mod registry;
+mod settings;
+pub mod signing;
+mod wechatpay;
+
+pub use gateway::Gateway;
+pub use registry::{AccountInfo, Accounts, Registration, Registry};
+pub use settings::{AccountSection, ConfigFault, SecretRef, SecretSource};
+pub use signing::SigningPool;
+
+/// All providers, one line each.
+pub const PROVIDERS: &[Registration] = &[wechatpay::REGISTRATION];

@@ -92,8 +92,7 @@ impl Accounts {
             if sections.is_empty() {
                 continue;
             }
-            let loaded =
-                (registration.load)(&Loading { sections, clock_factor, secrets, faults: &faults });
+            let loaded = (registration.load)(&Loading { sections, clock_factor, secrets, faults: &faults });
             accounts.providers.insert(loaded.provider.id().clone(), loaded.provider);
             accounts.infos.extend(loaded.accounts);
             accounts.keys = accounts.keys.merged(&loaded.keys.into_iter().collect());
@@ -166,3 +165,6 @@ impl Registry {
         self.accounts.load().infos.get(account).cloned()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,10 @@ pub struct ConfigFault {
 
 impl fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "account {}: {}: {}", self.account, self.key, self.reason)
+        match self.key.as_str() {
+            "" => write!(f, "account {}: {}", self.account, self.reason),
+            key => write!(f, "account {}: {key}: {}", self.account, self.reason),
+        }
     }
 }
 
@@ -88,7 +91,11 @@ impl<'a> Reader<'a> {
     /// Notes a fault of a key.
     pub(crate) fn fault(&self, key: &str, reason: impl Into<String>) {
         let key = format!("{}{key}", self.path);
-        self.faults.borrow_mut().push(ConfigFault { account: self.account.clone(), key, reason: reason.into() });
+        self.faults.borrow_mut().push(ConfigFault {
+            account: self.account.clone(),
+            key,
+            reason: reason.into(),
+        });
     }
 
     fn get(&self, key: &str) -> Option<&'a Value> {
@@ -155,8 +162,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What `{key}_file` or `{key}_env` names; exactly one of the two must be there.
-    pub(crate) fn secret(&self, key: &str) -> Option<SecretString> {
+    /// What `{key}_file` or `{key}_env` names; exactly one of the two must be there. The key that was there comes
+    /// with it, for faults of the text.
+    pub(crate) fn secret(&self, key: &str) -> Option<(String, SecretString)> {
         let (file_key, env_key) = (format!("{key}_file"), format!("{key}_env"));
         let file = self.optional(&file_key, "the path of a file", is_not_empty);
         let env = self.optional(&env_key, "the name of an environment variable", is_not_empty);
@@ -176,7 +184,7 @@ impl<'a> Reader<'a> {
             }
         };
         match (self.secrets)(&reference) {
-            Ok(secret) => Some(secret),
+            Ok(secret) => Some((key, secret)),
             Err(reason) => {
                 self.fault(&key, reason);
                 None

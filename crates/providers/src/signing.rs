@@ -9,3 +9,6 @@ mod pool;
 pub use keys::{KeyError, SigningKey, SigningKeys};
 pub(crate) use keys::{PlatformKey, certificate_key};
 pub use pool::{PoolOptions, SIGN_WAIT_MAX, SigningPool};
+
+#[cfg(test)]
+mod tests;

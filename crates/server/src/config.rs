@@ -11,14 +11,21 @@ mod layers;
 mod reader;
 mod registry;
 mod schema;
+mod secrets;
 mod sections;
+#[cfg(test)]
+mod tests;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::time::ClockFactor;
+use paymux_engine::EngineConfig;
+use paymux_providers::signing::SigningKeys;
 
 pub use example::example;
 pub use fault::{Fault, Faults, Origin};
@@ -57,6 +64,25 @@ pub struct BackendConfig {
     pub folder: PathBuf,
     /// Partitions of the log.
     pub partitions: u16,
+    /// Events that each partition keeps.
+    pub events_kept: u64,
+    /// Memory for cached blocks, in bytes.
+    pub cache_bytes: u64,
+}
+
+/// The providers, ready for use.
+#[derive(Clone)]
+pub struct Providers {
+    /// The providers with their accounts.
+    pub registry: Arc<paymux_providers::Registry>,
+    /// The keys that sign for these accounts.
+    pub signing_keys: SigningKeys,
+}
+
+impl std::fmt::Debug for Providers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.registry)
+    }
 }
 
 /// Limits of ingest.
@@ -81,8 +107,12 @@ pub struct Config {
     pub backend: BackendConfig,
     /// Ingest.
     pub ingest: IngestConfig,
+    /// Worker and sweeper.
+    pub engine: EngineConfig,
     /// Merchants and accounts.
     pub registry: Registry,
+    /// The providers of the accounts.
+    pub providers: Providers,
     effective: Vec<reader::Effective>,
 }
 
@@ -96,7 +126,10 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         flags: &[(String, String)],
     ) -> Result<Self, Faults> {
-        sections::read(layers::Layers::load(file, environment, flags)?)
+        let environment: BTreeMap<OsString, OsString> = environment.into_iter().collect();
+        let layers = layers::Layers::load(file, &environment, flags)?;
+        let folder = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+        sections::read(layers, &secrets::Secrets { folder, environment: &environment })
     }
 
     /// The effective configuration as TOML, each value with its origin, secrets hidden.

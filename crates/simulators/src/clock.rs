@@ -1,8 +1,8 @@
 //! Provider time: real time, scaled by a factor from an origin that both sides of a run can share.
 //!
 //! `provider time = origin + (real time − origin) × factor`, in milliseconds since the Unix epoch.
-//! Everything that a provider would do by its clock uses it: the schedule of notifications, the age of an order,
-//! its expiry, the times in answers and in signatures. HTTP time-outs and hang times are real time.
+//! Everything that a provider would do by its clock uses it: the schedule of notifications, the age of an
+//! order, its expiry, the times in answers and in signatures. HTTP time-outs and hang times are real time.
 //! An engine that is given the same origin and factor lives in the same time, to the millisecond.
 
 use std::sync::Arc;
@@ -36,8 +36,8 @@ struct Inner {
 }
 
 impl SimClock {
-    /// A clock that runs `factor` times as fast as real time since `origin_ms` (real milliseconds since the epoch,
-    /// usually the start of the run). Factor 1 is real time whatever the origin.
+    /// A clock that runs `factor` times as fast as real time since `origin_ms` (real milliseconds since the
+    /// epoch, usually the start of the run). Factor 1 is real time whatever the origin.
     pub fn new(origin_ms: i64, factor: f64) -> Result<Self, BadFactor> {
         if !(1.0..=FACTOR_MAX).contains(&factor) {
             return Err(BadFactor(factor));

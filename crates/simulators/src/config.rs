@@ -12,16 +12,18 @@ use crate::wechatpay::WechatpayConfig;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimulatorConfig {
-    /// Address of the one listener for provider and control API. Must be a loopback address, since the control API
-    /// knows no authentication; port 0 takes a free one.
+    /// Address of the one listener for provider and control API. Must be a loopback address, since the
+    /// control API knows no authentication; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// How many times faster than real time the provider's schedules run, 1 to 100,000 (see [`crate::clock`]).
+    /// How many times faster than real time the provider's schedules run, 1 to 100,000 (see
+    /// [`crate::clock`]).
     pub clock_factor: f64,
     /// Origin of the scaled clock in real milliseconds since the epoch; absent: the start of the simulator.
     pub clock_origin_ms: Option<i64>,
     /// Most orders that are held. Further creates are answered 500 with a message that says so.
     pub orders_max: usize,
-    /// Real time that a merchant's server has to answer a notification, in milliseconds (the provider's is 5 s).
+    /// Real time that a merchant's server has to answer a notification, in milliseconds (the provider's is 5
+    /// s).
     pub notify_timeout_ms: u64,
     /// Most notifications in flight at once.
     pub notify_concurrency: usize,
@@ -55,6 +57,18 @@ impl Default for SimulatorConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_example_in_the_readme_is_a_configuration() {
+        let readme = include_str!("../README.md");
+        let (_, rest) = readme.split_once("```toml\n").unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
+        let config: SimulatorConfig = toml::from_str(example).unwrap();
+        assert_eq!(config.fault_tuning, FaultTuning::default());
+        assert_eq!(config.wechatpay.merchants[0].sub_merchants.len(), 1);
+        config.faults.validate().unwrap();
+        config.payers.validate().unwrap();
+    }
 
     #[test]
     fn an_empty_document_gives_the_defaults_and_unknown_keys_are_refused() {

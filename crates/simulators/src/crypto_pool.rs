@@ -1,4 +1,5 @@
-//! Keeps RSA work off the async workers: at most as many jobs at once as there are cores, on blocking threads.
+//! Keeps RSA work off the async workers: at most as many jobs at once as there are cores, on blocking
+//! threads.
 
 use std::num::NonZero;
 

@@ -1,10 +1,10 @@
-//! The payment providers' side over real HTTP, with faults and a control API: a test kit of its own that shares
-//! no code with the engine it is used against.
+//! The payment providers' side over real HTTP, with faults and a control API: a test kit of its own that
+//! shares no code with the engine it is used against.
 //!
-//! A [`Simulator`] answers a provider's real endpoints on a loopback address, verifies every signature, keeps its
-//! own truth about orders and money, sends notifications on the provider's schedule and misbehaves on request:
-//! by the last two digits of an amount ([`faults::FaultKind`]) or by seeded rates ([`faults::FaultPlan`]).
-//! The truth is read and steered at `/control/…` (README.md of this crate).
+//! A [`Simulator`] answers a provider's real endpoints on a loopback address, verifies every signature, keeps
+//! its own truth about orders and money, sends notifications on the provider's schedule and misbehaves on
+//! request: by the last two digits of an amount ([`faults::FaultKind`]) or by seeded rates
+//! ([`faults::FaultPlan`]). The truth is read and steered at `/control/…` (README.md of this crate).
 //!
 //! Reading order: [`server`] (start and stop), [`wechatpay`] (the provider), [`faults`], [`control`].
 

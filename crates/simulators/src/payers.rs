@@ -1,7 +1,8 @@
 //! Payers that act on their own: per order one decides to pay, to drop out, or to pay in the last moment.
 //!
-//! A payer is woken for each order that comes into being while the plan is on, whether or not the answer to the
-//! create reached the client. Nobody can pay a closed or expired order, and none twice: WeChat Pay refuses both.
+//! A payer is woken for each order that comes into being while the plan is on, whether or not the answer to
+//! the create reached the client. Nobody can pay a closed or expired order, and none twice: WeChat Pay
+//! refuses both.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,8 @@ pub struct PayerPlan {
     pub think_min_ms: u32,
     /// Longest think time, in milliseconds of provider time.
     pub think_max_ms: u32,
-    /// How long before the expiry a late payer pays, in milliseconds of provider time. Its notification leaves as
-    /// long after the expiry.
+    /// How long before the expiry a late payer pays, in milliseconds of provider time. Its notification
+    /// leaves as long after the expiry.
     pub late_margin_ms: u32,
 }
 

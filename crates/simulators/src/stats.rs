@@ -13,7 +13,8 @@ use crate::payers::PayerAct;
 /// Account under which calls are counted whose merchant number is not known.
 pub const UNKNOWN_ACCOUNT: &str = "unknown";
 
-/// Most arrivals that a window remembers; beyond it the oldest are forgotten and the maximum stays at this number.
+/// Most arrivals that a window remembers; beyond it the oldest are forgotten and the maximum stays at this
+/// number.
 const WINDOW_ARRIVALS_MAX: usize = 200_000;
 
 /// An operation of the provider's API.
@@ -146,9 +147,11 @@ struct CallCounter {
 }
 
 impl Stats {
-    /// A call has arrived, `at` since the start of the run.
-    pub(crate) fn call(&self, account: &str, operation: Operation, at: Duration) {
+    /// A call has arrived. The time since the start of the run is read under the lock, so that arrivals are in
+    /// order and the windows exact.
+    pub(crate) fn call(&self, account: &str, operation: Operation, now: impl FnOnce() -> Duration) {
         let mut counters = self.0.lock();
+        let at = now();
         let counter = counters.calls.entry((account.to_owned(), operation)).or_default();
         counter.calls += 1;
         counter.second.arrive(at, Duration::from_secs(1));
@@ -244,7 +247,8 @@ struct Window {
 }
 
 impl Window {
-    /// Notes an arrival. Since the fullest window ends with an arrival, the maximum over all windows is exact.
+    /// Notes an arrival. Since the fullest window ends with an arrival, the maximum over all windows is
+    /// exact.
     fn arrive(&mut self, at: Duration, length: Duration) {
         while self.arrivals.front().is_some_and(|&first| first + length <= at)
             || self.arrivals.len() >= WINDOW_ARRIVALS_MAX
@@ -265,7 +269,7 @@ mod tests {
         let stats = Stats::default();
         // Ten calls across a full second's border, then silence, then three.
         for at_ms in [600, 650, 700, 800, 900, 1_000, 1_100, 1_200, 1_300, 1_599, 5_000, 5_001, 5_002] {
-            stats.call("1900000109", Operation::Query, Duration::from_millis(at_ms));
+            stats.call("1900000109", Operation::Query, || Duration::from_millis(at_ms));
         }
         let view = stats.view();
         let calls = &view.calls["1900000109"][&Operation::Query];

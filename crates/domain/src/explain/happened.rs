@@ -8,9 +8,17 @@ use crate::payment::{Evidence, Payment};
 
 pub(super) fn sentences(teller: &Teller<'_>) -> Vec<String> {
     let mut facts: Vec<&Fact> = teller.order.facts().collect();
-    // Facts of one decision share their time; the order of their keys is the order in which they make sense.
-    facts.sort_by_key(|fact| fact.time);
+    facts.sort_by_key(|fact| (fact.time, attempt_of(&fact.key)));
     facts.into_iter().map(|fact| sentence(teller, fact)).collect()
+}
+
+/// Facts of one time are told in the order of their keys, but attempts one after the other with what became of each.
+const fn attempt_of(key: &FactKey) -> u32 {
+    match key {
+        FactKey::Created => 0,
+        FactKey::Attempt(_) | FactKey::AttemptOutcome(_) | FactKey::Launch(_) => number(key),
+        _ => u32::MAX,
+    }
 }
 
 fn sentence(teller: &Teller<'_>, fact: &Fact) -> String {
@@ -18,7 +26,7 @@ fn sentence(teller: &Teller<'_>, fact: &Fact) -> String {
     if let Some(first) = when.get_mut(0..1) {
         first.make_ascii_uppercase();
     }
-    format!("{when}: {}{}.", what(teller, fact), cause(teller, &fact.cause))
+    format!("{when}: {} ({}).", what(teller, fact), cause(teller, &fact.cause))
 }
 
 fn what(teller: &Teller<'_>, fact: &Fact) -> String {
@@ -26,28 +34,30 @@ fn what(teller: &Teller<'_>, fact: &Fact) -> String {
         FactBody::Created(created) => accepted(teller, created),
         FactBody::Attempt => format!("create call {} was about to leave", number(&fact.key)),
         FactBody::AttemptOutcome(outcome) => attempt_ended(teller, number(&fact.key), outcome),
-        FactBody::Launch(_) => format!("create call {} brought what the payer needs to pay", number(&fact.key)),
-        FactBody::CloseRequested(CloseReason::Caller) => "the caller asked for the order to be closed".to_owned(),
-        FactBody::CloseRequested(CloseReason::Expiry) => "its time was up, so it is being closed".to_owned(),
+        FactBody::Launch(_) => {
+            format!("the payer can pay, with the launch parameters of create call {}", number(&fact.key))
+        }
+        FactBody::CloseRequested(CloseReason::Caller) => "the caller wants the order closed".to_owned(),
+        FactBody::CloseRequested(CloseReason::Expiry) => "its time was up, so closing began".to_owned(),
         FactBody::Closing => format!("close call {} was about to leave", number(&fact.key)),
         FactBody::Closed(closure) => closed(teller, *closure),
         FactBody::Paid(payment) => paid(teller, &fact.key, payment),
-        FactBody::Fulfilment(Fulfilment::Fulfil) => "decided that the caller delivers (FULFIL)".to_owned(),
+        FactBody::Fulfilment(Fulfilment::Fulfil) => "FULFIL, the caller is to deliver".to_owned(),
         FactBody::Fulfilment(Fulfilment::DoNotFulfil) => {
-            "decided that the caller does not deliver (DO_NOT_FULFIL)".to_owned()
+            "DO_NOT_FULFIL, the caller is not to deliver".to_owned()
         }
         FactBody::Attention(text) => {
-            format!("a person was called, {}: {}", reason(&fact.key), teller.masked(text))
+            format!("a person is needed, {}: {}", reason(&fact.key), teller.masked(text))
         }
         FactBody::AttentionResolved { caller, reason: why } => {
-            format!("{caller} settled {}: {}", reason(&fact.key), teller.masked(why))
+            format!("{} was settled by {caller}: {}", reason(&fact.key), teller.masked(why))
         }
     }
 }
 
 fn accepted(teller: &Teller<'_>, created: &Created) -> String {
     format!(
-        "an order of {} was accepted, to be paid through {} ({}) under number {} until {} after the start",
+        "an order of {} was accepted for {} ({}) as {}; it can be paid for {}",
         created.amount,
         created.provider,
         created.method,
@@ -72,13 +82,16 @@ fn attempt_ended(teller: &Teller<'_>, number: u32, outcome: &AttemptOutcome) -> 
 fn closed(teller: &Teller<'_>, closure: Closure) -> String {
     let provider = teller.provider();
     match closure {
-        Closure::ProviderConfirmed => {
-            format!("closed: {provider} closed it, or said twice that it does not exist there")
+        Closure::ProviderConfirmed => format!(
+            "closed, PROVIDER_CONFIRMED: {provider} closed it, or said twice that it has no such order"
+        ),
+        Closure::NeverSent => {
+            "closed, NEVER_SENT: no create call ever left, so nobody could pay".to_owned()
         }
-        Closure::NeverSent => "closed: no create call ever left, so nobody could pay".to_owned(),
-        Closure::LocalExpiry => {
-            format!("called over (LOCAL_EXPIRY), for {provider} cannot close it; that is not proven unpaid")
-        }
+        Closure::LocalExpiry => format!(
+            "closed, LOCAL_EXPIRY: its time and the grace after it were over, and {provider} cannot close it; \
+             not proven unpaid"
+        ),
     }
 }
 
@@ -88,20 +101,20 @@ fn paid(teller: &Teller<'_>, key: &FactKey, payment: &Payment) -> String {
     let trade_no = &payment.trade_no;
     match (key, payment.evidence) {
         (FactKey::PaidStated(_), _) => format!("a notification stated payment {trade_no} as {sum}"),
-        (_, Evidence::Stated) => format!("{provider} proved payment {trade_no} of {sum}"),
-        (_, Evidence::Assumed) => {
-            format!("{provider} said that {trade_no} is paid and named no amount: {sum} is the order's own")
-        }
+        (_, Evidence::Stated) => format!("payment {trade_no} of {sum}, proven by {provider}"),
+        (_, Evidence::Assumed) => format!(
+            "payment {trade_no}, proven by {provider}, which named no amount; taken for the order's own, {sum}"
+        ),
     }
 }
 
 fn cause(teller: &Teller<'_>, cause: &Cause) -> String {
     match cause {
-        Cause::Command(request_id) => format!(" (request {request_id})"),
-        Cause::Notification(id) => format!(" (notification {})", teller.masked(id)),
-        Cause::Answer => " (the provider's answer)".to_owned(),
-        Cause::Timer => " (a timer)".to_owned(),
-        Cause::Operator(name) => format!(" (operator {name})"),
+        Cause::Command(request_id) => format!("on request {request_id}"),
+        Cause::Notification(id) => format!("on notification {}", teller.masked(id)),
+        Cause::Answer => "on the provider's answer".to_owned(),
+        Cause::Timer => "on a timer".to_owned(),
+        Cause::Operator(name) => format!("by operator {name}"),
     }
 }
 

@@ -3,11 +3,13 @@
 use super::teller::Teller;
 use crate::capabilities::{Capabilities, CloseKind, QueryKind};
 use crate::fact::{AttentionReason, Closure, FactKey, Fulfilment};
-use crate::fold::{Attempt, Order, State};
+use crate::fold::{Attempt, State};
 use crate::followup::Followup;
 use crate::limits::CREATE_ATTEMPTS_MAX;
 use crate::outcome::Class;
 use crate::time::Timestamp;
+
+const LATE: &str = "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
 
 pub(super) fn steps(
     teller: &Teller<'_>,
@@ -15,17 +17,15 @@ pub(super) fn steps(
     capabilities: Option<&Capabilities>,
 ) -> String {
     let look = Look { teller, followup, capabilities };
-    let order = teller.order;
-    let mut steps = Vec::new();
-    if order.is_frozen() {
-        steps.push(look.parked());
-    } else if teller.created.is_some() {
-        steps.push(look.by_state());
+    let mut steps = vec![if teller.created.is_none() {
+        "Nothing by itself: there is no order here.".to_owned()
+    } else if teller.order.is_frozen() {
+        look.parked()
     } else {
-        steps.push("Nothing: there is no order here to drive.".to_owned());
-    }
+        look.by_state()
+    }];
     let mut told = Vec::new();
-    for (reason, _, _) in order.attention() {
+    for (reason, _, _) in teller.order.attention() {
         if !told.contains(&reason) {
             told.push(reason);
             steps.push(format!("{}: {}", reason.as_str(), way_out(reason)));
@@ -34,38 +34,40 @@ pub(super) fn steps(
     steps.join(" ")
 }
 
-/// What a person can do about an order that asks for one.
+/// What a person can do about an order that needs one.
 #[must_use]
 pub const fn way_out(reason: AttentionReason) -> &'static str {
     match reason {
         AttentionReason::PaymentMismatch => {
-            "compare the payment in the provider's console with the order; do not deliver before they agree, and \
-             give the money back there if they never will."
+            "compare that payment in the provider's console with the order. Do not deliver before they agree; if \
+             they never will, give the money back there."
         }
         AttentionReason::AnswerMismatch => {
-            "an answer spoke of another order, merchant or account: check that account's configuration and the \
+            "the provider spoke of another order, merchant or account. Check the account's configuration, then the \
              order in the provider's console."
         }
         AttentionReason::DuplicatePayment => {
-            "the payer paid more than once: deliver once and give the surplus back in the provider's console."
+            "the payer paid more than once. Deliver once, and give the surplus back in the provider's console."
         }
         AttentionReason::LatePayment => {
-            "the money came after the order's end: deliver, or give it back in the provider's console, and tell \
-             the merchant which."
+            "the money came after the order's end. Decide with the merchant: deliver, or give it back in the \
+             provider's console."
         }
         AttentionReason::RefundedElsewhere => {
-            "the provider gave the money back without us: ask the merchant who did it, and stop a delivery that \
-             has not gone out."
+            "the provider gave money back without us. Ask the merchant who did it, and hold back what is not \
+             delivered yet."
         }
         AttentionReason::UnknownOrder => {
-            "money came for a number that was never ordered here: find out which system shares the account, and \
-             give the money back in the provider's console if nobody claims it."
+            "money came for a number that was never ordered here. Find out which system shares the account; if \
+             nobody claims it, give it back in the provider's console."
         }
         AttentionReason::RetriesExhausted => {
-            "see whether the provider works at all, then ask again: RequeryOrder asks once, as often as you send it."
+            "see whether the provider works at all, then ask again: each RequeryOrder asks once, and the answer \
+             moves the order."
         }
         AttentionReason::ProviderOps => {
-            "the account needs a person: its key, certificate, rights or balance. The order goes on by itself."
+            "the account needs a person: key, certificate, rights or balance. Its orders go on by themselves once \
+             that is mended."
         }
     }
 }
@@ -78,14 +80,15 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn by_state(&self) -> String {
-        match self.teller.order.state() {
-            State::Accepted => self.unsent(),
-            State::Submitting if self.teller.order.last_sent().is_none() => self.unsent(),
-            State::Submitting => self.submitting(),
+        let order = self.teller.order;
+        match order.state() {
+            State::Accepted | State::Submitting | State::Closing if order.last_sent().is_none() => self.unsent(),
+            State::Accepted | State::Submitting => self.submitting(),
             State::Pending => self.pending(),
-            State::Closing => self.closing(),
+            State::Closing => format!("{} {}", self.next_look(), self.closing()),
             State::Failed => {
-                "Nothing: a new try needs a new order number. Money that should come all the same is recorded."
+                "Nothing more. To try again the caller creates an order under a new number. Money that comes all \
+                 the same is recorded."
                     .to_owned()
             }
             State::Closed => self.closed(),
@@ -95,151 +98,147 @@ impl Look<'_> {
 
     fn parked(&self) -> String {
         let order = self.teller.order;
-        let asked = if self.followup.ask && self.can_ask() { " A query that was asked for still leaves." } else { "" };
-        if order.state() == State::Paid {
-            let deliver = match order.fulfilment() {
-                Some(Fulfilment::Fulfil) => "FULFIL has been said and stands.",
-                Some(Fulfilment::DoNotFulfil) => "DO_NOT_FULFIL has been said.",
-                None => "Do not deliver yet: FULFIL is not said before a person has settled this.",
-            };
-            return format!("Nothing happens by itself. {deliver}");
+        if order.state() == State::Paid && order.fulfilment().is_none() {
+            return "Nothing by itself. Do not deliver yet: FULFIL comes only after a person has settled this."
+                .to_owned();
         }
+        if order.state().is_final() {
+            return "Nothing by itself.".to_owned();
+        }
+        let asks = if self.followup.ask && self.can_ask() { " One query that was asked for still leaves." } else { "" };
         format!(
-            "Nothing is asked, repeated or closed by itself until a person has settled this; what the provider \
-             tells is still recorded.{asked}"
+            "Nothing is repeated, asked or closed by itself until a person has settled this; what the provider \
+             tells is still recorded.{asks}"
         )
     }
 
-    /// No create call has left, or none that left is in doubt.
+    /// No create call has left, as far as its end is known.
     fn unsent(&self) -> String {
-        let closing = self.teller.order.has(&FactKey::CloseRequested) || self.expire_time() <= self.teller.now;
-        if closing {
-            return format!("{} It is closed as NEVER_SENT, for no create call has left.", self.next_look());
+        let over = self.teller.order.has(&FactKey::CloseRequested) || self.expire_time() <= self.teller.now;
+        if over {
+            return format!("{} Then it ends as CLOSED, NEVER_SENT.", self.next_look());
         }
         format!(
-            "{} A create call leaves when the account's budget has room; if that is not before the order expires \
-             ({}), the order ends as CLOSED, NEVER_SENT.",
+            "{} Then a create call leaves, if the account's budget has room. If that cannot be before the order \
+             expires ({}), it ends as CLOSED, NEVER_SENT.",
             self.next_look(),
             self.teller.from_now(self.expire_time())
         )
     }
 
     fn submitting(&self) -> String {
+        let provider = self.teller.provider();
+        let step = if self.may_repeat() {
+            format!("Then the same create call leaves again; {provider} takes it for the same order.")
+        } else if self.can_ask() {
+            let known = match self.followup.not_exist {
+                Some(word) if !word.twice => {
+                    format!(" It has said once that it has no such order; that counts when it is said twice.")
+                }
+                _ => String::new(),
+            };
+            format!("Then {provider} is asked what became of it.{known}")
+        } else {
+            format!("{provider} cannot be asked; its notification may tell.")
+        };
+        format!("{} {step} {}", self.next_look(), self.at_expiry())
+    }
+
+    fn may_repeat(&self) -> bool {
         let order = self.teller.order;
         let sent = order.attempts().filter(Attempt::may_have_left).count();
         let few = u32::try_from(sent).is_ok_and(|sent| sent < CREATE_ATTEMPTS_MAX);
         let refused = order.attempts().any(|attempt| attempt.outcome.is_some_and(|o| o.class == Class::Final));
-        let repeats = self.capabilities.is_some_and(|capabilities| capabilities.create_idempotent);
-        let provider = self.teller.provider();
-        let step = if repeats && few && !refused && !self.followup.ask {
-            format!("The same create goes out again; {provider} takes it as the same order.")
-        } else if self.can_ask() {
-            let known = if self.followup.not_exist.is_some() {
-                format!(" {provider} has said once that it does not know the order; it counts when said twice.")
-            } else {
-                String::new()
-            };
-            format!("{provider} is asked what became of it; nothing is guessed.{known}")
-        } else {
-            format!("{provider} cannot be asked now: its notification may tell.")
-        };
-        format!("{} {step} {}", self.next_look(), self.at_expiry())
+        let harmless = self.capabilities.is_some_and(|capabilities| capabilities.create_idempotent);
+        let absent = self.followup.not_exist.is_some_and(|word| word.twice);
+        few && !refused && (absent || (harmless && !self.followup.ask))
     }
 
     fn pending(&self) -> String {
         let provider = self.teller.provider();
         let step = if self.can_ask() {
-            format!("{provider} is asked whether it was paid.")
+            format!("Then {provider} is asked whether it is paid; a notification of payment makes it PAID at once.")
         } else {
-            format!("{provider} cannot be asked before a payment: its notification tells.")
+            format!("{provider} cannot be asked before a payment: its notification makes it PAID.")
         };
-        format!("{} {step} A notification of payment makes it PAID at once. {}", self.next_look(), self.at_expiry())
+        format!("{} {step} {}", self.next_look(), self.at_expiry())
     }
 
+    fn at_expiry(&self) -> String {
+        let expire_time = self.expire_time();
+        if expire_time <= self.teller.now {
+            return "Its time is up, so closing begins.".to_owned();
+        }
+        format!("If it is not paid when its time is up ({}), closing begins.", self.teller.from_now(expire_time))
+    }
+
+    /// An attempt may have left, and it is to be closed.
     fn closing(&self) -> String {
-        if self.teller.order.last_sent().is_none() {
-            return self.unsent();
+        let provider = self.teller.provider();
+        let Some(capabilities) = self.capabilities else {
+            return "Provider or method is not configured here: it waits until it is.".to_owned();
+        };
+        if self.followup.ask && self.can_ask() {
+            return format!("Then {provider} is asked, for it may be paid; closing goes on with the answer.");
         }
-        format!("{} {}", self.next_look(), self.closing_step())
+        match capabilities.close {
+            CloseKind::Call { min_age, refuses_paid } => self.close_there(min_age, refuses_paid),
+            CloseKind::None => self.local_expiry(self.expire_time() + capabilities.expiry_grace),
+        }
     }
 
-    fn closing_step(&self) -> String {
+    fn close_there(&self, min_age: std::time::Duration, refuses_paid: bool) -> String {
         let provider = self.teller.provider();
-        let ask_first = if self.followup.ask && self.can_ask() {
-            format!("{provider} is asked first, for an answer hinted at a payment. ")
-        } else {
-            String::new()
+        let earliest = self.teller.order.last_sent().map(|attempt| attempt.time + min_age);
+        let wait = match earliest {
+            Some(earliest) if earliest > self.teller.now => {
+                format!(" ({provider} takes none before {})", self.teller.from_now(earliest))
+            }
+            _ => String::new(),
         };
-        let sent = self.teller.order.last_sent().map(|attempt| attempt.time);
-        match (self.capabilities, sent) {
-            (None, _) => "What the provider can do is not known here: provider or method is not configured.".to_owned(),
-            (Some(Capabilities { close: CloseKind::Call { min_age, refuses_paid }, .. }), sent) => {
-                let earliest = sent.map_or(self.teller.now, |sent| sent + *min_age);
-                let when = if earliest > self.teller.now {
-                    format!(", {} at the earliest", self.teller.from_now(earliest))
-                } else {
-                    String::new()
-                };
-                let proof = if *refuses_paid {
-                    "; it refuses to close a paid order, so its yes proves that nobody paid"
-                } else {
-                    ", after a query that finds it unpaid"
-                };
-                format!("{ask_first}A close call leaves{when}{proof}.")
-            }
-            (Some(capabilities), _) => {
-                let end = self.expire_time() + capabilities.expiry_grace;
-                format!("{ask_first}{}", self.local_expiry(end))
-            }
-        }
+        let proof = if refuses_paid {
+            format!("{provider} refuses to close a paid order, so its yes proves that nobody paid.")
+        } else {
+            format!("{provider} is asked before it whether it is paid.")
+        };
+        format!("A close call leaves{wait}; {proof}")
     }
 
     fn local_expiry(&self, end: Timestamp) -> String {
         let provider = self.teller.provider();
-        let grace = if end > self.teller.now {
-            format!("once its time and the grace after it have passed ({})", self.teller.from_now(end))
+        let when = if end > self.teller.now {
+            format!("when its time and the grace after it are over ({})", self.teller.from_now(end))
         } else {
-            "now that its time and the grace after it have passed".to_owned()
+            "now that its time and the grace after it are over".to_owned()
         };
-        let asked = if self.can_ask() { ", after one more query" } else { "" };
+        let asked = if self.can_ask() { ", after one last query," } else { "" };
         format!(
-            "{provider} cannot close an order: it is called over {grace}{asked}, as LOCAL_EXPIRY, which is not \
-             proven unpaid."
-        )
-    }
-
-    fn at_expiry(&self) -> String {
-        format!(
-            "If nobody has paid when its time is up ({}), closing begins.",
-            self.teller.from_now(self.expire_time())
+            "{provider} cannot close an order: {when}{asked} it ends as CLOSED, LOCAL_EXPIRY, which is not proven \
+             unpaid."
         )
     }
 
     fn closed(&self) -> String {
-        let late = "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
         if self.teller.order.closure() != Some(Closure::LocalExpiry) {
-            return format!("Nothing. {late}");
+            return format!("Nothing more. {LATE}");
         }
         if !self.followup.asked_after_end && self.can_ask() {
-            return format!(
-                "{} {} is asked once more, for somebody may have paid late. {late}",
-                self.next_look(),
-                self.teller.provider()
-            );
+            let provider = self.teller.provider();
+            return format!("{} Then {provider} is asked once more, for it may be paid. {LATE}", self.next_look());
         }
-        format!("Nothing by itself. If the money matters, look into the provider's console. {late}")
+        format!("Nothing by itself. If the money matters, look into the provider's console. {LATE}")
     }
 
     fn paid(&self) -> String {
-        match self.teller.order.fulfilment() {
-            Some(Fulfilment::Fulfil) => "Nothing: deliver once. FULFIL is never taken back.".to_owned(),
+        let order = self.teller.order;
+        let late = order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment);
+        match order.fulfilment() {
+            Some(Fulfilment::Fulfil) => "Nothing more. Deliver once: FULFIL is never taken back.".to_owned(),
             Some(Fulfilment::DoNotFulfil) => {
-                "Nothing by itself: do not deliver; the money is to go back to the payer.".to_owned()
+                "Nothing by itself. Do not deliver: the money is to go back to the payer.".to_owned()
             }
-            None if self.teller.order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment) => {
-                "Nothing by itself: a person decides whether to deliver.".to_owned()
-            }
-            None => format!("{} FULFIL is decided then; wait for it before you deliver.", self.next_look()),
+            None if late => "Nothing by itself: a person decides whether to deliver.".to_owned(),
+            None => format!("{} Then FULFIL is decided: wait for it before you deliver.", self.next_look()),
         }
     }
 
@@ -248,13 +247,13 @@ impl Look<'_> {
             Some(due) if due > self.teller.now => {
                 format!("The engine looks again {} at the latest.", self.teller.from_now(due))
             }
-            Some(due) => format!("The engine was to look {}; it comes as soon as it can.", self.was(due)),
-            None => "The engine has not written down when it looks next: it is at it now.".to_owned(),
+            Some(due) if due == self.teller.now => "The engine looks again now.".to_owned(),
+            Some(due) => format!(
+                "The engine was to look {}: it is at it, or behind with its work.",
+                self.teller.from_now(due)
+            ),
+            None => "When the engine looks again is not written down yet: it is at it.".to_owned(),
         }
-    }
-
-    fn was(&self, due: Timestamp) -> String {
-        self.teller.from_now(due)
     }
 
     fn expire_time(&self) -> Timestamp {
@@ -262,15 +261,10 @@ impl Look<'_> {
     }
 
     fn can_ask(&self) -> bool {
-        let Some(capabilities) = self.capabilities else { return false };
-        can_ask(self.teller.order, capabilities.query)
-    }
-}
-
-fn can_ask(order: &Order, query: QueryKind) -> bool {
-    match query {
-        QueryKind::None => false,
-        QueryKind::ByOutTradeNo => true,
-        QueryKind::ByProviderTradeNo => order.payments().next().is_some(),
+        match self.capabilities.map(|capabilities| capabilities.query) {
+            None | Some(QueryKind::None) => false,
+            Some(QueryKind::ByOutTradeNo) => true,
+            Some(QueryKind::ByProviderTradeNo) => self.teller.order.payments().next().is_some(),
+        }
     }
 }

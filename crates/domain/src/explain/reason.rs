@@ -1,7 +1,7 @@
 //! Why an order is in its state.
 
 use super::teller::{Teller, money};
-use crate::fact::{Closure, FactBody, FactKey, Fulfilment};
+use crate::fact::{CloseReason, Closure, FactBody, FactKey, Fulfilment};
 use crate::fold::{Attempt, State};
 use crate::outcome::Class;
 
@@ -10,10 +10,9 @@ pub(super) fn of_state(teller: &Teller<'_>) -> String {
     if order.is_empty() {
         return "Nothing is known of this order.".to_owned();
     }
-    let state = order.state();
-    let why = match state {
-        State::Accepted if teller.created.is_none() => "no order of this number was ever created here".to_owned(),
-        State::Accepted => "it is durable and no create call has been decided yet".to_owned(),
+    let why = match order.state() {
+        State::Accepted if teller.created.is_none() => "no order of this number was created here".to_owned(),
+        State::Accepted => "the order is safely stored, and no create call has left yet".to_owned(),
         State::Submitting => submitting(teller),
         State::Pending => pending(teller),
         State::Closing => closing(teller),
@@ -23,29 +22,37 @@ pub(super) fn of_state(teller: &Teller<'_>) -> String {
     };
     let mut open: Vec<&str> = order.attention().map(|(reason, _, _)| reason.as_str()).collect();
     open.dedup();
-    let parked = if order.is_frozen() { " It is parked." } else { "" };
-    let attention =
-        if open.is_empty() { String::new() } else { format!(" A person should look: {}.", open.join(", ")) };
-    format!("{}: {why}.{parked}{attention}", state.as_str())
+    let attention = match (open.is_empty(), order.is_frozen()) {
+        (true, _) => String::new(),
+        (false, true) => format!(" It is parked and needs a person: {}.", open.join(", ")),
+        (false, false) => format!(" It needs a person: {}.", open.join(", ")),
+    };
+    format!("{}: {why}.{attention}", order.state().as_str())
 }
 
 fn submitting(teller: &Teller<'_>) -> String {
     let provider = teller.provider();
-    let numbers = |class: Option<Class>| -> Vec<u32> {
-        let of_class = |attempt: &Attempt<'_>| attempt.outcome.map(|outcome| outcome.class) == class;
-        teller.order.attempts().filter(of_class).map(|attempt| attempt.number).collect()
+    let of_class = |class: Option<Class>| -> Vec<u32> {
+        let same = |attempt: &Attempt<'_>| attempt.outcome.map(|outcome| outcome.class) == class;
+        teller.order.attempts().filter(same).map(|attempt| attempt.number).collect()
     };
-    let unknown = numbers(None);
-    let refused = numbers(Some(Class::Final));
+    let (unknown, refused) = (of_class(None), of_class(Some(Class::Final)));
     if !unknown.is_empty() {
-        let calls = calls(&unknown);
-        let but = if refused.is_empty() { "" } else { "; another was refused, but that decides nothing" };
-        return format!("what became of {calls} is not known, so {provider} may have the order{but}");
+        let but = if refused.is_empty() {
+            String::new()
+        } else {
+            format!("; that {} was refused ends nothing while that is open", calls(&refused))
+        };
+        return format!(
+            "what became of {} is not known, so {provider} may have the order; unknown is not failed{but}",
+            calls(&unknown)
+        );
     }
-    if numbers(Some(Class::Done)).is_empty() {
-        return format!("{} never left, so {provider} knows nothing of it", calls(&numbers(Some(Class::NotSent))));
+    if of_class(Some(Class::Done)).is_empty() {
+        let tried = of_class(Some(Class::NotSent));
+        return format!("{} never left, so {provider} knows nothing of the order", calls(&tried));
     }
-    format!("{provider} took the create call, yet nothing has come with which the payer can pay")
+    format!("{provider} took the create call, but sent nothing with which the payer can pay")
 }
 
 /// `create call 1` or `create calls 1, 2`.
@@ -56,26 +63,26 @@ fn calls(numbers: &[u32]) -> String {
 
 fn pending(teller: &Teller<'_>) -> String {
     let expire_time = teller.order.launch().and_then(|launch| launch.expire_time);
-    let launch = match expire_time {
+    let can_pay = match expire_time {
         Some(time) if time <= teller.now => {
-            format!(", with launch parameters that stopped working {}", teller.from_now(time))
+            format!("the payer could pay, but the launch parameters stopped working {}", teller.from_now(time))
         }
-        _ => String::new(),
+        _ => "the payer can pay".to_owned(),
     };
-    format!("the payer can pay{launch}; no proof of payment has come")
+    format!("{can_pay}; no payment that fits the order has been proven")
 }
 
 fn closing(teller: &Teller<'_>) -> String {
-    let asked = match teller.order.fact(&FactKey::CloseRequested).map(|fact| &fact.body) {
-        Some(FactBody::CloseRequested(crate::fact::CloseReason::Caller)) => "the caller wants it closed",
+    let wish = match teller.order.fact(&FactKey::CloseRequested).map(|fact| &fact.body) {
+        Some(FactBody::CloseRequested(CloseReason::Caller)) => "the caller wants it closed",
         _ => "its time is up",
     };
     let tries = match teller.order.last_closing_number() {
-        0 => "no close call has left yet".to_owned(),
-        1 => "1 close call has brought no proof yet".to_owned(),
-        n => format!("{n} close calls have brought no proof yet"),
+        0 => String::new(),
+        1 => "; 1 close call has not settled it".to_owned(),
+        n => format!("; {n} close calls have not settled it"),
     };
-    format!("{asked}, and closing it needs {}'s word; {tries}", teller.provider())
+    format!("{wish}, and how it ends is not proven yet{tries}")
 }
 
 fn failed(teller: &Teller<'_>) -> String {
@@ -91,14 +98,14 @@ fn closed(teller: &Teller<'_>) -> String {
     let provider = teller.provider();
     match teller.order.closure() {
         Some(Closure::NeverSent) => {
-            "NEVER_SENT, no create call ever left, so nobody could pay and nobody was asked".to_owned()
+            "NEVER_SENT, for no create call ever left: nobody could pay, nobody had to be asked".to_owned()
         }
         Some(Closure::LocalExpiry) => format!(
-            "LOCAL_EXPIRY, its time and the grace after it have passed, and {provider} cannot close it: it is \
-             not proven unpaid"
+            "LOCAL_EXPIRY, for its time and the grace after it are over and {provider} cannot close it: not \
+             proven unpaid"
         ),
         _ => format!(
-            "PROVIDER_CONFIRMED, {provider} closed it, or said twice and late enough that it does not exist there"
+            "PROVIDER_CONFIRMED, for {provider} closed it, or said twice and late enough that it has no such order"
         ),
     }
 }
@@ -109,16 +116,20 @@ fn paid(teller: &Teller<'_>) -> String {
         .payments()
         .map(|payment| format!("{} ({})", money(payment.total_minor, payment.currency), payment.trade_no))
         .collect();
+    let sums = sums.join(" and ");
+    if teller.created.is_none() {
+        return format!("{sums} came for a number that was never ordered here");
+    }
     let fulfilment = match order.fulfilment() {
-        Some(Fulfilment::Fulfil) => "FULFIL, the caller delivers",
-        Some(Fulfilment::DoNotFulfil) => "DO_NOT_FULFIL, the caller does not deliver",
-        None => "not yet decided whether the caller delivers",
+        Some(Fulfilment::Fulfil) => "FULFIL, the caller is to deliver",
+        Some(Fulfilment::DoNotFulfil) => "DO_NOT_FULFIL, the caller is not to deliver",
+        None => "whether the caller is to deliver is not decided",
     };
-    let before = order.state_without_payment();
-    let late = if before.is_final() {
-        format!("; the order had also ended as {}", before.as_str())
+    let without = order.state_without_payment();
+    let late = if without.is_final() {
+        format!("; without that money it would be {}", without.as_str())
     } else {
         String::new()
     };
-    format!("{} took {}{late}; {fulfilment}", teller.provider(), sums.join(" and "))
+    format!("{} took {sums}{late}; {fulfilment}", teller.provider())
 }

@@ -33,7 +33,8 @@ fn key() -> impl Strategy<Value = FactKey> {
 
 /// A body that fits the key; `variant` chooses among those that do.
 fn body(key: &FactKey, variant: usize) -> FactBody {
-    let outcome = |class: Class| AttemptOutcome { class, code: class.as_str().to_owned(), message: String::new() };
+    let outcome =
+        |class: Class| AttemptOutcome { class, code: class.as_str().to_owned(), message: String::new() };
     match key {
         FactKey::Created => FactBody::Created(Arc::new(created())),
         FactKey::Attempt(_) => FactBody::Attempt,

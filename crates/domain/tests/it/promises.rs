@@ -15,7 +15,7 @@ use crate::support::model::{Heard, Model, Step, keys_of};
 use crate::support::walk::{can_be_asked, decided, expire_time, walks, wrong_payments};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(600))]
 
     #[test]
     fn proof_of_payment_makes_paid_from_any_state_and_for_ever(model in walks()) {
@@ -210,7 +210,8 @@ fn walks_reach_every_state_closure_call_and_reason() {
     for _ in 0..2000 {
         let model = walks().new_tree(&mut runner).expect("a walk").current();
         let states = model.steps.iter().map(|step| step.after.state().as_str().to_owned());
-        let calls = model.steps.iter().filter_map(|step| step.decision.call.map(|call| call.as_str().to_owned()));
+        let calls =
+            model.steps.iter().filter_map(|step| step.decision.call.map(|call| call.as_str().to_owned()));
         let ends = model.order().closure().map(|closure| format!("{closure:?}"));
         let late = model.order().state_without_payment().is_final() && model.state() == State::Paid;
         let late = late.then(|| "late money".to_owned());
@@ -228,8 +229,15 @@ fn walks_reach_every_state_closure_call_and_reason() {
         .chain(["create", "query", "close", "late money"].map(ToOwned::to_owned))
         .chain(["ProviderConfirmed", "NeverSent", "LocalExpiry"].map(ToOwned::to_owned))
         .chain(
-            ["PAYMENT_MISMATCH", "ANSWER_MISMATCH", "DUPLICATE_PAYMENT", "LATE_PAYMENT", "REFUNDED_ELSEWHERE", "PROVIDER_OPS"]
-                .map(ToOwned::to_owned),
+            [
+                "PAYMENT_MISMATCH",
+                "ANSWER_MISMATCH",
+                "DUPLICATE_PAYMENT",
+                "LATE_PAYMENT",
+                "REFUNDED_ELSEWHERE",
+                "PROVIDER_OPS",
+            ]
+            .map(ToOwned::to_owned),
         )
         .collect();
     for one in wanted {

@@ -6,7 +6,7 @@ use paymux_domain::plant::coverage;
 use crate::hook::Points;
 
 /// Fewer seeds than this say nothing about coverage.
-const MEANINGFUL: u64 = 50;
+const MEANINGFUL: u64 = 1000;
 
 /// Pairs that cannot meet, each for the reason given.
 fn impossible(state: State, input: &str) -> bool {
@@ -15,8 +15,10 @@ fn impossible(state: State, input: &str) -> bool {
         (State::Accepted, "create report" | "query report" | "close report") => true,
         // A close call stores its `closing` fact before it leaves.
         (State::Submitting | State::Pending, "close report") => true,
-        // Nothing is under way when the only attempts were refused for good.
-        (State::Failed, "close report") => true,
+        // There is one call at a time: nothing else is under way when the last attempt is refused for good.
+        (State::Failed, "query report" | "close report") => true,
+        // A provider that has no such order takes no money for it.
+        (State::Accepted | State::Failed, "notification") => true,
         _ => false,
     }
 }

@@ -87,6 +87,12 @@ impl ProcessHook {
         } else {
             Duration::ZERO
         };
+        // A frozen process: never between the lease check and the write that it allows, the one gap that is known to
+        // remain (ADR 0002), and never for longer than from the end of a lease to the end of the session.
+        let writes = ["add_facts", "add_facts.index_row", "publish"].contains(&point.operation);
+        if !writes && point.when == When::Before && chance(&mut rng, faults.freeze) {
+            return Fault::delayed(Duration::from_millis(rng.random_range(10_000..38_000)));
+        }
         let then = if chance(&mut rng, faults.op_fail) {
             Then::Fail
         } else if chance(&mut rng, faults.op_unknown) {

@@ -59,7 +59,10 @@ fn parse() -> Result<Args, String> {
         match arg.as_str() {
             "--count" => args.count = number("--count")?,
             "--from" => args.first = number("--from")?,
-            "--plants" => args.all_plants = true,
+            "--plants" => {
+                args.all_plants = true;
+                args.count = PLANT_SEEDS;
+            }
             "--trace" => args.trace = true,
             "--plant" => {
                 let name = given.next().ok_or("--plant needs a rule")?;
@@ -141,7 +144,8 @@ fn plants(args: &Args) -> ExitCode {
     let chosen: Vec<Plant> = args.plant.map_or_else(|| Plant::ALL.to_vec(), |plant| vec![plant]);
     for plant in &chosen {
         let began = Instant::now();
-        let found = (args.first..args.first + PLANT_SEEDS).find_map(|seed| {
+        let seeds = args.count.min(PLANT_SEEDS);
+        let found = (args.first..args.first + seeds).find_map(|seed| {
             let outcome = world::run(seed, Some(*plant), &Points::default());
             outcome.violations.first().map(|violation| (seed, violation.to_string()))
         });
@@ -150,7 +154,7 @@ fn plants(args: &Args) -> ExitCode {
             Some((seed, what)) => println!("{plant:?}: noticed at seed {seed} after {seconds:.1} s: {what}"),
             None => {
                 unnoticed += 1;
-                println!("{plant:?}: NOT noticed within {PLANT_SEEDS} seeds ({seconds:.1} s)");
+                println!("{plant:?}: NOT noticed within {seeds} seeds ({seconds:.1} s)");
             }
         }
     }

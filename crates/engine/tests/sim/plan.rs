@@ -5,11 +5,15 @@ use std::time::Duration;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::provider::KINDS;
+
 /// Chances in a thousand for each kind of fault of one run; a kind that the seed leaves out is 0.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults {
     pub(crate) op_delay: u32,
     pub(crate) op_delay_max: Duration,
+    /// A process stands still before an operation, for less than what lies between lease and session.
+    pub(crate) freeze: u32,
     pub(crate) op_fail: u32,
     pub(crate) op_unknown: u32,
     pub(crate) op_land_later: u32,
@@ -37,6 +41,11 @@ pub(crate) struct Faults {
 /// One run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    pub(crate) theme: Theme,
+    /// The kinds of providers.
+    pub(crate) kinds: Vec<&'static str>,
+    /// Orders live a minute or two, and are closed within seconds where they are.
+    pub(crate) hurried: bool,
     pub(crate) orders: u32,
     pub(crate) merchants: u32,
     pub(crate) partitions: u16,
@@ -58,13 +67,76 @@ pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Faults stop this long before the last look.
 pub(crate) const QUIET: Duration = Duration::from_secs(14 * 3600);
 
+/// What a seed dwells on. Half of the seeds mix everything; the others bring together what a story needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Theme {
+    Mixed,
+    /// Slow stores and late landings meet early closes (V1).
+    Slow,
+    /// Owners that the broker gave up go on working (V2 to V5, V12).
+    Zombies,
+    /// Processes die again and again (V5, V6, V10, V11).
+    Crashes,
+    /// Providers that cannot close, payers after the expiry, lost notifications (V7).
+    Expiry,
+}
+
 impl Plan {
     pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
+        let theme = match rng.random_range(0..8) {
+            0..=3 => Theme::Mixed,
+            4 => Theme::Slow,
+            5 => Theme::Zombies,
+            6 => Theme::Crashes,
+            _ => Theme::Expiry,
+        };
+        let mut plan = Self::mixed(rng);
+        plan.theme = theme;
+        plan.dwell();
+        plan
+    }
+
+    fn dwell(&mut self) {
+        let faults = &mut self.faults;
+        match self.theme {
+            Theme::Mixed => {}
+            Theme::Slow => {
+                faults.freeze = 60;
+                faults.op_delay = 200;
+                faults.op_delay_max = Duration::from_secs(10);
+                faults.late_landing = 500;
+                faults.crash = 0;
+                self.kinds = vec!["quick"];
+                self.closed_by_caller = 700;
+                self.hurried = true;
+            }
+            Theme::Zombies => {
+                faults.stall = true;
+                faults.op_delay = 300;
+                faults.op_delay_max = Duration::from_secs(10);
+                self.processes = self.processes.max(2);
+                self.arrivals = Duration::from_secs(3600);
+                self.hurried = true;
+            }
+            Theme::Crashes => {
+                faults.crash = 2_000;
+                faults.op_delay = 200;
+                self.arrivals = Duration::from_secs(2 * 3600);
+            }
+            Theme::Expiry => {
+                faults.notification_lost = 900;
+                self.kinds = vec!["xor", "local", "quick"];
+            }
+        }
+    }
+
+    fn mixed(rng: &mut ChaCha8Rng) -> Self {
         let some =
             |rng: &mut ChaCha8Rng, max: u32| if rng.random_bool(0.6) { rng.random_range(1..=max) } else { 0 };
         let faults = Faults {
             op_delay: some(rng, 300),
             op_delay_max: Duration::from_millis(rng.random_range(5..10_000)),
+            freeze: if rng.random_bool(0.3) { rng.random_range(1..10) } else { 0 },
             op_fail: some(rng, 40),
             op_unknown: some(rng, 40),
             op_land_later: some(rng, 30),
@@ -90,6 +162,9 @@ impl Plan {
         let some =
             |rng: &mut ChaCha8Rng, max: u32| if rng.random_bool(0.6) { rng.random_range(1..=max) } else { 0 };
         Self {
+            theme: Theme::Mixed,
+            kinds: KINDS.to_vec(),
+            hurried: false,
             orders: rng.random_range(100..140),
             merchants: rng.random_range(2..8),
             partitions: rng.random_range(1..=3),

@@ -12,7 +12,6 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::plan::chance;
-use crate::provider::KINDS;
 use crate::world::World;
 
 /// An order that ingest acknowledged.
@@ -58,7 +57,8 @@ async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
         send_create(world, created.clone()).await;
     }
     if chance(&mut rng, plan.closed_by_caller) {
-        world.clock.sleep(Duration::from_millis(rng.random_range(0..90_000))).await;
+        let after_ms = if plan.hurried { 10_000 } else { 90_000 };
+        world.clock.sleep(Duration::from_millis(rng.random_range(0..after_ms))).await;
         let command = order_command(&key, format!("close-{number}"));
         world.providers.notifier.send(&created.shard_group, Record::Close(command)).await;
     }
@@ -90,9 +90,9 @@ fn fingerprint(amount: Amount, description: &str) -> Fingerprint {
 
 fn resolved(world: &World, number: u32, rng: &mut ChaCha8Rng) -> Created {
     let merchant = rng.random_range(0..world.plan.merchants);
-    let kind = KINDS[rng.random_range(0..KINDS.len())];
+    let kind = world.plan.kinds[rng.random_range(0..world.plan.kinds.len())];
     let now = world.clock.now();
-    let life = Duration::from_secs(rng.random_range(60..2400));
+    let life = Duration::from_secs(rng.random_range(60..if world.plan.hurried { 180 } else { 2400 }));
     let amount = Amount::new(rng.random_range(1..100_000), Currency::Cny).expect("a valid amount");
     let description = format!("order {number}");
     Created {

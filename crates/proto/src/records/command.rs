@@ -7,7 +7,9 @@ use paymux_domain::ports::Undecodable;
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
-use super::{FORMAT_VERSION, RecordError, bodies, check_version, created, malformed, name, order_key, present};
+use super::{
+    FORMAT_VERSION, RecordError, bodies, check_version, created, malformed, name, order_key, present,
+};
 use crate::v1;
 use crate::v1::log_record::Body;
 

@@ -23,9 +23,9 @@ pub fn encode_fact(fact: &Fact) -> Vec<u8> {
             message: outcome.message.clone(),
         }),
         (_, FactBody::Launch(launch)) => Body::Launch(bodies::launch_message(launch)),
-        (_, FactBody::CloseRequested(reason)) => Body::CloseRequested(v1::CloseRequestedFact {
-            reason: words::close_reason_word(*reason).into(),
-        }),
+        (_, FactBody::CloseRequested(reason)) => {
+            Body::CloseRequested(v1::CloseRequestedFact { reason: words::close_reason_word(*reason).into() })
+        }
         (_, FactBody::Closing) => Body::Closing(v1::ClosingFact {}),
         (_, FactBody::Closed(closure)) => {
             Body::Closed(v1::ClosedFact { closure: closure_word(*closure).into() })

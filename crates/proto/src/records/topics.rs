@@ -27,7 +27,7 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
         event_time_ms: event.time.as_millis(),
         ..v1::EventRecord::default()
     };
-    record.set_kind(match &event.kind {
+    let kind = match &event.kind {
         EventKind::Launched => Kind::Launched,
         EventKind::Paid => Kind::Paid,
         EventKind::Closed(closure) => {
@@ -44,7 +44,8 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
             record.differing_fields.clone_from(differing);
             Kind::Rejected
         }
-    });
+    };
+    record.set_kind(kind);
     record.encode_to_vec()
 }
 

@@ -99,7 +99,7 @@ pub(super) fn cause_message(cause: &Cause) -> v1::Cause {
     let (kind, reference) = match cause {
         Cause::Command(request_id) => (v1::CauseKind::Command, request_id.as_str()),
         Cause::Notification(id) => (v1::CauseKind::Notification, id.as_str()),
-        Cause::Answer => (v1::CauseKind::Answer, ""),
+        Cause::Answer => (v1::CauseKind::ProviderAnswer, ""),
         Cause::Timer => (v1::CauseKind::Timer, ""),
         Cause::Operator(caller) => (v1::CauseKind::Operator, caller.as_str()),
     };
@@ -111,7 +111,7 @@ pub(super) fn cause(message: &v1::Cause) -> Result<Cause, RecordError> {
     match v1::CauseKind::try_from(message.kind) {
         Ok(v1::CauseKind::Command) => Ok(Cause::Command(name(&message.reference)?)),
         Ok(v1::CauseKind::Notification) => Ok(Cause::Notification(reference())),
-        Ok(v1::CauseKind::Answer) => Ok(Cause::Answer),
+        Ok(v1::CauseKind::ProviderAnswer) => Ok(Cause::Answer),
         Ok(v1::CauseKind::Timer) => Ok(Cause::Timer),
         Ok(v1::CauseKind::Operator) => Ok(Cause::Operator(reference())),
         Ok(v1::CauseKind::Unspecified) | Err(_) => Err(RecordError::Unknown("a cause")),

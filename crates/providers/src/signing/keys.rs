@@ -45,8 +45,8 @@ impl SigningKey {
     /// # Errors
     /// Anything that is not one unencrypted RSA key of 2048 to 4096 bits.
     pub fn from_pem(pem: &SecretString) -> Result<Self, KeyError> {
-        let mut der = PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes())
-            .map_err(|_| KeyError::Private)?;
+        let mut der =
+            PrivateKeyDer::from_pem_slice(pem.expose_secret().as_bytes()).map_err(|_| KeyError::Private)?;
         let pair = match &der {
             PrivateKeyDer::Pkcs8(key) => KeyPair::from_pkcs8(key.secret_pkcs8_der()).ok(),
             PrivateKeyDer::Pkcs1(key) => KeyPair::from_der(key.secret_pkcs1_der()).ok(),

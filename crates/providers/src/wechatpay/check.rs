@@ -41,7 +41,8 @@ pub(super) fn faults(account: &Account, created: &Created) -> Vec<FieldFault> {
     faults.misfit(product::payer_app(account, created, &options).err());
     match Product::of(&created.method) {
         Some(product) if product.fits(&account.kind) => {
-            faults.misfit(product::scene(account, created, product, &options).err());
+            faults.misfit(product::store(account, product, &options).err());
+            faults.misfit(product::client_ip(created, product, &options).err());
         }
         Some(_) => faults.add("method", "is not one of the account's kind (direct or partner)"),
         None => faults.add("method", "must be jsapi, or for partners partner_jsapi or scannedpos"),

@@ -62,6 +62,20 @@ pub(super) enum Kind {
     },
 }
 
+impl Kind {
+    /// Whether both are one merchant: two accounts of one would share budgets and order numbers unknowingly.
+    pub(super) fn is_same_merchant(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Direct { mchid }, Self::Direct { mchid: other }) => mchid == other,
+            (
+                Self::Partner { sp_mchid, sub_mchid, .. },
+                Self::Partner { sp_mchid: other, sub_mchid: other_sub, .. },
+            ) => sp_mchid == other && sub_mchid == other_sub,
+            _ => false,
+        }
+    }
+}
+
 /// One account, ready for use. It has no `Debug`: it holds keys.
 pub(super) struct Account {
     /// Its name.
@@ -160,7 +174,8 @@ fn base_url(reader: &Reader<'_>) -> Option<String> {
 
 fn kind(reader: &Reader<'_>) -> Option<Kind> {
     let digits = "1 to 32 digits";
-    match reader.required("kind", "direct or partner", |text| matches!(text, "direct" | "partner"))?.as_str() {
+    match reader.required("kind", "direct or partner", |text| matches!(text, "direct" | "partner"))?.as_str()
+    {
         "direct" => Some(Kind::Direct { mchid: reader.required("mchid", digits, is_mchid)? }),
         _ => {
             let sp_mchid = reader.required("sp_mchid", digits, is_mchid);
@@ -179,25 +194,28 @@ fn app_ids(reader: &Reader<'_>, kind: Option<&Kind>) -> Option<Vec<String>> {
     }
     if let Some(Kind::Partner { sub_app_ids, .. }) = kind {
         for app_id in sub_app_ids.iter().filter(|app_id| app_ids.contains(app_id)) {
-            reader.fault("sub_app_ids", format!("{app_id} stands in app_ids too; an app belongs to one of both"));
+            reader.fault(
+                "sub_app_ids",
+                format!("{app_id} stands in app_ids too; an app belongs to one of both"),
+            );
         }
     }
     Some(app_ids)
 }
 
 fn signing_key(reader: &Reader<'_>) -> Option<SigningKey> {
-    let pem = reader.secret("private_key")?;
-    SigningKey::from_pem(&pem).map_err(|error| reader.fault("private_key_file", error.to_string())).ok()
+    let (key, pem) = reader.secret("private_key")?;
+    SigningKey::from_pem(&pem).map_err(|error| reader.fault(&key, error.to_string())).ok()
 }
 
 fn apiv3_key(reader: &Reader<'_>) -> Option<LessSafeKey> {
-    let secret = reader.secret("apiv3_key")?;
+    let (key, secret) = reader.secret("apiv3_key")?;
     // A file often ends in a line break, which is no part of the key.
     let bytes = secret.expose_secret().trim_end_matches(['\r', '\n']).as_bytes();
     match UnboundKey::new(&AES_256_GCM, bytes) {
-        Ok(key) => Some(LessSafeKey::new(key)),
+        Ok(unbound) => Some(LessSafeKey::new(unbound)),
         Err(_) => {
-            reader.fault("apiv3_key_file", format!("must be {APIV3_KEY_BYTES} bytes"));
+            reader.fault(&key, format!("must be {APIV3_KEY_BYTES} bytes"));
             None
         }
     }
@@ -208,22 +226,23 @@ type PlatformKeys = (BTreeMap<String, PlatformKey>, Option<String>);
 fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
     let public_keys = reader.tables("platform_keys", |entry| {
         let id = entry.required("id", "PUB_KEY_ID_… or a certificate's serial number", is_key_id);
-        let pem = entry.secret("public_key")?;
+        let (key, pem) = entry.secret("public_key")?;
         match PlatformKey::from_public_pem(pem.expose_secret()) {
-            Ok(key) => Some((id?, key)),
+            Ok(public_key) => Some((id?, public_key)),
             Err(error) => {
-                entry.fault("public_key_file", error.to_string());
+                entry.fault(&key, error.to_string());
                 None
             }
         }
     });
-    let public_key_id = public_keys.iter().map(|(id, _)| id).find(|id| id.starts_with(PUBLIC_KEY_ID)).cloned();
+    let public_key_id =
+        public_keys.iter().map(|(id, _)| id).find(|id| id.starts_with(PUBLIC_KEY_ID)).cloned();
     let certificates = reader.tables("platform_certificates", |entry| {
-        let pem = entry.secret("certificate")?;
+        let (key, pem) = entry.secret("certificate")?;
         match certificate_key(pem.expose_secret()) {
-            Ok(key) => Some(key),
+            Ok(serial_and_key) => Some(serial_and_key),
             Err(error) => {
-                entry.fault("certificate_file", error.to_string());
+                entry.fault(&key, error.to_string());
                 None
             }
         }
@@ -235,11 +254,10 @@ fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
         }
         keys.insert(serial, key);
     }
-    if keys.is_empty() {
+    if !reader.has("platform_keys") && !reader.has("platform_certificates") {
         reader.fault("platform_keys", "must hold at least one key here or in platform_certificates");
-        return None;
     }
-    Some((keys, public_key_id))
+    (!keys.is_empty()).then_some((keys, public_key_id))
 }
 
 fn store(reader: &Reader<'_>) -> Option<StoreInfo> {
@@ -267,7 +285,8 @@ fn is_serial(text: &str) -> bool {
 
 fn is_key_id(text: &str) -> bool {
     let rest = text.strip_prefix(PUBLIC_KEY_ID);
-    let is_id = |rest: &str| (1..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric());
+    let is_id =
+        |rest: &str| (1..=64).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric());
     rest.is_some_and(is_id) || is_serial(text)
 }
 

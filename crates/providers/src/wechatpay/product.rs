@@ -72,10 +72,8 @@ pub(super) fn payer_app<'a>(
     options: &Options,
 ) -> Result<PayerApp<'a>, Misfit> {
     let unknown = Misfit { field: "payer.app_id", reason: "must be an app of the merchant's account" };
-    let choices = [(PayerScope::Partner, account.app_ids.as_slice()), (
-        PayerScope::SubMerchant,
-        account.sub_app_ids(),
-    )];
+    let choices =
+        [(PayerScope::Partner, account.app_ids.as_slice()), (PayerScope::SubMerchant, account.sub_app_ids())];
     let wanted = |scope: PayerScope| options.payer_scope.is_none_or(|wanted| wanted == scope);
     let mut allowed = choices.into_iter().filter(|(scope, _)| wanted(*scope));
     let found = match created.payer.app_id.as_deref() {
@@ -87,7 +85,7 @@ pub(super) fn payer_app<'a>(
     found.ok_or(unknown)
 }
 
-/// The scene: demanded by scannedpos with payer's address and shop; JSAPI has one only where something asks for it.
+/// The scene. Scannedpos demands it; JSAPI has one where the payer's address is known.
 pub(super) fn scene<'a>(
     account: &'a Account,
     created: &'a Created,
@@ -96,16 +94,31 @@ pub(super) fn scene<'a>(
 ) -> Result<Option<SceneInfo<'a>>, Misfit> {
     let store_info = store(account, product, options)?;
     let device_id = options.device_id.as_deref();
-    match created.payer.client_ip.as_deref() {
+    match client_ip(created, product, options)? {
         Some(payer_client_ip) => Ok(Some(SceneInfo { payer_client_ip, device_id, store_info })),
-        None if product == Product::Scannedpos || store_info.is_some() || device_id.is_some() => {
-            Err(Misfit { field: "payer.client_ip", reason: "is demanded with scannedpos, a shop or a device" })
-        }
         None => Ok(None),
     }
 }
 
-fn store<'a>(
+/// The payer's address, which a scene always has.
+pub(super) fn client_ip<'a>(
+    created: &'a Created,
+    product: Product,
+    options: &Options,
+) -> Result<Option<&'a str>, Misfit> {
+    let is_demanded =
+        product == Product::Scannedpos || options.store_info.is_some() || options.device_id.is_some();
+    match created.payer.client_ip.as_deref() {
+        None if is_demanded => Err(Misfit {
+            field: "payer.client_ip",
+            reason: "is demanded with scannedpos, a shop or a device",
+        }),
+        client_ip => Ok(client_ip),
+    }
+}
+
+/// The shop: of the order, or for scannedpos else of the account.
+pub(super) fn store<'a>(
     account: &'a Account,
     product: Product,
     options: &'a Options,

@@ -30,10 +30,11 @@ pub(super) async fn build(
     let time_s = call.now.as_secs();
     let message = sign::request_message(method, &path, time_s, &nonce, &body);
     let signature = signer.sign(&account.signing_key(), message).await?;
-    let authorization =
-        sign::authorization(account.mchid(), &account.serial_no, time_s, &nonce, &signature);
-    let mut headers =
-        vec![("accept".to_owned(), "application/json".to_owned()), ("authorization".to_owned(), authorization)];
+    let authorization = sign::authorization(account.mchid(), &account.serial_no, time_s, &nonce, &signature);
+    let mut headers = vec![
+        ("accept".to_owned(), "application/json".to_owned()),
+        ("authorization".to_owned(), authorization),
+    ];
     if method == Method::Post {
         headers.push(("content-type".to_owned(), "application/json".to_owned()));
     }
@@ -53,8 +54,7 @@ fn create(account: &Account, created: &Created) -> Result<(Method, String, Vec<u
     let product = Product::of(&created.method)
         .filter(|product| product.fits(&account.kind))
         .ok_or_else(|| field("method", "is not one of the account's kind"))?;
-    let options =
-        Options::parse(&created.options_json).map_err(|reason| field("wechatpay", reason))?;
+    let options = Options::parse(&created.options_json).map_err(|reason| field("wechatpay", reason))?;
     let body = create_body(account, created, product, &options)?;
     Ok((Method::Post, product.path().to_owned(), body))
 }
@@ -78,7 +78,8 @@ fn create_body(
     };
     // A partner always names an app of its own, also when the payer's is the sub-merchant's.
     let own_app = if is_sub { account.app_ids.first().map(String::as_str) } else { Some(app.app_id) };
-    let (mchid, sp_mchid) = if is_partner { (None, Some(account.mchid())) } else { (Some(account.mchid()), None) };
+    let (mchid, sp_mchid) =
+        if is_partner { (None, Some(account.mchid())) } else { (Some(account.mchid()), None) };
     let request = CreateRequest {
         appid: own_app.filter(|_| !is_partner),
         mchid,

@@ -62,11 +62,21 @@ mod tests {
 
     #[test]
     fn a_base_url_has_no_path() {
-        for good in ["https://api.mch.weixin.qq.com", "https://h:8443/", "http://127.0.0.1:80", "http://[::1]:9"] {
+        for good in
+            ["https://api.mch.weixin.qq.com", "https://h:8443/", "http://127.0.0.1:80", "http://[::1]:9"]
+        {
             assert!(is_base_url(good), "{good}");
         }
-        for bad in ["", "api.mch", "http://h", "https://h/v3", "https://h?x", "https://h#x", "https://u@h", "ftp://h"]
-        {
+        for bad in [
+            "",
+            "api.mch",
+            "http://h",
+            "https://h/v3",
+            "https://h?x",
+            "https://h#x",
+            "https://u@h",
+            "ftp://h",
+        ] {
             assert!(!is_base_url(bad), "{bad}");
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use paymux_providers::PROVIDERS;
+
 use super::schema::{self, Absent, Key};
 
 /// Longest line of a comment.
@@ -19,7 +21,13 @@ pub fn example() -> String {
     section(&mut text, "[server]", schema::SERVER);
     section(&mut text, "[backend]", schema::BACKEND);
     section(&mut text, "[ingest]", schema::INGEST);
+    section(&mut text, "[engine]", schema::ENGINE);
     section(&mut text, "[accounts.wechat-direct]", schema::ACCOUNT);
+    for registration in PROVIDERS.iter().filter(|known| known.name == "wechatpay") {
+        text.push_str("# Keys of the provider itself; paths are relative to the folder of this file:\n");
+        text.push_str(registration.example);
+        text.push('\n');
+    }
     section(&mut text, "[accounts.wechat-direct.budgets]", schema::BUDGETS);
     section(&mut text, "[merchants.tea-house]", schema::MERCHANT);
     section(&mut text, "[[merchants.tea-house.routes]]", schema::ROUTE);

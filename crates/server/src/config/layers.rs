@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use super::fault::{Faults, Origin};
+use super::reader::literal_value;
 
 /// Environment variables that begin with this are configuration: `PAYMUX__SERVER__GRPC_LISTEN`.
 pub(crate) const ENV_PREFIX: &str = "PAYMUX__";
@@ -29,7 +30,7 @@ impl Layers {
     /// Reads a file and lays environment variables and flags over it.
     pub(crate) fn load(
         file: Option<&Path>,
-        environment: impl IntoIterator<Item = (OsString, OsString)>,
+        environment: &BTreeMap<OsString, OsString>,
         flags: &[(String, String)],
     ) -> Result<Self, Faults> {
         let mut layers = match file {
@@ -115,9 +116,23 @@ impl Layers {
         }
         let name = name_in(table, last, exact);
         path.push(name.clone());
-        table.insert(name, Value::String(text.to_owned()));
+        let value = overlaid_value(table.get(&name), text);
+        table.insert(name, value);
         self.overlaid.insert(path.join("."), origin);
     }
+}
+
+/// The value of an overlay: of the type that the file gives the key, else a list, a table or a truth value where it
+/// reads as one, else text.
+fn overlaid_value(known: Option<&Value>, text: &str) -> Value {
+    let trimmed = text.trim();
+    let as_toml = match known {
+        Some(Value::Integer(_)) => true,
+        Some(Value::String(_)) => false,
+        _ => trimmed.starts_with(['[', '{']) || matches!(trimmed, "true" | "false"),
+    };
+    let parsed = as_toml.then(|| literal_value(trimmed)).flatten();
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
 fn name_in(table: &Table, part: &str, exact: bool) -> String {

@@ -165,6 +165,12 @@ impl<'a> Reader<'a> {
 
     /// Everything that was not taken, for the provider's own parser.
     pub(crate) fn rest(self) -> Table {
+        for (name, value) in &self.table {
+            let section = self.path.clone();
+            let origin = self.layers.origin(&self.path_of(name));
+            let value = masked(name, value).to_string();
+            self.notes.effective.borrow_mut().push(Effective { section, name: name.clone(), value, origin });
+        }
         self.table
     }
 
@@ -218,6 +224,21 @@ impl<'a> Reader<'a> {
 /// The value of a TOML literal of the schema.
 pub(crate) fn literal_value(literal: &str) -> Option<Value> {
     toml::from_str::<Table>(&format!("value = {literal}")).ok()?.remove("value")
+}
+
+/// A provider's value without what looks like a secret. Providers take secrets by reference only; this is the net
+/// below that.
+fn masked(name: &str, value: &Value) -> Value {
+    let is_reference = name.ends_with("_file") || name.ends_with("_env");
+    let sounds_secret = ["key", "secret", "password", "token"].iter().any(|word| name.contains(word));
+    match value {
+        Value::Table(table) => {
+            Value::Table(table.iter().map(|(name, value)| (name.clone(), masked(name, value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(|item| masked(name, item)).collect()),
+        _ if sounds_secret && !is_reference => Value::String("***".to_owned()),
+        other => other.clone(),
+    }
 }
 
 fn is_url(text: &str) -> bool {

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use paymux_domain::name::{AccountId, MerchantId, MerchantOrderNo, OutTradeNo, ProviderId, ShardGroup};
 use paymux_domain::ports::{AccountPolicy, Directory, LatePolicy, MerchantPolicy};
+use paymux_providers::AccountInfo;
 
 /// An account at a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Route {
     pub account: AccountId,
     /// The provider of the account.
     pub provider: ProviderId,
-    /// The methods that the merchant may use; never empty, the first is the default.
+    /// The methods that the merchant may use; the first is the default.
     pub methods: Vec<String>,
     /// Put before the merchant's numbers; may be empty.
     pub order_prefix: String,
@@ -131,24 +132,37 @@ impl Directory for LiveRegistry {
     }
 }
 
-/// Pairs of prefixes on one account of which one begins with the other, so that a number could belong to both.
-pub(crate) fn ambiguous_prefixes(registry: &Registry) -> Vec<(AccountId, [(MerchantId, String); 2])> {
-    let mut by_account: BTreeMap<&AccountId, Vec<(&str, &MerchantId)>> = BTreeMap::new();
+/// A merchant with one of its prefixes.
+pub(crate) type Prefixed = (MerchantId, String);
+
+/// Pairs of prefixes within one number space of which one begins with the other, so that a number could belong to
+/// both; each with an account. The same merchant may use one prefix on several accounts.
+pub(crate) fn ambiguous_prefixes(
+    registry: &Registry,
+    info: &dyn Fn(&AccountId) -> Option<AccountInfo>,
+) -> Vec<(AccountId, [Prefixed; 2])> {
+    let mut by_space: BTreeMap<(ProviderId, String), Vec<(&str, &MerchantId, &AccountId)>> = BTreeMap::new();
     for (merchant_id, merchant) in &registry.merchants {
         for route in &merchant.routes {
-            by_account.entry(&route.account).or_default().push((&route.order_prefix, merchant_id));
+            // Without the provider's word each account counts as a space of its own.
+            let space = info(&route.account).map_or_else(|| route.account.to_string(), |info| info.number_space);
+            let prefixes = by_space.entry((route.provider.clone(), space)).or_default();
+            prefixes.push((&route.order_prefix, merchant_id, &route.account));
         }
     }
     let mut found = Vec::new();
-    for (account, mut prefixes) in by_account {
+    for mut prefixes in by_space.into_values() {
         prefixes.sort_unstable();
         // Sorted, whatever begins with a prefix follows it without a gap.
-        for (n, (prefix, merchant)) in prefixes.iter().enumerate() {
-            let longer = prefixes.iter().skip(n + 1).take_while(|(other, _)| other.starts_with(prefix));
-            found.extend(longer.map(|(other, other_merchant)| {
-                let pair = [((*merchant).clone(), (*prefix).to_owned()), ((*other_merchant).clone(), (*other).to_owned())];
-                (account.clone(), pair)
-            }));
+        for (n, (prefix, merchant, account)) in prefixes.iter().enumerate() {
+            let longer = prefixes.iter().skip(n + 1).take_while(|(other, _, _)| other.starts_with(prefix));
+            for (other, other_merchant, _) in longer {
+                if (other_merchant, other) != (merchant, prefix) {
+                    let first = ((*merchant).clone(), (*prefix).to_owned());
+                    let second = ((*other_merchant).clone(), (*other).to_owned());
+                    found.push(((*account).clone(), [first, second]));
+                }
+            }
         }
     }
     found

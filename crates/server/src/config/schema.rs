@@ -146,12 +146,48 @@ pub(crate) const BACKEND: &[Key] = &[
         Absent::Required("\"/var/lib/paymux\""),
         "The data folder of the embedded backend. One process at a time.",
     ),
+    int("partitions", 1, 1024, "8", "Partitions of the log, fixed for the life of the folder."),
     int(
-        "partitions",
-        1,
-        1024,
-        "8",
-        "Partitions of the log, fixed for the life of the folder.",
+        "events_kept",
+        1000,
+        1_000_000_000,
+        "1000000",
+        "Events that each partition keeps for watchers that fell behind.",
+    ),
+    int("cache_mib", 8, 1_048_576, "64", "Memory for cached blocks of log and store, in MiB."),
+];
+
+/// `[engine]`.
+pub(crate) const ENGINE: &[Key] = &[
+    int(
+        "window_max",
+        16,
+        1_000_000,
+        "4096",
+        "Records of one partition in work at once; beyond that the partition is paused.",
+    ),
+    int("commit_interval_ms", 10, 60_000, "500", "Pause between commits of a partition's position."),
+    int(
+        "lease_ms",
+        1000,
+        600_000,
+        "10000",
+        "How long a worker may act after its last acknowledged commit was sent. At least ten times commit_interval_ms.",
+    ),
+    int("sweep_concurrency_max", 1, 100_000, "256", "Due orders of one partition in work at once."),
+    int(
+        "wheel_max",
+        1000,
+        100_000_000,
+        "200000",
+        "Timers of one partition held in memory; further ones rest on their due rows alone.",
+    ),
+    int(
+        "near_budget_ms",
+        0,
+        60_000,
+        "1000",
+        "A call whose budget comes within this time waits in line; a later one is stored first.",
     ),
 ];
 
@@ -251,14 +287,15 @@ pub(crate) const ROUTE: &[Key] = &[
     key(
         "methods",
         Kind::Words,
-        Absent::Required("[\"jsapi\"]"),
-        "The methods that the merchant may use there, as the provider names them; the first is the default.",
+        Absent::Optional("[\"jsapi\"]"),
+        "The methods that the merchant may use there, as the provider names them; the first is the default. Absent: \
+         all that the account offers.",
     ),
     key(
         "order_prefix",
         Kind::Text { chars_max: 16 },
         Absent::Optional("\"T1-\""),
-        "Put before the merchant's numbers, so that merchants of one account never meet: no prefix on an account may \
-         begin with another one. Absent: none, for an account of one merchant.",
+        "Put before the merchant's numbers, so that merchants of one account (at WeChat Pay: of one mchid) never \
+         meet: none of their prefixes may begin with another one. Absent: none, for an account of one merchant.",
     ),
 ];

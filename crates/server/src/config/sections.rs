@@ -8,6 +8,8 @@ use std::time::Duration;
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{AccountPolicy, Budget, LatePolicy};
 use paymux_domain::time::ClockFactor;
+use paymux_engine::EngineConfig;
+use paymux_providers::{AccountInfo, AccountSection, Accounts};
 use toml::Table;
 
 use super::fault::Faults;
@@ -15,7 +17,8 @@ use super::layers::Layers;
 use super::reader::{Notes, Reader};
 use super::registry::{self, Account, Merchant, Registry, Route};
 use super::schema::{self, Key};
-use super::{BackendConfig, ClockConfig, Config, IngestConfig, ServerConfig};
+use super::secrets::Secrets;
+use super::{BackendConfig, ClockConfig, Config, IngestConfig, Providers, ServerConfig};
 
 /// Merchants at most, and accounts at most; more belong into a second cluster.
 const NAMES_MAX: usize = 100_000;
@@ -24,13 +27,13 @@ const NAMES_MAX: usize = 100_000;
 const ROUTES_MAX: usize = 16;
 
 /// The tables of a configuration.
-const TABLES: &[&str] = &["server", "backend", "ingest", "accounts", "merchants"];
+const TABLES: &[&str] = &["server", "backend", "ingest", "engine", "accounts", "merchants"];
 
 /// Reads everything; `Ok` only when nothing at all is wrong.
-pub(super) fn read(mut layers: Layers) -> Result<Config, Faults> {
+pub(super) fn read(mut layers: Layers, secrets: &Secrets<'_>) -> Result<Config, Faults> {
     let notes = Notes::default();
     let tree = std::mem::take(&mut layers.tree);
-    let config = Sections { layers: &layers, notes: &notes }.config(tree);
+    let config = Sections { layers: &layers, notes: &notes, secrets }.config(tree);
     let faults = notes.faults.into_inner();
     match config {
         Some(mut config) if faults.is_empty() => {
@@ -46,6 +49,7 @@ pub(super) fn read(mut layers: Layers) -> Result<Config, Faults> {
 struct Sections<'a> {
     layers: &'a Layers,
     notes: &'a Notes,
+    secrets: &'a Secrets<'a>,
 }
 
 impl<'a> Sections<'a> {
@@ -56,30 +60,70 @@ impl<'a> Sections<'a> {
     fn config(self, tree: Table) -> Option<Config> {
         let mut top = self.reader("", schema::TOP, tree);
         let clock = clock(&mut top);
+        let factor = clock.map_or(ClockFactor::REAL, |clock| clock.factor);
         let server = server(self.reader("server", schema::SERVER, top.table("server")));
         let backend = backend(self.reader("backend", schema::BACKEND, top.table("backend")));
         let ingest = ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
+        let engine = engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
         let mut registry = Registry::default();
+        let mut accounts = Vec::new();
         for (name, table) in named(&mut top, "accounts") {
-            if let Some(account) = self.account(&name, table) {
+            let (account, section) = self.account(&name, table);
+            accounts.extend(section);
+            if let Some(account) = account {
                 registry.accounts.insert(name, account);
             }
         }
+        let providers = self.providers(&top, &accounts, factor);
+        let info = |account: &AccountId| providers.as_ref().and_then(|all| all.registry.account(account));
         for (name, table) in named(&mut top, "merchants") {
-            if let Some(merchant) = self.merchant(&name, table, &registry) {
+            if let Some(merchant) = self.merchant(&name, table, &registry, &info) {
                 registry.merchants.insert(name, merchant);
             }
         }
-        report_sharing(&top, &registry);
+        report_sharing(&top, &registry, &info);
         top.finish(TABLES);
-        let effective = Vec::new();
-        Some(Config { clock: clock?, server: server?, backend: backend?, ingest: ingest?, registry, effective })
+        let mut engine = engine?;
+        let server = server?;
+        engine.drain_timeout = server.drain_timeout;
+        Some(Config {
+            clock: clock?,
+            server,
+            backend: backend?,
+            ingest: ingest?,
+            engine,
+            registry,
+            providers: providers?,
+            effective: Vec::new(),
+        })
     }
 
-    fn account(self, name: &AccountId, table: Table) -> Option<Account> {
+    /// Reads the providers' own keys; their faults join the others.
+    fn providers(self, top: &Reader<'_>, accounts: &[AccountSection], factor: ClockFactor) -> Option<Providers> {
+        let fetch = |reference: &paymux_providers::SecretRef| self.secrets.fetch(reference);
+        match Accounts::read(accounts, &fetch, factor) {
+            Ok(accounts) => Some(Providers {
+                signing_keys: accounts.signing_keys(),
+                registry: paymux_providers::Registry::new(accounts).into(),
+            }),
+            Err(faults) => {
+                for fault in faults {
+                    let key = match fault.key.as_str() {
+                        "" => format!("accounts.{}", fault.account),
+                        key => format!("accounts.{}.{key}", fault.account),
+                    };
+                    top.fault(&key, fault.reason, "");
+                }
+                None
+            }
+        }
+    }
+
+    /// An account's own keys, and what is left of its section for its provider.
+    fn account(self, name: &AccountId, table: Table) -> (Option<Account>, Option<AccountSection>) {
         let path = format!("accounts.{name}");
         let mut account = self.reader(path.clone(), schema::ACCOUNT, table);
-        let provider = account.parsed("provider");
+        let provider: Option<paymux_domain::name::ProviderId> = account.parsed("provider");
         let in_flight_max = account.count("in_flight_max");
         let mut rates = self.reader(format!("{path}.budgets"), schema::BUDGETS, account.table("budgets"));
         let budgets = [
@@ -89,15 +133,25 @@ impl<'a> Sections<'a> {
             budget(&mut rates, "refund_per_s", "refund_burst"),
         ];
         rates.finish(&[]);
-        let [create, query, close, refund] = budgets;
-        let budgets = [create?, query?, close?, refund?];
-        Some(Account {
-            provider: provider?,
-            policy: AccountPolicy { budgets, in_flight_max: in_flight_max? },
-        })
+        let settings = account.rest();
+        let Some(provider) = provider else { return (None, None) };
+        let section = AccountSection { account: name.clone(), provider: provider.clone(), settings };
+        let [Some(create), Some(query), Some(close), Some(refund)] = budgets else { return (None, Some(section)) };
+        let budgets = [create, query, close, refund];
+        let account = in_flight_max.map(|in_flight_max| Account {
+            provider,
+            policy: AccountPolicy { budgets, in_flight_max },
+        });
+        (account, Some(section))
     }
 
-    fn merchant(self, id: &MerchantId, table: Table, registry: &Registry) -> Option<Merchant> {
+    fn merchant(
+        self,
+        id: &MerchantId,
+        table: Table,
+        registry: &Registry,
+        info: InfoOf<'_>,
+    ) -> Option<Merchant> {
         let mut merchant = self.reader(format!("merchants.{id}"), schema::MERCHANT, table);
         let name = merchant.text("name");
         let shard_group = if merchant.holds("shard_group") {
@@ -110,8 +164,7 @@ impl<'a> Sections<'a> {
         let accept_per_s_max = merchant.count("accept_per_s_max");
         let mut routes = Vec::new();
         for (path, table) in merchant.tables("routes") {
-            let route = self.route(path, table, registry);
-            if let Some(route) = route {
+            if let Some(route) = self.route(path, table, registry, info) {
                 if routes.iter().any(|other: &Route| other.account == route.account) {
                     merchant.fault("routes", format!("two routes lead to account {}", route.account), "one");
                 }
@@ -134,11 +187,11 @@ impl<'a> Sections<'a> {
         Some(Merchant { name, shard_group, routes, late_payment, accept_per_s_max })
     }
 
-    fn route(self, path: String, table: Table, registry: &Registry) -> Option<Route> {
+    fn route(self, path: String, table: Table, registry: &Registry, info: InfoOf<'_>) -> Option<Route> {
         let mut route = self.reader(path, schema::ROUTE, table);
         let account: Option<AccountId> = route.parsed("account");
-        let methods = route.words("methods");
-        let order_prefix = if route.holds("order_prefix") { route.text("order_prefix") } else { Some(String::new()) };
+        let prefixed = route.holds("order_prefix");
+        let order_prefix = if prefixed { route.text("order_prefix") } else { Some(String::new()) };
         if let Some(prefix) = &order_prefix
             && !prefix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
         {
@@ -149,15 +202,29 @@ impl<'a> Sections<'a> {
             let names: Vec<&str> = registry.accounts.keys().map(AccountId::as_str).collect();
             route.fault("account", format!("no usable account {name}"), names.join(" | "));
         }
+        let offered = account.as_ref().and_then(info).map(|info| info.methods);
+        let methods = if route.holds("methods") { route.words("methods") } else { None };
+        for method in methods.iter().flatten() {
+            if let Some(offered) = offered
+                && !offered.contains(&method.as_str())
+            {
+                route.fault("methods", format!("the account does not offer {method:?}"), offered.join(" | "));
+            }
+        }
         route.finish(&[]);
+        let all = || offered.map(|offered| offered.iter().map(|&method| method.to_owned()).collect());
         Some(Route {
             account: account?,
             provider: known?.provider.clone(),
-            methods: methods?,
+            // Without the provider's word there is a fault already, and the list is not used.
+            methods: methods.or_else(all).unwrap_or_default(),
             order_prefix: order_prefix?,
         })
     }
 }
+
+/// What the providers know of an account.
+type InfoOf<'a> = &'a dyn Fn(&AccountId) -> Option<AccountInfo>;
 
 fn clock(top: &mut Reader<'_>) -> Option<ClockConfig> {
     let factor = top.count("clock_factor").and_then(ClockFactor::new);
@@ -204,9 +271,40 @@ fn backend(mut backend: Reader<'_>) -> Option<BackendConfig> {
     let kind = backend.text("kind");
     let folder = backend.text("folder").map(PathBuf::from);
     let partitions = backend.count("partitions");
+    let events_kept = backend.count("events_kept");
+    let cache_bytes = backend.count::<u64>("cache_mib").map(|mib| mib << 20);
     backend.finish(&[]);
     kind?;
-    Some(BackendConfig { folder: folder?, partitions: partitions? })
+    Some(BackendConfig {
+        folder: folder?,
+        partitions: partitions?,
+        events_kept: events_kept?,
+        cache_bytes: cache_bytes?,
+    })
+}
+
+fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<EngineConfig> {
+    let window_max = engine.count("window_max");
+    let commit_interval = engine.count("commit_interval_ms").map(Duration::from_millis);
+    let lease = engine.count("lease_ms").map(Duration::from_millis);
+    let sweep_concurrency_max = engine.count("sweep_concurrency_max");
+    let wheel_max = engine.count("wheel_max");
+    let near_budget = engine.count("near_budget_ms").map(Duration::from_millis);
+    if let (Some(commit), Some(lease)) = (commit_interval, lease)
+        && lease < commit * 10
+    {
+        engine.fault("lease_ms", format!("{} is too short", lease.as_millis()), "ten times commit_interval_ms or more");
+    }
+    engine.finish(&[]);
+    Some(EngineConfig {
+        window_max: window_max?,
+        commit_interval: commit_interval?,
+        lease: lease?,
+        sweep_concurrency_max: sweep_concurrency_max?,
+        wheel_max: wheel_max?,
+        near_budget: near_budget?,
+        ..EngineConfig::new(factor)
+    })
 }
 
 fn ingest(mut ingest: Reader<'_>) -> Option<IngestConfig> {
@@ -253,12 +351,12 @@ fn named<N: FromStr<Err: std::fmt::Display> + Ord>(top: &mut Reader<'_>, section
 }
 
 /// Notes merchants of one account that belong to several shard groups or whose prefixes are ambiguous.
-fn report_sharing(top: &Reader<'_>, registry: &Registry) {
-    for (account, [(merchant, prefix), (other, other_prefix)]) in registry::ambiguous_prefixes(registry) {
+fn report_sharing(top: &Reader<'_>, registry: &Registry, info: InfoOf<'_>) {
+    for (account, [(merchant, prefix), (other, other_prefix)]) in registry::ambiguous_prefixes(registry, info) {
         top.fault(
             &format!("merchants.{other}.routes"),
             format!(
-                "on account {account} the prefix {other_prefix:?} begins with the prefix {prefix:?} of merchant \
+                "on account {account} (or another one of the same merchant number) the prefix {other_prefix:?} begins with the prefix {prefix:?} of merchant \
                  {merchant}, so a number could belong to both"
             ),
             "prefixes on one account of which none begins with another one",

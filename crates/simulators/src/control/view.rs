@@ -1,4 +1,5 @@
-//! What the control API shows, as types that a Rust auditor can read back. Times are provider time in milliseconds.
+//! What the control API shows, as types that a Rust auditor can read back. Times are provider time in
+//! milliseconds.
 
 use std::collections::BTreeSet;
 

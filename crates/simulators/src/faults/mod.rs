@@ -1,9 +1,9 @@
 //! What can go wrong on the provider's side: every kind of fault, the amount digits that ask for it, and the
 //! numbers that shape it.
 //!
-//! A fault is chosen per order, in one of two ways: by the last two digits of the amount in minor units (as test
-//! cards choose a behaviour; see [`FaultKind::of_amount`]), or by seeded rates ([`FaultPlan`]). An order has at
-//! most one fault per [`Stage`]. Every injection is counted by kind and shown at `/control/stats`.
+//! A fault is chosen per order, in one of two ways: by the last two digits of the amount in minor units (as
+//! test cards choose a behaviour; see [`FaultKind::of_amount`]), or by seeded rates ([`FaultPlan`]). An order
+//! has at most one fault per [`Stage`]. Every injection is counted by kind and shown at `/control/stats`.
 
 mod plan;
 
@@ -90,8 +90,8 @@ pub enum FaultKind {
     NotifyDoubled,
     /// The first push leaves `notify_delay_ms` after the payment, the schedule follows from there.
     NotifyDelayed,
-    /// Right after the create two forged notifications claim a payment: one with the right amount, signed by a
-    /// stranger under the platform's serial, one with another amount under a serial nobody knows.
+    /// Right after the create two forged notifications claim a payment: one with the right amount, signed by
+    /// a stranger under the platform's serial, one with another amount under a serial nobody knows.
     NotifyForged,
     /// Before the first push a probe is sent whose signature begins with `WECHATPAY/SIGNTEST/`.
     NotifySigntest,
@@ -193,15 +193,16 @@ impl FaultKind {
         self.spec().stage
     }
 
-    /// The kind that an amount in minor units asks for. Last digits 00 to 49 are a normal order, and so are the
-    /// free ones above.
+    /// The kind that an amount in minor units asks for. Last digits 00 to 49 are a normal order, and so are
+    /// the free ones above.
     pub fn of_amount(total: i64) -> Option<Self> {
         let digits = total.rem_euclid(100);
         Self::ALL.into_iter().find(|kind| i64::from(kind.digits()) == digits)
     }
 }
 
-/// The numbers that shape the faults. Hang times are real time, as HTTP time-outs are; the others are provider time.
+/// The numbers that shape the faults. Hang times are real time, as HTTP time-outs are; the others are
+/// provider time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FaultTuning {
@@ -251,6 +252,15 @@ mod tests {
         for kind in FaultKind::ALL {
             assert!((50..=99).contains(&kind.digits()));
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+        }
+    }
+
+    #[test]
+    fn the_readme_has_the_table_of_digits() {
+        let readme = include_str!("../../README.md");
+        for kind in FaultKind::ALL {
+            let row = format!("| {} | `{}` | ", kind.digits(), kind.name());
+            assert!(readme.contains(&row), "README.md lacks: {row}");
         }
     }
 

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::schema::BadField;
 
-/// A refusal as the provider words it: `{code, message, detail?}` with an HTTP status, and the number at the end of
-/// the `Request-ID` header that the provider's support reads (0 where none is published).
+/// A refusal as the provider words it: `{code, message, detail?}` with an HTTP status, and the number at the
+/// end of the `Request-ID` header that the provider's support reads (0 where none is published).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,

@@ -56,7 +56,7 @@ impl Book {
         if !self.entries.contains_key(key) && self.entries.len() >= self.orders_max {
             let max = self.orders_max;
             return Err(ApiError::system(format!(
-                "the simulator is full: orders_max = {max} orders are held; POST /control/reset or raise orders_max"
+                "the simulator is full: orders_max = {max} orders are held; raise it or POST /control/reset"
             )));
         }
         Ok(self.entries.entry(key.clone()).or_insert_with(|| Entry::new(total)))

@@ -15,9 +15,9 @@ use super::{Merchant, Wechatpay, notification};
 use crate::faults::{FaultKind, Stage};
 use crate::stats::{PushEnd, PushKind};
 
-/// Pauses between pushes in milliseconds of provider time. The first push leaves at the payment `[assumed]`, the
-/// k-th repetition when the first k pauses have passed since; the pauses sum up to the 24 h 4 min of the provider's
-/// page. Then the provider gives up.
+/// Pauses between pushes in milliseconds of provider time. The first push leaves at the payment `[assumed]`,
+/// the k-th repetition when the first k pauses have passed since; the pauses sum up to the 24 h 4 min of the
+/// provider's page. Then the provider gives up.
 pub const NOTIFY_PAUSES_MS: [i64; 15] = [
     15_000, 15_000, 30_000, 180_000, 600_000, 1_200_000, 1_800_000, 1_800_000, 1_800_000, 3_600_000,
     10_800_000, 10_800_000, 10_800_000, 21_600_000, 21_600_000,

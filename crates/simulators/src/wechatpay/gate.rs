@@ -131,7 +131,7 @@ async fn close(
 /// Everything else under `/v3/`, refunds among it: an unsigned 404.
 async fn not_served(State(provider): Provider) -> Response {
     let world = &provider.world;
-    world.stats.call(UNKNOWN_ACCOUNT, Operation::Other, world.clock.real_elapsed());
+    world.stats.call(UNKNOWN_ACCOUNT, Operation::Other, || world.clock.real_elapsed());
     world.stats.answer(UNKNOWN_ACCOUNT, Operation::Other, 404);
     let body = r#"{"code":"NOT_FOUND","message":"this path is not simulated"}"#;
     (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], body).into_response()
@@ -143,7 +143,7 @@ impl Wechatpay {
         let claim = claim_of(&call.headers);
         let claimed = claim.as_ref().ok().and_then(|claim| self.merchant(&claim.mchid));
         let account = claimed.as_ref().map_or(UNKNOWN_ACCOUNT, |merchant| &merchant.given.mchid).to_owned();
-        self.world.stats.call(&account, operation, self.world.clock.real_elapsed());
+        self.world.stats.call(&account, operation, || self.world.clock.real_elapsed());
 
         let verifier = claimed.as_ref().map_or(PlatformVerifier::default(), |known| known.given.verifier);
         let reply = match self.admit(claim, claimed, &call).await {

@@ -1,5 +1,5 @@
-//! The payer's WeChat client: takes launch parameters as a page hands them over, checks them as the client does,
-//! and pays.
+//! The payer's WeChat client: takes launch parameters as a page hands them over, checks them as the client
+//! does, and pays.
 
 use std::sync::Arc;
 

@@ -15,6 +15,9 @@ use crate::keys::KeyError;
 /// Length of an APIv3 key in bytes.
 pub const APIV3_KEY_BYTES: usize = 32;
 
+/// Most accounts that a simulator knows.
+pub const MERCHANTS_MAX: usize = 100_000;
+
 /// Longest merchant number, in characters.
 const MCHID_CHARS_MAX: usize = 32;
 
@@ -87,6 +90,9 @@ pub struct SubMerchant {
 /// Why a merchant cannot be registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MerchantError {
+    /// [`MERCHANTS_MAX`] accounts are known already.
+    #[error("at most {MERCHANTS_MAX} merchants can be registered")]
+    TooMany,
     /// The merchant number is empty, too long or not of digits.
     #[error("merchant number must be 1 to {MCHID_CHARS_MAX} digits")]
     Mchid,
@@ -129,7 +135,8 @@ impl Merchant {
         }
     }
 
-    /// Whether `signature` is this merchant's SHA256-RSA signature of `text`. Costs about 0.2 ms of computing.
+    /// Whether `signature` is this merchant's SHA256-RSA signature of `text`. Costs about 0.2 ms of
+    /// computing.
     pub(crate) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
         Signature::try_from(signature).is_ok_and(|signature| self.key.verify(text, &signature).is_ok())
     }

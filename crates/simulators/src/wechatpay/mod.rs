@@ -1,12 +1,13 @@
-//! WeChat Pay APIv3, the provider's side: JSAPI (direct and partner) and scannedpos, queries, closes, notifications.
+//! WeChat Pay APIv3, the provider's side: JSAPI (direct and partner) and scannedpos, queries, closes,
+//! notifications.
 //!
-//! Every call is verified against the merchant's public key, every answer and notification signed by the platform.
-//! Where the provider's pages leave something open, the choice is marked `[assumed]` at its place. Not modelled:
-//! refunds (all of `/v3/refund/` answers 404), risk control, promotions, the choice of the platform key by the
-//! request's `Wechatpay-Serial` (it is a setting of the merchant).
+//! Every call is verified against the merchant's public key, every answer and notification signed by the
+//! platform. Where the provider's pages leave something open, the choice is marked `[assumed]` at its place.
+//! Not modelled: refunds (all of `/v3/refund/` answers 404), risk control, promotions, the choice of the
+//! platform key by the request's `Wechatpay-Serial` (it is a setting of the merchant).
 //!
-//! Reading order: [`gate`] (a call's way), `params`, `order` (the rules), `create`, `query`, `close`, `payment`,
-//! `delivery`.
+//! Reading order: `gate` (a call's way), `params`, `order` (the rules), `create`, `query`, `close`,
+//! `payment`, `delivery`.
 
 mod answer;
 mod auth;
@@ -26,6 +27,8 @@ mod query;
 mod resource;
 mod schema;
 mod send;
+#[cfg(test)]
+mod vectors;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,7 +45,9 @@ pub(crate) use platform::Platform;
 pub use auth::SKEW_MAX_MS;
 pub use delivery::NOTIFY_PAUSES_MS;
 pub use launch::{Launch, LaunchRefused};
-pub use merchant::{APIV3_KEY_BYTES, ApiV3Key, MerchantError, PlatformVerifier, SubMerchant, WechatMerchant};
+pub use merchant::{
+    APIV3_KEY_BYTES, ApiV3Key, MERCHANTS_MAX, MerchantError, PlatformVerifier, SubMerchant, WechatMerchant,
+};
 pub use order::{
     CLOSE_AGE_MIN_MS, CallCounts, LIFE_DEFAULT_MS, LIFE_MAX_MS, LIFE_MIN_MS, NotPayable, PREPAY_LIFE_MS,
     Payment, Push, TradeState,
@@ -80,7 +85,11 @@ impl Wechatpay {
     /// Adds an account, or replaces the one of the same number.
     pub(crate) fn register(&self, given: WechatMerchant) -> Result<(), MerchantError> {
         let merchant = Merchant::register(given)?;
-        self.merchants.write().insert(merchant.given.mchid.clone(), Arc::new(merchant));
+        let mut merchants = self.merchants.write();
+        if merchants.len() >= MERCHANTS_MAX && !merchants.contains_key(&merchant.given.mchid) {
+            return Err(MerchantError::TooMany);
+        }
+        merchants.insert(merchant.given.mchid.clone(), Arc::new(merchant));
         Ok(())
     }
 

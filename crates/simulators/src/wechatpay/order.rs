@@ -13,13 +13,15 @@ use crate::stats::PushKind;
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
-/// Shortest age at which an order may be closed (the provider's partner pages; the direct pages only advise it).
+/// Shortest age at which an order may be closed (the provider's partner pages; the direct pages only advise
+/// it).
 pub const CLOSE_AGE_MIN_MS: i64 = 5 * MINUTE_MS;
 
 /// Life of an order without `time_expire`; an unpaid order is closed by the provider at this age.
 pub const LIFE_DEFAULT_MS: i64 = 7 * DAY_MS;
 
-/// Longest life that `time_expire` can ask for; pages name 15 days (partners) and 90 (direct). `[assumed]` 15 for both.
+/// Longest life that `time_expire` can ask for; pages name 15 days (partners) and 90 (direct). `[assumed]` 15
+/// for both.
 pub const LIFE_MAX_MS: i64 = 15 * DAY_MS;
 
 /// Shortest life: an earlier `time_expire` is raised to it.

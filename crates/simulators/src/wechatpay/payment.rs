@@ -51,8 +51,8 @@ impl Wechatpay {
         Ok(())
     }
 
-    /// The merchant refunds the whole payment by hand in the merchant console: queries then say REFUND. Nothing is
-    /// notified `[assumed]`.
+    /// The merchant refunds the whole payment by hand in the merchant console: queries then say REFUND.
+    /// Nothing is notified `[assumed]`.
     pub(crate) fn refund_by_hand(&self, key: &OrderKey) -> Result<Payment, NotPossible> {
         let now_ms = self.world.clock.now_ms();
         let mut book = self.book.lock();

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::merchant::PlatformVerifier;
 use crate::keys::{self, KeyError, SecretPem};
 
-/// The platform's private keys, for runs whose keys must outlive the process. [`PlatformKeys::generate`] makes new
-/// ones.
+/// The platform's private keys, for runs whose keys must outlive the process. [`PlatformKeys::generate`]
+/// makes new ones.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformKeys {

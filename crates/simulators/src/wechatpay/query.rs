@@ -110,7 +110,8 @@ fn truth(order: Option<&Order>, is_partner: bool, sub_mchid: Option<&str>, now_m
     }
 }
 
-/// Direct orders are seen on the direct paths only, a partner's on the partner paths and for their sub-merchant.
+/// Direct orders are seen on the direct paths only, a partner's on the partner paths and for their
+/// sub-merchant.
 pub(super) fn check_caller<'a>(
     order: Option<&'a Order>,
     is_partner: bool,

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::order::{Order, TradeState};
 
-/// The fields of a query's answer and of a notification's decrypted resource. Direct merchants see `appid`, `mchid`
-/// and `payer.openid`, partners the sp_ and sub_ fields.
+/// The fields of a query's answer and of a notification's decrypted resource. Direct merchants see `appid`,
+/// `mchid` and `payer.openid`, partners the sp_ and sub_ fields.
 #[derive(Serialize)]
 pub(crate) struct Transaction {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -82,8 +82,8 @@ impl Wechatpay {
         Ok((status, headers, body).into_response())
     }
 
-    /// `Wechatpay-Timestamp`, `-Nonce`, `-Serial`, `-Signature` and `-Signature-Type` over a body, as answers and
-    /// notifications carry them.
+    /// `Wechatpay-Timestamp`, `-Nonce`, `-Serial`, `-Signature` and `-Signature-Type` over a body, as answers
+    /// and notifications carry them.
     pub(super) async fn signature_headers(
         &self,
         verifier: PlatformVerifier,

@@ -90,7 +90,15 @@ pub(crate) fn order_command() -> OrderCommand {
 
 pub(crate) fn notification(id: &str, received_time: Timestamp, words: Vec<Word>) -> Notification {
     let Created { key, provider, account, out_trade_no, .. } = created();
-    Notification { key, provider, account, out_trade_no, notification_id: id.to_owned(), received_time, words }
+    Notification {
+        key,
+        provider,
+        account,
+        out_trade_no,
+        notification_id: id.to_owned(),
+        received_time,
+        words,
+    }
 }
 
 pub(crate) fn payment(trade_no: &str, total_minor: i64) -> Payment {

@@ -119,7 +119,9 @@ impl fmt::Debug for Model {
                 Heard::Requery(_) => "requery".to_owned(),
                 Heard::Timer => "timer".to_owned(),
                 Heard::Notification(told) => format!("notification from {}: {:?}", told.account, told.words),
-                Heard::Report { call, report } => format!("{} {}: {report:?}", call.operation.as_str(), call.number),
+                Heard::Report { call, report } => {
+                    format!("{} {}: {report:?}", call.operation.as_str(), call.number)
+                }
             };
             let due = decision.due.map(|due| due.as_millis() - at(0).as_millis());
             writeln!(

@@ -11,8 +11,10 @@ use paymux_domain::payment::Payment;
 use paymux_domain::ports::LatePolicy;
 use proptest::prelude::*;
 
-use super::fixtures::{all_providers, assumed, created, hint, launched, name, notification, paid, payment, report, told};
 use super::fixtures::PRICE;
+use super::fixtures::{
+    all_providers, assumed, created, hint, launched, name, notification, paid, payment, report, told,
+};
 use super::model::{Heard, Model};
 
 /// One thing that may happen.

@@ -1,0 +1,246 @@
+//! What is read from the embedded database: plain functions, each over one snapshot of one keyspace.
+
+use std::collections::BTreeMap;
+
+use fjall::Guard;
+use paymux_domain::fact::{FactBody, FactKey};
+use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
+use paymux_domain::ports::{
+    Bucket, DeadRecord, Delivered, DueRow, ListPage, ListQuery, Offset, ParkedOrder, Snapshot, StoreError,
+    StoredEvent,
+};
+use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
+use paymux_proto::records;
+
+use super::keys::{
+    DueKey, MetaKey, OffsetKey, PositionKey, TimeKey, TradeKey, fact_key, order_prefix, parse_fact_key,
+    parse_ordered,
+};
+use super::tables::{ReadFault, Table, Tables};
+
+impl Tables {
+    pub(super) fn meta(&self, key: MetaKey) -> Result<Option<u64>, ReadFault> {
+        self.number(Table::Meta, key.bytes())
+    }
+
+    pub(super) fn position(&self, key: PositionKey) -> Result<Option<u64>, ReadFault> {
+        self.number(Table::Positions, &key.bytes())
+    }
+
+    pub(super) fn bucket(&self, key: PositionKey) -> Result<Option<Bucket>, ReadFault> {
+        let Some(bytes) = self.of(Table::Positions).get(key.bytes())? else { return Ok(None) };
+        parse_ordered(&bytes).map(|number| Some(Bucket(number))).ok_or(ReadFault::value(Table::Positions))
+    }
+
+    fn number(&self, table: Table, key: &[u8]) -> Result<Option<u64>, ReadFault> {
+        let Some(bytes) = self.of(table).get(key)? else { return Ok(None) };
+        let number = <[u8; 8]>::try_from(&*bytes).map_err(|_| ReadFault::value(table))?;
+        Ok(Some(u64::from_be_bytes(number)))
+    }
+
+    /// The offset after the newest row of a partition; `None` when there is no row.
+    pub(super) fn end(&self, table: Table, partition: Partition) -> Result<Option<Offset>, ReadFault> {
+        let all =
+            OffsetKey { partition, offset: 0 }.bytes()..=OffsetKey { partition, offset: Offset::MAX }.bytes();
+        let Some(newest) = self.of(table).range(all).next_back() else { return Ok(None) };
+        let key = OffsetKey::parse(&newest.key()?).ok_or(ReadFault::key(table))?;
+        Ok(Some(key.offset + 1))
+    }
+
+    /// Records from `from` up to before `end`; each must be there.
+    pub(super) fn records(
+        &self,
+        partition: Partition,
+        from: Offset,
+        end: Offset,
+    ) -> Result<Vec<Delivered>, ReadFault> {
+        let mut delivered = Vec::new();
+        for row in self.of(Table::Log).range(range(partition, from, end)) {
+            let (offset, value) = offset_row(Table::Log, row)?;
+            if offset != from + u64::try_from(delivered.len()).unwrap_or(u64::MAX) {
+                return Err(ReadFault::Lost(from));
+            }
+            delivered.push(Delivered { offset, record: records::decode_record(&value) });
+        }
+        if delivered.is_empty() { Err(ReadFault::Lost(from)) } else { Ok(delivered) }
+    }
+
+    /// Events from `from` up to before `end`.
+    pub(super) fn events(
+        &self,
+        partition: Partition,
+        from: Offset,
+        end: Offset,
+    ) -> Result<Vec<StoredEvent>, ReadFault> {
+        let rows = self.of(Table::Events).range(range(partition, from, end));
+        rows.map(|row| {
+            let (offset, value) = offset_row(Table::Events, row)?;
+            let event =
+                records::decode_event(&value).map_err(|error| ReadFault::record(Table::Events, &error))?;
+            Ok(StoredEvent { offset, event })
+        })
+        .collect()
+    }
+
+    pub(super) fn dead_records(&self, limit: usize) -> Result<Vec<DeadRecord>, StoreError> {
+        let read = |row: Guard| {
+            records::decode_dead(&row.value()?).map_err(|error| ReadFault::record(Table::Dead, &error))
+        };
+        let dead: Result<_, ReadFault> = self.of(Table::Dead).iter().take(limit).map(read).collect();
+        Ok(dead?)
+    }
+
+    pub(super) fn snapshot(&self, order: &OrderKey) -> Result<Snapshot, ReadFault> {
+        let prefix = order_prefix(order);
+        let facts: Result<Vec<_>, ReadFault> = self
+            .of(Table::Facts)
+            .prefix(&prefix)
+            .map(|row| {
+                records::decode_fact(&row.value()?).map_err(|error| ReadFault::record(Table::Facts, &error))
+            })
+            .collect();
+        let followup = match self.of(Table::Followups).get(&prefix)? {
+            Some(bytes) => records::decode_followup(&bytes)
+                .map_err(|error| ReadFault::record(Table::Followups, &error))?,
+            None => paymux_domain::followup::Followup::default(),
+        };
+        Ok(Snapshot { facts: facts?, followup })
+    }
+
+    pub(super) fn due(
+        &self,
+        partition: Partition,
+        bucket: Bucket,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> Result<Vec<DueRow>, ReadFault> {
+        let start = match after {
+            // The zero byte makes the start the first key after the row's own.
+            Some(row) => [DueKey { partition, row: row.clone() }.bytes(), vec![0]].concat(),
+            None => DueKey::from_time(partition, bucket.start()),
+        };
+        let end = DueKey::from_time(partition, bucket.next().start());
+        if start >= end {
+            return Ok(Vec::new());
+        }
+        let rows = self.of(Table::Due).range(start..end).take(limit);
+        rows.map(|row| Ok(DueKey::parse(&row.key()?).ok_or(ReadFault::key(Table::Due))?.row)).collect()
+    }
+
+    pub(super) fn list(&self, query: &ListQuery) -> Result<ListPage, ReadFault> {
+        let merchant_id = &query.merchant_id;
+        let start = TimeKey::from_time(merchant_id, query.from);
+        let until = TimeKey::from_time(merchant_id, query.until);
+        let end = match &query.after {
+            Some((created_time, order_no)) => {
+                let (created_time, order_no) = (*created_time, order_no.clone());
+                until.min(TimeKey { merchant_id: merchant_id.clone(), created_time, order_no }.bytes())
+            }
+            None => until,
+        };
+        let mut page = ListPage::default();
+        if start >= end {
+            return Ok(page);
+        }
+        for row in self.of(Table::OrdersByTime).range(start..end).rev() {
+            if page.entries.len() == query.limit {
+                page.more = true;
+                break;
+            }
+            let key = TimeKey::parse(&row.key()?).ok_or(ReadFault::key(Table::OrdersByTime))?;
+            let order = OrderKey { merchant_id: key.merchant_id, order_no: key.order_no };
+            page.entries.push((key.created_time, order));
+        }
+        Ok(page)
+    }
+
+    /// Trade numbers are a provider's own: an order that was created at another provider is not the one.
+    pub(super) fn find(
+        &self,
+        provider: &ProviderId,
+        trade_no: &ProviderTradeNo,
+    ) -> Result<Option<OrderKey>, ReadFault> {
+        let mut nameless = None;
+        for row in self.of(Table::OrdersByTradeNo).prefix(TradeKey::prefix(trade_no)) {
+            let key = TradeKey::parse(&row.key()?).ok_or(ReadFault::key(Table::OrdersByTradeNo))?;
+            match self.provider_of(&key.order)? {
+                Some(found) if found == *provider => return Ok(Some(key.order)),
+                Some(_) => {}
+                None => nameless = nameless.or(Some(key.order)),
+            }
+        }
+        Ok(nameless)
+    }
+
+    fn provider_of(&self, order: &OrderKey) -> Result<Option<ProviderId>, ReadFault> {
+        let Some(bytes) = self.of(Table::Facts).get(fact_key(order, &FactKey::Created))? else {
+            return Ok(None);
+        };
+        let fact = records::decode_fact(&bytes).map_err(|error| ReadFault::record(Table::Facts, &error))?;
+        match fact.body {
+            FactBody::Created(created) => Ok(Some(created.provider.clone())),
+            _ => Err(ReadFault::value(Table::Facts)),
+        }
+    }
+
+    pub(super) fn parked(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> Result<Vec<ParkedOrder>, ReadFault> {
+        let start = after.map_or_else(Vec::new, after_order);
+        let mut parked: Vec<ParkedOrder> = Vec::new();
+        for row in self.of(Table::Parked).range(start..) {
+            let (key, value) = row.into_inner()?;
+            let (order, key) = parse_fact_key(&key).ok_or(ReadFault::key(Table::Parked))?;
+            let since = parse_ordered(&value).ok_or(ReadFault::value(Table::Parked))?;
+            let FactKey::Attention(reason, k) = key else { return Err(ReadFault::key(Table::Parked)) };
+            // A late former owner may have written the attention once more after it was resolved.
+            let resolved = fact_key(&order, &FactKey::AttentionResolved(reason, k));
+            if self.of(Table::Facts).contains_key(resolved)? {
+                continue;
+            }
+            let parked_time = Timestamp::from_millis(since);
+            let is_full = parked.len() == limit;
+            match parked.last_mut().filter(|last| last.key == order) {
+                Some(last) if last.parked_time <= parked_time => {}
+                Some(last) => (last.reason, last.parked_time) = (reason, parked_time),
+                None if is_full => break,
+                None => parked.push(ParkedOrder { key: order, reason, parked_time }),
+            }
+        }
+        Ok(parked)
+    }
+
+    pub(super) fn ledger(&self, order: &OrderKey) -> Result<BTreeMap<RefundNo, i64>, ReadFault> {
+        let rows = self.of(Table::Ledger).prefix(order_prefix(order));
+        rows.map(|row| {
+            let entry = records::decode_ledger_entry(&row.value()?)
+                .map_err(|error| ReadFault::record(Table::Ledger, &error))?;
+            Ok((entry.refund_no, entry.minor))
+        })
+        .collect()
+    }
+}
+
+/// The first key that lies behind everything of an order.
+fn after_order(order: &OrderKey) -> Vec<u8> {
+    let mut bytes = order_prefix(order);
+    // The prefix ends with the zero that ends the number; one more sorts behind all that follow it.
+    if let Some(last) = bytes.last_mut() {
+        *last = 1;
+    }
+    bytes
+}
+
+fn range(partition: Partition, from: Offset, end: Offset) -> std::ops::Range<Vec<u8>> {
+    let key = |offset| OffsetKey { partition, offset }.bytes();
+    key(from)..key(end.max(from))
+}
+
+fn offset_row(table: Table, row: Guard) -> Result<(Offset, fjall::Slice), ReadFault> {
+    let (key, value) = row.into_inner()?;
+    let key = OffsetKey::parse(&key).ok_or(ReadFault::key(table))?;
+    Ok((key.offset, value))
+}

@@ -1,0 +1,214 @@
+//! One batch under way: each write in turn is decided on what lies before it, durable or in the same batch.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use fjall::{OwnedWriteBatch, PersistMode};
+use paymux_domain::name::{OrderKey, RefundNo};
+use paymux_domain::ports::{Bucket, CommitError, LedgerEntry, Offset, Reserved};
+use paymux_domain::shard::Partition;
+use paymux_proto::records;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::keys::{OffsetKey, PositionKey, ledger_key, ordered};
+use super::signals::Positions;
+use super::tables::{ReadFault, Table, Tables};
+use super::write::{Ack, Op, Pending, Row, Write};
+use crate::ledger;
+
+/// A batch and those who wait for it.
+pub(super) struct Staged<'a> {
+    tables: &'a Tables,
+    pub(super) positions: &'a mut [Positions],
+    generation: u64,
+    batch: OwnedWriteBatch,
+    size: usize,
+    pending: Vec<Pending>,
+    rooms: Vec<OwnedSemaphorePermit>,
+    ledgers: BTreeMap<OrderKey, BTreeMap<RefundNo, i64>>,
+}
+
+/// What is left of a batch once all its writes are decided.
+pub(super) struct Ready {
+    pub(super) batch: OwnedWriteBatch,
+    pub(super) pending: Vec<Pending>,
+    /// Held until the batch is durable: its memory counts as taken.
+    pub(super) rooms: Vec<OwnedSemaphorePermit>,
+}
+
+impl<'a> Staged<'a> {
+    pub(super) fn new(tables: &'a Tables, positions: &'a mut [Positions], generation: u64) -> Self {
+        Self {
+            tables,
+            positions,
+            generation,
+            batch: tables.database.batch().durability(Some(PersistMode::SyncData)),
+            size: 0,
+            pending: Vec::new(),
+            rooms: Vec::new(),
+            ledgers: BTreeMap::new(),
+        }
+    }
+
+    /// About how many bytes the batch holds.
+    pub(super) const fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(super) const fn tables(&self) -> &Tables {
+        self.tables
+    }
+
+    pub(super) fn ready(self) -> Ready {
+        Ready { batch: self.batch, pending: self.pending, rooms: self.rooms }
+    }
+
+    pub(super) fn put(&mut self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        self.batch.insert(self.tables.of(table), key, value);
+    }
+
+    pub(super) fn remove(&mut self, table: Table, key: Vec<u8>) {
+        self.batch.remove(self.tables.of(table), key);
+    }
+
+    /// Decides one write. An error means that the batch cannot go on.
+    pub(super) fn add(&mut self, write: Write) -> Result<(), ReadFault> {
+        self.size += write.op.size();
+        self.rooms.push(write.room);
+        match write.op {
+            Op::Append { partition, record, ack } => self.append(partition, record, ack),
+            Op::Publish { partition, event, ack } => self.publish(partition, event, ack),
+            Op::Rows { rows, ack } => {
+                for Row { table, key, value } in rows {
+                    match value {
+                        Some(value) => self.put(table, key, value),
+                        None => self.remove(table, key),
+                    }
+                }
+                self.pending.push(Pending::Done(ack));
+            }
+            Op::Commit { partition, generation, next, ack } => {
+                let outcome = self.commit(partition, generation, next);
+                self.pending.push(Pending::Committed(ack, outcome));
+            }
+            Op::RaiseFloor { partition, floor, ack } => self.raise_floor(partition, floor, ack),
+            Op::SweptThrough { partition, bucket, ack } => self.swept_through(partition, bucket, ack),
+            Op::Reserve { order, entry, sum_max, count_max, ack } => {
+                let outcome = self.reserve(order, &entry, sum_max, count_max)?;
+                self.pending.push(Pending::Reserved(ack, outcome));
+            }
+            Op::Release { order, refund_no, ack } => {
+                self.release(order, &refund_no)?;
+                self.pending.push(Pending::Done(ack));
+            }
+        }
+        Ok(())
+    }
+
+    fn positions_of(&mut self, partition: Partition) -> Option<&mut Positions> {
+        self.positions.get_mut(usize::from(partition.0))
+    }
+
+    fn append(&mut self, partition: Partition, record: Vec<u8>, ack: Ack<Offset>) {
+        let Some(positions) = self.positions_of(partition) else {
+            return Op::Append { partition, record, ack }.refuse(&unknown(partition));
+        };
+        let offset = positions.log;
+        positions.log += 1;
+        self.put(Table::Log, OffsetKey { partition, offset }.bytes(), record);
+        self.pending.push(Pending::Offset(ack, offset));
+    }
+
+    fn publish(&mut self, partition: Partition, event: Vec<u8>, ack: Ack<()>) {
+        let Some(positions) = self.positions_of(partition) else {
+            return Op::Publish { partition, event, ack }.refuse(&unknown(partition));
+        };
+        let offset = positions.events;
+        positions.events += 1;
+        self.put(Table::Events, OffsetKey { partition, offset }.bytes(), event);
+        self.pending.push(Pending::Done(ack));
+    }
+
+    fn commit(&mut self, partition: Partition, generation: u64, next: Offset) -> Result<(), CommitError> {
+        let owner = self.generation;
+        let Some(positions) = self.positions_of(partition) else {
+            return Err(CommitError::Unavailable(unknown(partition)));
+        };
+        if generation != owner {
+            return Err(CommitError::Fenced(generation));
+        }
+        if next > positions.log {
+            let end = positions.log;
+            return Err(CommitError::Unavailable(format!("offset {next} is beyond the log's end {end}")));
+        }
+        if next > positions.committed {
+            positions.committed = next;
+            self.put_number(PositionKey::Committed(partition), next);
+        }
+        Ok(())
+    }
+
+    fn raise_floor(&mut self, partition: Partition, floor: Bucket, ack: Ack<()>) {
+        let Some(positions) = self.positions_of(partition) else {
+            return Op::RaiseFloor { partition, floor, ack }.refuse(&unknown(partition));
+        };
+        if positions.floor < Some(floor) {
+            positions.floor = Some(floor);
+            self.put(Table::Positions, PositionKey::Floor(partition).bytes(), ordered(floor.0).to_vec());
+        }
+        self.pending.push(Pending::Done(ack));
+    }
+
+    fn swept_through(&mut self, partition: Partition, bucket: Bucket, ack: Ack<()>) {
+        let Some(positions) = self.positions_of(partition) else {
+            return Op::SweptThrough { partition, bucket, ack }.refuse(&unknown(partition));
+        };
+        positions.swept_through = Some(bucket);
+        let key = PositionKey::SweptThrough(partition).bytes();
+        self.put(Table::Positions, key, ordered(bucket.0).to_vec());
+        self.pending.push(Pending::Done(ack));
+    }
+
+    fn reserve(
+        &mut self,
+        order: OrderKey,
+        entry: &LedgerEntry,
+        sum_max: i64,
+        count_max: u32,
+    ) -> Result<Reserved, ReadFault> {
+        let key = ledger_key(&order, &entry.refund_no);
+        let held = self.ledger(order)?;
+        let outcome = ledger::judge(held, entry, sum_max, count_max);
+        if outcome == Reserved::Held && held.insert(entry.refund_no.clone(), entry.minor).is_none() {
+            self.put(Table::Ledger, key, records::encode_ledger_entry(entry));
+        }
+        Ok(outcome)
+    }
+
+    fn release(&mut self, order: OrderKey, refund_no: &RefundNo) -> Result<(), ReadFault> {
+        let key = ledger_key(&order, refund_no);
+        if self.ledger(order)?.remove(refund_no).is_some() {
+            self.remove(Table::Ledger, key);
+        }
+        Ok(())
+    }
+
+    /// The reservations of an order, those of this batch included.
+    fn ledger(&mut self, order: OrderKey) -> Result<&mut BTreeMap<RefundNo, i64>, ReadFault> {
+        match self.ledgers.entry(order) {
+            Entry::Occupied(found) => Ok(found.into_mut()),
+            Entry::Vacant(vacant) => {
+                let held = self.tables.ledger(vacant.key())?;
+                Ok(vacant.insert(held))
+            }
+        }
+    }
+
+    pub(super) fn put_number(&mut self, key: PositionKey, number: u64) {
+        self.put(Table::Positions, key.bytes(), number.to_be_bytes().to_vec());
+    }
+}
+
+fn unknown(partition: Partition) -> String {
+    format!("there is no partition {partition}")
+}

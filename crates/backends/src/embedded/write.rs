@@ -1,0 +1,151 @@
+//! What the committer is asked to write, and how it answers.
+
+use paymux_domain::name::{OrderKey, RefundNo};
+use paymux_domain::ports::{AppendError, Bucket, CommitError, LedgerEntry, Offset, Reserved, StoreError};
+use paymux_domain::shard::Partition;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::tables::Table;
+
+/// Where the outcome of a write goes, once it is durable or certainly refused.
+pub(super) type Ack<T> = oneshot::Sender<Result<T, WriteFault>>;
+
+/// Why a write was not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum WriteFault {
+    /// It was never begun.
+    Refused(String),
+    /// It was part of the commit that failed: it may be on disk.
+    Unknown(String),
+}
+
+impl From<WriteFault> for AppendError {
+    fn from(fault: WriteFault) -> Self {
+        match fault {
+            WriteFault::Refused(reason) => Self::NotAppended(reason),
+            WriteFault::Unknown(reason) => Self::Unknown(reason),
+        }
+    }
+}
+
+impl From<WriteFault> for StoreError {
+    fn from(fault: WriteFault) -> Self {
+        let (WriteFault::Refused(reason) | WriteFault::Unknown(reason)) = fault;
+        Self::Fatal(reason)
+    }
+}
+
+impl From<WriteFault> for CommitError {
+    fn from(fault: WriteFault) -> Self {
+        let (WriteFault::Refused(reason) | WriteFault::Unknown(reason)) = fault;
+        Self::Unavailable(reason)
+    }
+}
+
+/// One row to put, or to remove.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) table: Table,
+    pub(super) key: Vec<u8>,
+    /// `None` removes the row.
+    pub(super) value: Option<Vec<u8>>,
+}
+
+impl Row {
+    pub(super) const fn put(table: Table, key: Vec<u8>, value: Vec<u8>) -> Self {
+        Self { table, key, value: Some(value) }
+    }
+
+    pub(super) const fn remove(table: Table, key: Vec<u8>) -> Self {
+        Self { table, key, value: None }
+    }
+
+    fn size(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// What to write. Offsets, floors and reservations are decided by the committer, one after another.
+#[derive(Debug)]
+pub(super) enum Op {
+    /// The next record of a partition.
+    Append { partition: Partition, record: Vec<u8>, ack: Ack<Offset> },
+    /// The next event of a partition.
+    Publish { partition: Partition, event: Vec<u8>, ack: Ack<()> },
+    /// Rows that belong together.
+    Rows { rows: Vec<Row>, ack: Ack<()> },
+    /// The committed position of the log, if the generation still owns it.
+    Commit { partition: Partition, generation: u64, next: Offset, ack: Ack<Result<(), CommitError>> },
+    /// The floor of the due index, unless it is higher already.
+    RaiseFloor { partition: Partition, floor: Bucket, ack: Ack<()> },
+    /// The position of the sweep.
+    SweptThrough { partition: Partition, bucket: Bucket, ack: Ack<()> },
+    /// A reservation, if it fits.
+    Reserve { order: OrderKey, entry: LedgerEntry, sum_max: i64, count_max: u32, ack: Ack<Reserved> },
+    /// The end of a reservation.
+    Release { order: OrderKey, refund_no: RefundNo, ack: Ack<()> },
+}
+
+impl Op {
+    /// About how many bytes it holds in memory and in the journal.
+    pub(super) fn size(&self) -> usize {
+        /// Key, framing and bookkeeping of one row.
+        const ROW_BYTES: usize = 128;
+        ROW_BYTES
+            + match self {
+                Self::Append { record: bytes, .. } | Self::Publish { event: bytes, .. } => bytes.len(),
+                Self::Rows { rows, .. } => rows.iter().map(Row::size).sum(),
+                _ => 0,
+            }
+    }
+
+    /// Answers without having written anything.
+    pub(super) fn refuse(self, reason: &str) {
+        let fault = || WriteFault::Refused(reason.to_owned());
+        // Whoever no longer waits misses nothing.
+        match self {
+            Self::Append { ack, .. } => drop(ack.send(Err(fault()))),
+            Self::Reserve { ack, .. } => drop(ack.send(Err(fault()))),
+            Self::Commit { ack, .. } => drop(ack.send(Err(fault()))),
+            Self::Publish { ack, .. }
+            | Self::Rows { ack, .. }
+            | Self::RaiseFloor { ack, .. }
+            | Self::SweptThrough { ack, .. }
+            | Self::Release { ack, .. } => drop(ack.send(Err(fault()))),
+        }
+    }
+}
+
+/// A write in the queue, with its share of the queue's memory.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) op: Op,
+    /// Given back when the write is answered.
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// A write that is part of the batch under way: answered when the batch is durable.
+#[derive(Debug)]
+pub(super) enum Pending {
+    Offset(Ack<Offset>, Offset),
+    Done(Ack<()>),
+    Committed(Ack<Result<(), CommitError>>, Result<(), CommitError>),
+    Reserved(Ack<Reserved>, Reserved),
+}
+
+impl Pending {
+    /// Tells the caller; `Some` reason means that the batch failed.
+    pub(super) fn answer(self, failed: Option<&str>) {
+        fn send<T>(ack: Ack<T>, outcome: T, failed: Option<&str>) {
+            let answer = failed.map_or(Ok(outcome), |reason| Err(WriteFault::Unknown(reason.to_owned())));
+            // Whoever no longer waits misses nothing.
+            drop(ack.send(answer));
+        }
+        match self {
+            Self::Offset(ack, offset) => send(ack, offset, failed),
+            Self::Done(ack) => send(ack, (), failed),
+            Self::Committed(ack, outcome) => send(ack, outcome, failed),
+            Self::Reserved(ack, outcome) => send(ack, outcome, failed),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! While the payer may pay: when the provider is asked, and when not.
+
+use paymux_domain::capabilities::Capabilities;
+use paymux_domain::fold::State;
+use paymux_domain::outcome::{CallReport, Class, Operation, Word};
+
+use crate::support::fixtures::{
+    EXPIRY_SECS, all_providers, at, launched, paid, payjs, report, secs, told, wechat, xorpay,
+};
+use crate::support::model::Model;
+
+/// An order that the payer can pay.
+fn pending(capabilities: Capabilities) -> Model {
+    let mut model = Model::created_at(capabilities);
+    model.answer(launched());
+    assert_eq!(model.state(), State::Pending);
+    model
+}
+
+/// The seconds at which queries leave until expiry, each answered so.
+fn asked(capabilities: Capabilities, answer: &CallReport) -> Vec<u64> {
+    let mut model = pending(capabilities);
+    let mut asked = Vec::new();
+    while model.state() == State::Pending {
+        match model.live {
+            Some(call) => {
+                asked.push(call.left_time.since(at(0)).as_secs());
+                model.answer(answer.clone());
+            }
+            None => drop(model.tick()),
+        }
+    }
+    assert_eq!(model.now(), at(EXPIRY_SECS), "closing begins at expiry");
+    asked
+}
+
+#[test]
+fn the_provider_is_asked_at_the_documented_times_each_once() {
+    let check = |capabilities, answer: &CallReport, expected: &[u64]| {
+        assert_eq!(asked(capabilities, answer), expected, "{answer:?}");
+    };
+    check(wechat(), &told(Word::Open), &[15, 30, 60, 180, 600]);
+    check(wechat(), &report(Class::Unknown), &[15, 30, 60, 180, 600]);
+    check(wechat(), &report(Class::Final), &[15, 30, 60, 180, 600]);
+    check(xorpay(), &told(Word::Expired), &[15, 30, 60, 180, 600]);
+    check(payjs(), &told(Word::Open), &[]);
+}
+
+#[test]
+fn a_query_that_never_left_is_repeated_after_a_pause_and_not_at_once() {
+    let mut model = pending(wechat());
+    assert_eq!(model.tick().call, Some(Operation::Query));
+    for failures in 1..12_u32 {
+        let before = model.now();
+        let decision = model.answer(report(Class::NotSent));
+        assert_eq!(decision.call, None, "after {failures} failures");
+        model.tick();
+        let pause = model.now().since(before);
+        assert!(pause >= secs(1).mul_f64(0.75) * 2_u32.pow(failures - 1).min(600), "{failures}: {pause:?}");
+    }
+}
+
+#[test]
+fn an_answered_question_finds_the_payment_and_ends_the_asking() {
+    let mut model = pending(wechat());
+    model.tick();
+    let decision = model.answer(told(paid("T1")));
+    assert_eq!((model.state(), decision.call, decision.due), (State::Paid, None, None));
+}
+
+#[test]
+fn a_query_waits_for_its_budget() {
+    let mut model = pending(wechat());
+    model.scene.slots[1] = at(40);
+    let decision = model.tick();
+    assert_eq!(
+        (decision.call, decision.due, decision.waits_for),
+        (None, Some(at(40)), Some(Operation::Query))
+    );
+    assert_eq!(model.tick().call, Some(Operation::Query));
+}
+
+#[test]
+fn a_provider_that_asks_to_wait_is_not_called_sooner() {
+    let mut model = Model::created();
+    model.answer(CallReport { retry_after: Some(secs(40)), ..report(Class::Retry) });
+    assert_eq!(model.due, Some(at(40)));
+    assert_eq!(model.tick().call, Some(Operation::Create));
+}
+
+#[test]
+fn calls_on_one_order_keep_the_providers_spacing() {
+    let mut model = pending(xorpay());
+    let check = |model: &mut Model, decision_due: Option<paymux_domain::time::Timestamp>| {
+        assert_eq!(model.requery().due, decision_due);
+        assert_eq!(model.live.map(|call| call.operation), None);
+    };
+    check(&mut model, Some(at(1)));
+    assert_eq!(model.tick().call, Some(Operation::Query));
+}
+
+#[test]
+fn whoever_wants_the_provider_asked_has_it_asked_at_once() {
+    let mut model = pending(wechat());
+    assert_eq!(model.requery().call, Some(Operation::Query));
+    model.answer(told(Word::Open));
+    assert_eq!(model.due, Some(at(15)), "and the schedule goes on");
+}
+
+#[test]
+fn a_command_about_an_order_that_does_not_exist_stores_nothing() {
+    let mut model = Model::new(wechat());
+    let (close, requery) = (model.close(), model.requery());
+    assert!(close.not_found && requery.not_found);
+    assert!(model.order().is_empty());
+    assert_eq!((close.due, requery.due), (None, None));
+}
+
+#[test]
+fn a_timer_that_finds_a_call_under_way_only_looks_again_later() {
+    for (provider, capabilities) in all_providers() {
+        let mut model = Model::created_at(capabilities);
+        let keys = model.keys();
+        let decision = model.look_at(at(5));
+        assert_eq!((decision.call, decision.due), (None, Some(at(50))), "{provider}");
+        assert_eq!(model.keys(), keys, "{provider}");
+    }
+}

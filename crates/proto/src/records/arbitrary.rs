@@ -1,0 +1,251 @@
+//! Random domain values for the round trips.
+
+use std::sync::Arc;
+
+use paymux_domain::amount::{Amount, Currency};
+use paymux_domain::command::{
+    CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, ReplyAddress,
+};
+use paymux_domain::event::{Event, EventKind};
+use paymux_domain::fact::{
+    AttemptOutcome, AttentionReason, Cause, CloseReason, Closure, Fact, FactBody, FactKey, Fulfilment,
+};
+use paymux_domain::fold::State;
+use paymux_domain::followup::{Followup, NotExist};
+use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
+use paymux_domain::limits::AMOUNT_MINOR_MAX;
+use paymux_domain::name::{NameError, OrderKey};
+use paymux_domain::outcome::{Class, Word};
+use paymux_domain::payment::{Evidence, Payment};
+use paymux_domain::time::Timestamp;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn named<T>(pattern: &'static str) -> impl Strategy<Value = T>
+where
+    T: std::str::FromStr<Err = NameError> + std::fmt::Debug,
+{
+    pattern.prop_map(|text| text.parse().expect("the pattern is a valid name"))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,40}"
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_millis)
+}
+
+fn key() -> impl Strategy<Value = OrderKey> {
+    (named("[0-9A-Za-z_-]{1,32}"), named("[0-9A-Za-z_-]{1,32}"))
+        .prop_map(|(merchant_id, order_no)| OrderKey { merchant_id, order_no })
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    (1..=AMOUNT_MINOR_MAX).prop_map(|minor| Amount::new(minor, Currency::Cny).expect("in range"))
+}
+
+fn created() -> impl Strategy<Value = Created> {
+    let names = (key(), named("[!-~]{1,64}"), named("[a-z0-9]{1,16}"), named("[0-9A-Za-z_-]{1,64}"));
+    let numbers = (named("[0-9A-Za-z_.#/-]{1,80}"), named("[0-9A-Za-z_-]{1,32}"), amount(), time(), time());
+    let texts = (text(), text(), option::of(text()), text(), option::of(text()), text());
+    let payer = (option::of(text()), option::of(text()), option::of(text()));
+    let maps = (btree_map(text(), text(), 0..4), btree_map("[a-z_.]{1,20}", any::<u64>(), 0..6));
+    (names, numbers, texts, payer, maps).prop_map(|(names, numbers, texts, payer, maps)| Created {
+        key: names.0,
+        request_id: names.1,
+        provider: names.2,
+        account: names.3,
+        shard_group: numbers.0,
+        out_trade_no: numbers.1,
+        amount: numbers.2,
+        expire_time: numbers.3,
+        created_time: numbers.4,
+        method: texts.0,
+        description: texts.1,
+        attach: texts.2,
+        notify_url: texts.3,
+        return_url: texts.4,
+        options_json: texts.5,
+        payer: Payer { open_id: payer.0, app_id: payer.1, client_ip: payer.2 },
+        metadata: maps.0,
+        fingerprint: Fingerprint::from_digests(maps.1),
+    })
+}
+
+fn reply_to() -> impl Strategy<Value = Option<ReplyAddress>> {
+    option::of(("[a-z0-9-]{1,20}", any::<u64>()).prop_map(|(instance, call)| ReplyAddress { instance, call }))
+}
+
+fn order_command() -> impl Strategy<Value = OrderCommand> {
+    (key(), named("[!-~]{1,64}"), text(), reply_to())
+        .prop_map(|(key, request_id, caller, reply_to)| OrderCommand { key, request_id, caller, reply_to })
+}
+
+fn launch() -> impl Strategy<Value = Launch> {
+    let jsapi = (text(), text(), text(), text(), text(), text()).prop_map(|texts| {
+        LaunchParams::WechatJsapi(WechatJsapi {
+            app_id: texts.0,
+            time_stamp: texts.1,
+            nonce_str: texts.2,
+            package: texts.3,
+            sign_type: texts.4,
+            pay_sign: texts.5,
+        })
+    });
+    let params = prop_oneof![text().prop_map(LaunchParams::RedirectUrl), jsapi];
+    (params, option::of(time())).prop_map(|(params, expire_time)| Launch { params, expire_time })
+}
+
+fn payment() -> impl Strategy<Value = Payment> {
+    let sums = (any::<i64>(), option::of(any::<i64>()), option::of(any::<i64>()));
+    let rest = (option::of(Just(Currency::Cny)), option::of(time()), option::of(text()));
+    let evidence = select(vec![Evidence::Stated, Evidence::Assumed]);
+    (named("[!-~]{1,64}"), sums, rest, evidence).prop_map(|(trade_no, sums, rest, evidence)| Payment {
+        trade_no,
+        total_minor: sums.0,
+        payer_total_minor: sums.1,
+        currency: rest.0,
+        success_time: rest.1,
+        fee_minor: sums.2,
+        bank_type: rest.2,
+        evidence,
+    })
+}
+
+fn word() -> impl Strategy<Value = Word> {
+    prop_oneof![
+        launch().prop_map(Word::Launched),
+        payment().prop_map(Word::Paid),
+        Just(Word::RefundedElsewhere),
+        Just(Word::Open),
+        Just(Word::Closed),
+        Just(Word::Expired),
+        Just(Word::NotExist),
+        select(vec!["mchid", "out_trade_no"]).prop_map(|field| Word::Mismatch { field }),
+    ]
+}
+
+fn notification() -> impl Strategy<Value = Notification> {
+    let names = (key(), named("[a-z0-9]{1,16}"), named("[0-9A-Za-z_-]{1,64}"), named("[0-9A-Za-z_-]{1,32}"));
+    (names, text(), time(), vec(word(), 0..4)).prop_map(|(names, notification_id, received_time, words)| {
+        Notification {
+            key: names.0,
+            provider: names.1,
+            account: names.2,
+            out_trade_no: names.3,
+            notification_id,
+            received_time,
+            words,
+        }
+    })
+}
+
+/// Any record of the log.
+pub(super) fn record() -> impl Strategy<Value = Record> {
+    prop_oneof![
+        (created(), reply_to()).prop_map(|(created, reply_to)| {
+            Record::Create(CreateCommand { created: Arc::new(created), reply_to })
+        }),
+        order_command().prop_map(Record::Close),
+        order_command().prop_map(Record::Requery),
+        notification().prop_map(Record::Notification),
+    ]
+}
+
+fn cause() -> impl Strategy<Value = Cause> {
+    prop_oneof![
+        named("[!-~]{1,64}").prop_map(Cause::Command),
+        text().prop_map(Cause::Notification),
+        Just(Cause::Answer),
+        Just(Cause::Timer),
+        text().prop_map(Cause::Operator),
+    ]
+}
+
+fn attempt_outcome() -> impl Strategy<Value = AttemptOutcome> {
+    let classes = vec![Class::Done, Class::Final, Class::Retry, Class::Unknown, Class::Ops, Class::NotSent];
+    (select(classes), text(), text()).prop_map(|(class, code, message)| AttemptOutcome {
+        class,
+        code,
+        message,
+    })
+}
+
+fn closure() -> impl Strategy<Value = Closure> {
+    select(vec![Closure::ProviderConfirmed, Closure::NeverSent, Closure::LocalExpiry])
+}
+
+/// A key with a body that belongs under it.
+fn keyed_body() -> impl Strategy<Value = (FactKey, FactBody)> {
+    let number = || 1..=u32::MAX;
+    let reason = || select(AttentionReason::ALL.to_vec());
+    prop_oneof![
+        created().prop_map(|created| (FactKey::Created, FactBody::Created(Arc::new(created)))),
+        number().prop_map(|n| (FactKey::Attempt(n), FactBody::Attempt)),
+        (number(), attempt_outcome())
+            .prop_map(|(n, outcome)| (FactKey::AttemptOutcome(n), FactBody::AttemptOutcome(outcome))),
+        (number(), launch()).prop_map(|(n, launch)| (FactKey::Launch(n), FactBody::Launch(launch))),
+        select(vec![CloseReason::Caller, CloseReason::Expiry])
+            .prop_map(|reason| (FactKey::CloseRequested, FactBody::CloseRequested(reason))),
+        number().prop_map(|n| (FactKey::Closing(n), FactBody::Closing)),
+        closure().prop_map(|closure| (FactKey::Closed, FactBody::Closed(closure))),
+        payment().prop_map(|paid| (FactKey::Paid(paid.trade_no.clone()), FactBody::Paid(paid))),
+        payment().prop_map(|paid| (FactKey::PaidStated(paid.trade_no.clone()), FactBody::Paid(paid))),
+        select(vec![Fulfilment::Fulfil, Fulfilment::DoNotFulfil])
+            .prop_map(|word| (FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word))),
+        (reason(), number(), text())
+            .prop_map(|(reason, k, detail)| (FactKey::Attention(reason, k), FactBody::Attention(detail))),
+        (reason(), number(), text(), text()).prop_map(|(why, k, caller, reason)| {
+            (FactKey::AttentionResolved(why, k), FactBody::AttentionResolved { caller, reason })
+        }),
+    ]
+}
+
+/// Any fact.
+pub(super) fn fact() -> impl Strategy<Value = Fact> {
+    (keyed_body(), time(), cause()).prop_map(|((key, body), time, cause)| Fact { key, body, time, cause })
+}
+
+/// Any bookkeeping.
+pub(super) fn followup() -> impl Strategy<Value = Followup> {
+    let times = (option::of(time()), option::of(time()), option::of(time()), option::of(time()));
+    let not_exist = (any::<u32>(), time(), any::<bool>()).prop_map(|(attempts, left_time, twice)| NotExist {
+        attempts,
+        left_time,
+        twice,
+    });
+    let rest = (option::of(time()), any::<u32>(), any::<bool>(), any::<bool>(), any::<u64>());
+    (times, option::of(not_exist), rest).prop_map(|(times, not_exist, rest)| Followup {
+        next_due: times.0,
+        query_left: times.1,
+        answered_left: times.2,
+        call_left: times.3,
+        not_before: rest.0,
+        fruitless_calls: rest.1,
+        ask: rest.2,
+        not_exist,
+        asked_after_end: rest.3,
+        settled: rest.4,
+    })
+}
+
+/// Any event.
+pub(super) fn event() -> impl Strategy<Value = Event> {
+    let kind = prop_oneof![
+        Just(EventKind::Launched),
+        Just(EventKind::Paid),
+        closure().prop_map(EventKind::Closed),
+        Just(EventKind::Failed),
+        Just(EventKind::Fulfil),
+        Just(EventKind::DoNotFulfil),
+        Just(EventKind::Attention),
+        Just(EventKind::AttentionResolved),
+        (named("[!-~]{1,64}"), vec("[a-z_.]{1,20}", 0..4))
+            .prop_map(|(request_id, differing)| EventKind::Rejected { request_id, differing }),
+    ];
+    (key(), "[a-z/0-9]{1,40}", kind, select(State::ALL.to_vec()), time())
+        .prop_map(|(key, subject, kind, state, time)| Event { key, subject, kind, state, time })
+}

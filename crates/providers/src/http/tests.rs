@@ -1,0 +1,148 @@
+//! The transport over real connections: what proves that nothing left, and what does not.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::*;
+
+fn request(url: String) -> HttpRequest {
+    HttpRequest {
+        method: Method::Post,
+        url,
+        headers: vec![("x-test".to_owned(), "yes".to_owned())],
+        body: b"{}".to_vec(),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+/// Answers each connection's first request with the bytes, then closes; gives back what came in first.
+async fn server(answer: Vec<u8>) -> (SocketAddr, oneshot::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut sender = Some(sender);
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut seen = Vec::new();
+            let mut part = [0; 1024];
+            // The test's body is two bytes long, so its end is known.
+            while !seen.ends_with(b"{}") {
+                match connection.read(&mut part).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(length) => seen.extend_from_slice(&part[..length]),
+                }
+            }
+            if let Some(sender) = sender.take() {
+                sender.send(String::from_utf8_lossy(&seen).into_owned()).unwrap_or_default();
+            }
+            // The client may have gone already.
+            connection.write_all(&answer).await.unwrap_or_default();
+        }
+    });
+    (address, receiver)
+}
+
+async fn answered(answer: &[u8]) -> Result<HttpResponse, TransportError> {
+    let (address, _) = server(answer.to_vec()).await;
+    Transport::new().unwrap().send(request(format!("http://{address}/v3"))).await
+}
+
+#[tokio::test]
+async fn a_request_arrives_as_it_was_built() {
+    let (address, seen) = server(b"HTTP/1.1 204 No Content\r\nX-Answer: A\r\n\r\n".to_vec()).await;
+    let url = format!("http://{address}/v3/pay?x=a%2Fb");
+    let response = Transport::new().unwrap().send(request(url)).await.unwrap();
+    assert_eq!((response.status, response.header("x-answer")), (204, Some("A")));
+    let seen = seen.await.unwrap();
+    assert!(seen.starts_with("POST /v3/pay?x=a%2Fb HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.contains("x-test: yes\r\n") && seen.ends_with("\r\n\r\n{}"), "{seen}");
+    assert!(seen.contains("user-agent: paymux/") && !seen.contains("accept-encoding"), "{seen}");
+}
+
+#[tokio::test]
+async fn redirects_are_answers() {
+    let response = answered(b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(response.unwrap().status, 302);
+}
+
+#[tokio::test]
+async fn a_refused_connection_and_an_unknown_name_prove_that_nothing_left() {
+    let transport = Transport::new().unwrap();
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let refused = transport.send(request(format!("http://{closed}/"))).await;
+    assert_eq!(refused, Err(TransportError::NotSent(CONNECTION_REFUSED.to_owned())));
+    // `.invalid` never resolves (RFC 6761).
+    let unresolved = transport.send(request("http://pay.invalid/".to_owned())).await;
+    assert_eq!(unresolved, Err(TransportError::NotSent(NAME_NOT_RESOLVED.to_owned())));
+}
+
+#[tokio::test]
+async fn whatever_breaks_after_that_is_unknown() {
+    let cases: [(&[u8], &str); 5] = [
+        (b"", CONNECTION),
+        (b"HTTP/1.1 200", CONNECTION),
+        (b"garbage\r\n\r\n", CONNECTION),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", ANSWER_CUT),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", ANSWER_CUT),
+    ];
+    for (answer, code) in cases {
+        assert_eq!(answered(answer).await, Err(TransportError::Unknown(code.to_owned())), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_speaks_no_tls_is_unknown() {
+    let (address, _) = server(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).await;
+    let result = Transport::new().unwrap().send(request(format!("https://{address}/"))).await;
+    assert!(matches!(result, Err(TransportError::Unknown(_))), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_body_up_to_its_limit_is_read_and_a_longer_one_is_not() {
+    let with = |length: usize, header: &str| {
+        let mut answer = format!("HTTP/1.1 200 OK\r\n{header}\r\n").into_bytes();
+        answer.resize(answer.len() + length, b'x');
+        answer
+    };
+    let limit = ANSWER_BODY_BYTES_MAX;
+    let fitting = answered(&with(limit, &format!("Content-Length: {limit}\r\n"))).await.unwrap();
+    assert_eq!(fitting.body.len(), limit);
+    let too_large = Err(TransportError::Unknown(ANSWER_TOO_LARGE.to_owned()));
+    let announced = with(limit + 1, &format!("Content-Length: {}\r\n", limit + 1));
+    assert_eq!(answered(&announced).await, too_large);
+    // Without a length the body ends with the connection.
+    assert_eq!(answered(&with(4 * limit, "Connection: close\r\n")).await, too_large);
+}
+
+#[tokio::test]
+async fn silence_ends_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let request = HttpRequest { timeout: Duration::from_millis(50), ..request(url) };
+    let result = Transport::new().unwrap().send(request).await;
+    assert_eq!(result, Err(TransportError::Unknown(TIMEOUT.to_owned())));
+}
+
+#[tokio::test]
+async fn a_slow_body_ends_at_the_deadline_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let held = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
+        connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await.unwrap();
+        // The connection stays open for as long as this task holds it.
+        connection
+    });
+    let request = HttpRequest { timeout: Duration::from_millis(200), ..request(url) };
+    let result = Transport::new().unwrap().send(request).await;
+    assert_eq!(result, Err(TransportError::Unknown(TIMEOUT.to_owned())));
+    drop(held.await.unwrap());
+}

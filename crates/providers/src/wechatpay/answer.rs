@@ -1,0 +1,210 @@
+//! Answers: proof first, then what they say.
+//!
+//! A 2xx without a signature is never believed, a signature that is there must verify, and an error without one is
+//! taken as an error (`providers.md` section 8 `[assumed]`) unless it is a 5xx that would end something.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use paymux_domain::fold::Attempt;
+use paymux_domain::http::HttpResponse;
+use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
+use paymux_domain::limits::PROVIDER_TEXT_BYTES_MAX;
+use paymux_domain::outcome::{CallReport, Class, Operation, Word};
+use paymux_domain::ports::{Call, SignError, Signer};
+
+use super::config::Account;
+use super::options::Options;
+use super::sign::{self, SignatureFault, Signed};
+use super::status::{self, Family, Verdict};
+use super::wire::{CreateAnswer, ErrorAnswer, Transaction};
+use super::{product, request, transaction};
+use crate::gateway::{SIGNER_BUSY, SIGNING_KEY};
+
+/// A 2xx answer without a signature.
+const UNSIGNED: &str = "UNSIGNED";
+/// A signature that does not verify, or whose headers are not all there.
+const BAD_SIGNATURE: &str = "BAD_SIGNATURE";
+/// A signature by a key that the account does not have.
+const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
+/// A signature whose time is too far from ours.
+const STALE_SIGNATURE: &str = "STALE_SIGNATURE";
+/// A signature that was made wrong on purpose.
+const PROBE: &str = "SIGNTEST";
+/// An answer that says nothing readable.
+const MALFORMED: &str = "MALFORMED";
+/// An answer about another order, merchant or app.
+const MISMATCH: &str = "MISMATCH";
+/// The payer's app is no longer among the account's.
+const PAYER_APP: &str = "PAYER_APP";
+
+/// How long a prepay_id can be used (`providers.md` section 4.2).
+const PREPAY_LIFE: Duration = Duration::from_secs(2 * 3600);
+/// Characters of a prepay_id.
+const PREPAY_ID_CHARS_MAX: usize = 64;
+/// Characters of an error code; the longest known has 21.
+const CODE_CHARS_MAX: usize = 64;
+/// Longest pause that is taken from `Retry-After`.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
+/// Verifies and reads an answer.
+pub(super) async fn parse(
+    account: &Account,
+    call: &Call,
+    response: &HttpResponse,
+    signer: &dyn Signer,
+    skew_max: Duration,
+) -> CallReport {
+    let is_signed = match proof(account, call, response, skew_max) {
+        Ok(is_signed) => is_signed,
+        Err(code) => return CallReport::of(Class::Unknown, code),
+    };
+    match (response.status, call.operation) {
+        (200..=299, _) if !is_signed => CallReport::of(Class::Unknown, UNSIGNED),
+        (200, Operation::Create) => created(account, call, response, signer).await,
+        (200, Operation::Query) => asked(account, call, response),
+        (200 | 204, Operation::Close) => CallReport::done(vec![Word::Closed]),
+        _ => refused(call, response, is_signed),
+    }
+}
+
+/// Whether the answer is signed, or why its signature is not accepted.
+fn proof(
+    account: &Account,
+    call: &Call,
+    response: &HttpResponse,
+    skew_max: Duration,
+) -> Result<bool, &'static str> {
+    if response.header("wechatpay-signature").is_none() {
+        return Ok(false);
+    }
+    let signed =
+        Signed::read(|name| response.header(name), call.now, skew_max).map_err(|fault| match fault {
+            SignatureFault::Header(_) => BAD_SIGNATURE,
+            SignatureFault::Probe => PROBE,
+            SignatureFault::Stale => STALE_SIGNATURE,
+        })?;
+    let key = account.platform_keys.get(signed.serial).ok_or(UNKNOWN_KEY)?;
+    if key.has_signed(&signed.message(&response.body), signed.signature()) {
+        Ok(true)
+    } else {
+        Err(BAD_SIGNATURE)
+    }
+}
+
+/// The order exists: launch parameters, signed for the payer's app.
+async fn created(account: &Account, call: &Call, response: &HttpResponse, signer: &dyn Signer) -> CallReport {
+    let Ok(CreateAnswer { prepay_id }) = serde_json::from_slice(&response.body) else {
+        return CallReport::of(Class::Unknown, MALFORMED);
+    };
+    let allowed = (1..=PREPAY_ID_CHARS_MAX).contains(&prepay_id.len());
+    if !allowed || !prepay_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return CallReport::of(Class::Unknown, MALFORMED);
+    }
+    // The request was built from the same order and account, so the app is there; if not, a repeat will tell.
+    let options = Options::parse(&call.created.options_json).unwrap_or_default();
+    let Ok(app) = product::payer_app(account, &call.created, &options) else {
+        return CallReport::of(Class::Ops, PAYER_APP);
+    };
+    let time_stamp = call.now.as_secs().to_string();
+    // Not the request's nonce: its two halves the other way round.
+    let [high, low] = call.nonce;
+    let nonce_str = request::nonce([low, !high]);
+    let package = format!("prepay_id={prepay_id}");
+    let message = sign::launch_message(app.app_id, &time_stamp, &nonce_str, &package);
+    let signature = match signer.sign(&account.signing_key(), message).await {
+        Ok(signature) => signature,
+        // The order exists and the same create again gives its parameters again.
+        Err(SignError::Unavailable) => return CallReport::of(Class::Retry, SIGNER_BUSY),
+        Err(SignError::UnknownKey(_) | SignError::Failed) => return CallReport::of(Class::Ops, SIGNING_KEY),
+    };
+    let params = LaunchParams::WechatJsapi(WechatJsapi {
+        app_id: app.app_id.to_owned(),
+        time_stamp,
+        nonce_str,
+        package,
+        sign_type: "RSA".to_owned(),
+        pay_sign: STANDARD.encode(signature),
+    });
+    let launch = Launch { params, expire_time: Some(call.now + PREPAY_LIFE) };
+    CallReport::done(vec![Word::Launched(launch)])
+}
+
+/// The answered question, if it is about our order.
+fn asked(account: &Account, call: &Call, response: &HttpResponse) -> CallReport {
+    let Ok(order) = serde_json::from_slice::<Transaction>(&response.body) else {
+        return CallReport::of(Class::Unknown, MALFORMED);
+    };
+    let foreign = transaction::foreign_field(account, &order)
+        .or_else(|| (order.out_trade_no != call.created.out_trade_no.as_str()).then_some("out_trade_no"));
+    if let Some(field) = foreign {
+        return CallReport {
+            words: vec![Word::Mismatch { field }],
+            ..CallReport::of(Class::Unknown, MISMATCH)
+        };
+    }
+    match transaction::words(&order) {
+        Ok(words) => CallReport::done(words),
+        Err(field) => {
+            let message = format!("{field} cannot be read");
+            CallReport { message, ..CallReport::of(Class::Unknown, MALFORMED) }
+        }
+    }
+}
+
+/// An error, by the operation's table.
+fn refused(call: &Call, response: &HttpResponse, is_signed: bool) -> CallReport {
+    let error: Option<ErrorAnswer> = serde_json::from_slice(&response.body).ok();
+    let (code, message) = error.map_or_else(Default::default, |error| (error.code, error.message));
+    let mut verdict = status::verdict(call.operation, response.status, &code);
+    let first = !may_exist_already(call);
+    let ends = verdict.class(first) == Class::Final;
+    if ends && !is_signed && Family::of(response.status) == Family::Server {
+        verdict = Verdict::Unknown;
+    }
+    CallReport {
+        words: verdict.words(),
+        message: message_text(&message, response),
+        retry_after: retry_after(response),
+        ask: verdict.asks(first),
+        throttled: verdict == Verdict::Throttled,
+        ..CallReport::of(verdict.class(first), code_text(&code, response.status))
+    }
+}
+
+/// Whether an attempt before this one may have made the order. The history ends with the attempt that this call is.
+fn may_exist_already(call: &Call) -> bool {
+    let current = call.order.last_attempt_number();
+    let may_have_made = |attempt: Attempt<'_>| {
+        attempt.outcome.is_none_or(|outcome| !matches!(outcome.class, Class::Final | Class::NotSent))
+    };
+    call.order.attempts().any(|attempt| attempt.number < current && may_have_made(attempt))
+}
+
+/// The code as the provider wrote it, if it looks like one; else the HTTP status.
+fn code_text(code: &str, status: u16) -> String {
+    let is_code = (1..=CODE_CHARS_MAX).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_code { code.to_owned() } else { format!("HTTP_{status}") }
+}
+
+/// The provider's message, with the number at the end of Request-ID that its support asks for, cut to its limit.
+fn message_text(message: &str, response: &HttpResponse) -> String {
+    let number = response.header("request-id").and_then(|id| id.rsplit_once('-')).map(|(_, number)| number);
+    let number =
+        number.filter(|n| (2..=12).contains(&n.len()) && n.bytes().all(|byte| byte.is_ascii_digit()));
+    let mut text: String = message.chars().filter(|c| !c.is_control()).collect();
+    let suffix = number.map_or_else(String::new, |number| format!(" [{number}]"));
+    let mut end = text.len().min(PROVIDER_TEXT_BYTES_MAX - suffix.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    (text + &suffix).trim_start().to_owned()
+}
+
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    let seconds: u64 = response.header("retry-after")?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
+}

@@ -1,0 +1,124 @@
+//! The provider value: finds the account of a call and hands it to request, answer and notification.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_domain::capabilities::Capabilities;
+use paymux_domain::command::Created;
+use paymux_domain::http::{HttpRequest, HttpResponse};
+use paymux_domain::name::{AccountId, ProviderId};
+use paymux_domain::outcome::{CallReport, Class};
+use paymux_domain::ports::{
+    BoxFuture, BuildError, Call, FieldFault, NotificationAnswer, NotificationRefusal, Provider,
+    RawNotification, Signer, VerifiedNotification,
+};
+use paymux_domain::time::Timestamp;
+
+use super::config::{self, Account, Kind};
+use super::notify::{self, Verifiers};
+use super::sign::SKEW_MAX;
+use super::{answer, check, product, request};
+use crate::gateway::UNKNOWN_ACCOUNT;
+use crate::registry::{AccountInfo, Loaded, Loading};
+
+/// All accounts at WeChat Pay.
+pub(super) struct Wechatpay {
+    id: ProviderId,
+    accounts: BTreeMap<AccountId, Arc<Account>>,
+    verifiers: Verifiers,
+    /// Largest age of a signature, in schedule time.
+    skew_max: Duration,
+}
+
+/// The factory: reads all accounts' sections.
+pub(super) fn load(loading: &Loading<'_>) -> Loaded {
+    let id: ProviderId = super::NAME.parse().expect("a constant of lower-case letters");
+    let mut accounts: BTreeMap<AccountId, Arc<Account>> = BTreeMap::new();
+    let mut keys = Vec::new();
+    for section in &loading.sections {
+        let reader = loading.reader(section);
+        let Some((account, key)) = config::read(section, &reader) else { continue };
+        if let Some(twin) = accounts.values().find(|known| known.kind.is_same_merchant(&account.kind)) {
+            reader.fault("", format!("is the same merchant as account {}", twin.id));
+        }
+        keys.push((account.signing_key(), key));
+        accounts.insert(account.id.clone(), Arc::new(account));
+    }
+    let infos = accounts.values().map(|account| (account.id.clone(), info(&id, account))).collect();
+    let verifiers = Verifiers::of(accounts.values());
+    let skew_max = loading.clock_factor.stretch(SKEW_MAX);
+    Loaded { provider: Arc::new(Wechatpay { id, accounts, verifiers, skew_max }), accounts: infos, keys }
+}
+
+fn info(id: &ProviderId, account: &Account) -> AccountInfo {
+    let methods = match account.kind {
+        Kind::Direct { .. } => product::DIRECT_METHODS,
+        Kind::Partner { .. } => product::PARTNER_METHODS,
+    };
+    AccountInfo { provider: id.clone(), methods, number_space: account.mchid().to_owned() }
+}
+
+impl Wechatpay {
+    fn account(&self, created: &Created) -> Option<&Account> {
+        self.accounts.get(&created.account).map(Arc::as_ref)
+    }
+}
+
+impl Provider for Wechatpay {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    fn capabilities(&self, method: &str) -> Option<&Capabilities> {
+        super::capabilities(method)
+    }
+
+    fn check(&self, created: &Created) -> Vec<FieldFault> {
+        match self.account(created) {
+            Some(account) => check::faults(account, created),
+            None => {
+                let reason = format!("account {} of the merchant is not configured", created.account);
+                vec![FieldFault { field: "merchant_id".to_owned(), reason }]
+            }
+        }
+    }
+
+    fn build<'a>(
+        &'a self,
+        call: &'a Call,
+        signer: &'a dyn Signer,
+    ) -> BoxFuture<'a, Result<HttpRequest, BuildError>> {
+        Box::pin(async move {
+            let account = self.account(&call.created);
+            let account = account.ok_or_else(|| BuildError::UnknownAccount(call.created.account.clone()))?;
+            request::build(account, call, signer).await
+        })
+    }
+
+    fn parse<'a>(
+        &'a self,
+        call: &'a Call,
+        response: &'a HttpResponse,
+        signer: &'a dyn Signer,
+    ) -> BoxFuture<'a, CallReport> {
+        Box::pin(async move {
+            match self.account(&call.created) {
+                Some(account) => answer::parse(account, call, response, signer, self.skew_max).await,
+                None => CallReport::of(Class::Unknown, UNKNOWN_ACCOUNT),
+            }
+        })
+    }
+
+    fn verify(
+        &self,
+        raw: &RawNotification,
+        now: Timestamp,
+    ) -> Result<VerifiedNotification, NotificationRefusal> {
+        notify::verify(&self.verifiers, raw, now, self.skew_max)
+    }
+
+    fn answer(&self, result: Result<(), &NotificationRefusal>) -> NotificationAnswer {
+        notify::answer(result)
+    }
+}

@@ -1,0 +1,163 @@
+//! Notifications: size, headers, signature, freshness, then the sealed text, then whose it is.
+//!
+//! What refuses a notification before its signature has verified costs no more than one verification for each key
+//! under the serial number, and holds no more than the body. A replay within the allowed age verifies again: it
+//! says the same, and the order's facts are keyed by the payment.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
+use paymux_domain::ports::{
+    NotificationAnswer, NotificationRefusal, RawNotification, RefusalReason, VerifiedNotification,
+};
+use paymux_domain::time::Timestamp;
+
+use super::config::Account;
+use super::sign::{SignatureFault, Signed};
+use super::transaction;
+use super::wire::{NotificationBody, Resource, Transaction};
+use crate::signing::PlatformKey;
+
+/// The one kind that is handled; refunds have kinds of their own.
+const PAID: &str = "TRANSACTION.SUCCESS";
+/// The one way in which the resource is sealed.
+const ALGORITHM: &str = "AEAD_AES_256_GCM";
+/// Bytes of a notification's id.
+const ID_BYTES_MAX: usize = 64;
+
+/// Accounts that share a platform key, found by its serial number.
+#[derive(Default)]
+pub(super) struct Verifiers(BTreeMap<String, Vec<(PlatformKey, Vec<Arc<Account>>)>>);
+
+impl Verifiers {
+    /// Groups accounts by their platform keys.
+    pub(super) fn of<'a>(accounts: impl Iterator<Item = &'a Arc<Account>>) -> Self {
+        let mut by_serial: BTreeMap<String, Vec<(PlatformKey, Vec<Arc<Account>>)>> = BTreeMap::new();
+        for account in accounts {
+            for (serial, key) in &account.platform_keys {
+                let groups = by_serial.entry(serial.clone()).or_default();
+                match groups.iter_mut().find(|(known, _)| known.is_same(key)) {
+                    Some((_, accounts)) => accounts.push(Arc::clone(account)),
+                    None => groups.push((key.clone(), vec![Arc::clone(account)])),
+                }
+            }
+        }
+        Self(by_serial)
+    }
+
+    /// The accounts whose key has signed the body.
+    fn signers(&self, signed: &Signed<'_>, body: &[u8]) -> Result<&[Arc<Account>], NotificationRefusal> {
+        let unknown = || refusal(RefusalReason::UnknownKey, "no key of that serial number");
+        let groups = self.0.get(signed.serial).ok_or_else(unknown)?;
+        let message = signed.message(body);
+        let found = groups.iter().find(|(key, _)| key.has_signed(&message, signed.signature()));
+        let (_, accounts) =
+            found.ok_or_else(|| refusal(RefusalReason::BadSignature, "the signature does not verify"))?;
+        Ok(accounts)
+    }
+}
+
+/// Verifies and reads a notification.
+pub(super) fn verify(
+    verifiers: &Verifiers,
+    raw: &RawNotification,
+    now: Timestamp,
+    skew_max: Duration,
+) -> Result<VerifiedNotification, NotificationRefusal> {
+    if raw.body.len() > NOTIFICATION_BODY_BYTES_MAX {
+        return Err(malformed("the body is too long"));
+    }
+    let signed = Signed::read(|name| raw.header(name), now, skew_max).map_err(|fault| match fault {
+        SignatureFault::Header(name) => {
+            refusal(RefusalReason::Malformed, &format!("header {name} is missing or unreadable"))
+        }
+        SignatureFault::Probe => refusal(RefusalReason::Probe, "a probe"),
+        SignatureFault::Stale => refusal(RefusalReason::Stale, "signed too far from our time"),
+    })?;
+    let accounts = verifiers.signers(&signed, &raw.body)?;
+    let body: NotificationBody =
+        serde_json::from_slice(&raw.body).map_err(|_| malformed("the body is not a notification"))?;
+    if body.event_type != PAID {
+        return Err(refusal(RefusalReason::UnknownKind, "an event_type that is not handled"));
+    }
+    let allowed = (1..=ID_BYTES_MAX).contains(&body.id.len());
+    if !allowed || !body.id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(malformed("id is missing or unreadable"));
+    }
+    let (account, order) = opened(accounts, &body.resource)?;
+    let words = transaction::words(&order).map_err(|field| malformed(&format!("{field} cannot be read")))?;
+    let out_trade_no = order.out_trade_no.parse().map_err(|_| malformed("out_trade_no cannot be read"))?;
+    Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id: body.id, words })
+}
+
+/// Opens the sealed text by the key of one of the accounts, and finds the account that it names: that one's key
+/// must open it too.
+fn opened<'a>(
+    accounts: &'a [Arc<Account>],
+    resource: &Resource,
+) -> Result<(&'a Account, Transaction), NotificationRefusal> {
+    if resource.algorithm != ALGORITHM {
+        return Err(malformed("resource.algorithm is not AEAD_AES_256_GCM"));
+    }
+    let sealed =
+        STANDARD.decode(&resource.ciphertext).map_err(|_| malformed("resource.ciphertext is not Base64"))?;
+    let plain = |account: &Account| open(&account.apiv3_key, resource, sealed.clone());
+    let (first, text) = accounts
+        .iter()
+        .find_map(|account| Some((account, plain(account)?)))
+        .ok_or_else(|| refusal(RefusalReason::WrongMerchant, "no account's APIv3 key opens it"))?;
+    let order: Transaction =
+        serde_json::from_slice(&text).map_err(|_| malformed("the sealed text is not a transaction"))?;
+    let named = accounts.iter().find(|account| transaction::foreign_field(account, &order).is_none());
+    match named {
+        Some(account) if Arc::ptr_eq(account, first) || plain(account).is_some() => Ok((account, order)),
+        _ => {
+            let field = transaction::foreign_field(first, &order).unwrap_or("resource");
+            Err(refusal(RefusalReason::WrongMerchant, &format!("{field} is not the account's")))
+        }
+    }
+}
+
+/// AES-GCM; the last 16 bytes of the sealed text are its tag.
+pub(super) fn open(key: &LessSafeKey, resource: &Resource, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
+    let nonce = Nonce::try_assume_unique_for_key(resource.nonce.as_bytes()).ok()?;
+    let aad = Aad::from(resource.associated_data.as_bytes());
+    let length = key.open_in_place(nonce, aad, &mut sealed).ok()?.len();
+    sealed.truncate(length);
+    Some(sealed)
+}
+
+/// 204 once the notification is durable; otherwise a refusal that lets WeChat Pay send it again
+/// (`providers.md` section 4.10).
+pub(super) fn answer(result: Result<(), &NotificationRefusal>) -> NotificationAnswer {
+    let content_type = "application/json";
+    let Err(refusal) = result else {
+        return NotificationAnswer { status: 204, content_type, body: Vec::new() };
+    };
+    let status = match refusal.reason {
+        RefusalReason::BadSignature
+        | RefusalReason::UnknownKey
+        | RefusalReason::Stale
+        | RefusalReason::Probe => 401,
+        RefusalReason::Malformed
+        | RefusalReason::WrongMerchant
+        | RefusalReason::UnknownMerchant
+        | RefusalReason::UnknownKind => 400,
+    };
+    // The reasons are plain words, so nothing needs escaping.
+    let body = format!("{{\"code\":\"FAIL\",\"message\":\"{}\"}}", refusal.reason.as_str());
+    NotificationAnswer { status, content_type, body: body.into_bytes() }
+}
+
+fn malformed(detail: &str) -> NotificationRefusal {
+    refusal(RefusalReason::Malformed, detail)
+}
+
+fn refusal(reason: RefusalReason, detail: &str) -> NotificationRefusal {
+    NotificationRefusal { reason, detail: detail.to_owned() }
+}

@@ -1,0 +1,104 @@
+//! gRPC: the services over ingest, with limits on everything a caller can send or hold open.
+
+mod operator;
+mod orders;
+mod status;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_proto::v1::operator_service_server::OperatorServiceServer;
+use paymux_proto::v1::order_service_server::OrderServiceServer;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic_health::pb::health_server::{Health, HealthServer};
+
+use crate::ingest::{Ingest, Refusal};
+pub use operator::OperatorParts;
+
+/// Bytes of one request, or of one request in a stream; a longer one is refused by OUT_OF_RANGE.
+pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of all headers of a call.
+const HEADER_BYTES_MAX: u32 = 16 * 1024;
+
+/// Calls under way on one connection.
+const STREAMS_PER_CONNECTION_MAX: u32 = 2048;
+
+/// How often an idle connection is probed, and how long the answer may take.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Bounds the calls under way, and refuses new ones once the server stops.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    slots: Arc<Semaphore>,
+    retry_after: Duration,
+    stop: CancellationToken,
+}
+
+impl Gate {
+    /// A gate for so many calls at once.
+    #[must_use]
+    pub fn new(calls_max: usize, retry_after: Duration, stop: CancellationToken) -> Self {
+        Self { slots: Arc::new(Semaphore::new(calls_max)), retry_after, stop }
+    }
+
+    /// Lets a call in; it holds the permit until it has answered.
+    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        if self.stop.is_cancelled() {
+            return Err(Refusal::ShuttingDown);
+        }
+        let overloaded = |_| Refusal::Overloaded(self.retry_after);
+        Arc::clone(&self.slots).try_acquire_owned().map_err(overloaded)
+    }
+}
+
+/// Why gRPC cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The descriptors of the API cannot be read.
+    #[error("reflection cannot be set up: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The listener failed.
+    #[error("gRPC ended: {0}")]
+    Transport(#[from] tonic::transport::Error),
+}
+
+/// Serves until the stop, then until the calls under way have ended.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(
+    listener: TcpListener,
+    ingest: Arc<Ingest>,
+    operator: OperatorParts,
+    health: HealthServer<impl Health>,
+    gate: Gate,
+) -> Result<(), ServeError> {
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(paymux_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let stop = gate.stop.clone();
+    let orders = OrderServiceServer::new(orders::Orders::new(ingest, gate.clone()))
+        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let operator = OperatorServiceServer::new(operator::Operator::new(operator, gate))
+        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    Server::builder()
+        .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
+        .add_service(orders)
+        .add_service(operator)
+        .add_service(health)
+        .add_service(reflection)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move { stop.cancelled().await })
+        .await?;
+    Ok(())
+}

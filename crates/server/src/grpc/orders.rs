@@ -1,0 +1,188 @@
+//! `OrderService`: thin shells around ingest.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::{Stream, StreamExt as _, stream};
+use paymux_domain::fold::Order;
+use paymux_domain::name::OrderKey;
+use paymux_proto::{api, v1};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Gate, watch};
+use crate::ingest::{Answer, CommandRequest, Ingest, Refusal};
+
+/// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
+const UNANSWERED_MAX: usize = 1024;
+
+/// Why refunds are not there.
+const REFUNDS: &str = "refunds come with a later release of the engine";
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Orders {
+    ingest: Arc<Ingest>,
+    gate: Gate,
+}
+
+impl Orders {
+    pub(super) const fn new(ingest: Arc<Ingest>, gate: Gate) -> Self {
+        Self { ingest, gate }
+    }
+}
+
+type ResponseStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl v1::order_service_server::OrderService for Orders {
+    type SubmitOrdersStream = ResponseStream<v1::SubmitOrdersResponse>;
+    type WatchOrdersStream = ResponseStream<v1::WatchOrdersResponse>;
+
+    async fn create_order(
+        &self,
+        request: Request<v1::CreateOrderRequest>,
+    ) -> Result<Response<v1::CreateOrderResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let (order, basis) = view(self.ingest.create(request.get_ref(), true).await?);
+        Ok(Response::new(v1::CreateOrderResponse { order: Some(order), basis: basis.into() }))
+    }
+
+    async fn submit_orders(
+        &self,
+        request: Request<Streaming<v1::SubmitOrdersRequest>>,
+    ) -> Result<Response<Self::SubmitOrdersStream>, Status> {
+        let slot = self.gate.enter()?;
+        let ingest = Arc::clone(&self.ingest);
+        let stop = self.gate.stop.clone();
+        let answers = request
+            .into_inner()
+            .take_until(stop.clone().cancelled_owned())
+            .map(move |message| submit(Arc::clone(&ingest), message))
+            .buffered(UNANSWERED_MAX);
+        let end = stream::iter([()]).filter_map(move |()| {
+            // Held until the stream has ended.
+            let _slot = &slot;
+            let stopped = stop.is_cancelled().then(|| Err(Refusal::ShuttingDown.into()));
+            std::future::ready(stopped)
+        });
+        Ok(Response::new(Box::pin(answers.chain(end))))
+    }
+
+    async fn get_order(
+        &self,
+        request: Request<v1::GetOrderRequest>,
+    ) -> Result<Response<v1::GetOrderResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let (key, order) = self.ingest.get(request.get_ref()).await?;
+        Ok(Response::new(v1::GetOrderResponse { order: Some(api::order_view(&key, &order)) }))
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<v1::ListOrdersRequest>,
+    ) -> Result<Response<v1::ListOrdersResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let page = self.ingest.list(request.get_ref()).await?;
+        let orders = page.orders.iter().map(|(key, order)| api::order_view(key, order)).collect();
+        Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token: page.next_page_token }))
+    }
+
+    async fn find_order(
+        &self,
+        request: Request<v1::FindOrderRequest>,
+    ) -> Result<Response<v1::FindOrderResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let (key, order) = self.ingest.find(request.get_ref()).await?;
+        Ok(Response::new(v1::FindOrderResponse { order: Some(api::order_view(&key, &order)) }))
+    }
+
+    async fn watch_orders(
+        &self,
+        request: Request<v1::WatchOrdersRequest>,
+    ) -> Result<Response<Self::WatchOrdersStream>, Status> {
+        let slot = self.gate.enter()?;
+        let watch = self.ingest.watch(request.get_ref()).await?;
+        Ok(Response::new(watch::stream(watch, slot, self.gate.stop.clone())))
+    }
+
+    async fn close_order(
+        &self,
+        request: Request<v1::CloseOrderRequest>,
+    ) -> Result<Response<v1::CloseOrderResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let v1::CloseOrderRequest { merchant_id, merchant_order_no, request_id, wait } = request.into_inner();
+        let command = CommandRequest { merchant_id, merchant_order_no, request_id, wait };
+        let (order, basis) = view(self.ingest.close(&command).await?);
+        Ok(Response::new(v1::CloseOrderResponse { order: Some(order), basis: basis.into() }))
+    }
+
+    async fn requery_order(
+        &self,
+        request: Request<v1::RequeryOrderRequest>,
+    ) -> Result<Response<v1::RequeryOrderResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let v1::RequeryOrderRequest { merchant_id, merchant_order_no, request_id, wait } = request.into_inner();
+        let command = CommandRequest { merchant_id, merchant_order_no, request_id, wait };
+        let (order, basis) = view(self.ingest.requery(&command).await?);
+        Ok(Response::new(v1::RequeryOrderResponse { order: Some(order), basis: basis.into() }))
+    }
+
+    async fn refund_order(
+        &self,
+        _request: Request<v1::RefundOrderRequest>,
+    ) -> Result<Response<v1::RefundOrderResponse>, Status> {
+        Err(Refusal::NotImplemented(REFUNDS).into())
+    }
+
+    async fn get_refund(
+        &self,
+        _request: Request<v1::GetRefundRequest>,
+    ) -> Result<Response<v1::GetRefundResponse>, Status> {
+        Err(Refusal::NotImplemented(REFUNDS).into())
+    }
+
+    async fn get_timeline(
+        &self,
+        request: Request<v1::GetTimelineRequest>,
+    ) -> Result<Response<v1::GetTimelineResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let story = self.ingest.story(request.get_ref()).await?;
+        Ok(Response::new(v1::GetTimelineResponse {
+            order: Some(api::order_view(&story.key, &story.order)),
+            entries: api::timeline_view(&story.order, &story.explanation.happened),
+            explanation: story.explanation.state,
+            next_step: story.explanation.next,
+            next_due_time: story.next_due.map(api::timestamp),
+        }))
+    }
+}
+
+fn view(answer: Answer) -> (v1::Order, v1::AnswerBasis) {
+    match answer {
+        Answer::Created(created) => (api::accepted_view(&created), v1::AnswerBasis::Accepted),
+        Answer::Accepted(key) => (api::identity_view(&key), v1::AnswerBasis::Accepted),
+        Answer::Current(key, order) => (current(&key, &order), v1::AnswerBasis::Current),
+    }
+}
+
+fn current(key: &OrderKey, order: &Order) -> v1::Order {
+    api::order_view(key, order)
+}
+
+/// One request of a bulk stream: its answer never ends the stream, a broken stream does.
+async fn submit(
+    ingest: Arc<Ingest>,
+    message: Result<v1::SubmitOrdersRequest, Status>,
+) -> Result<v1::SubmitOrdersResponse, Status> {
+    let order = message?.order.unwrap_or_default();
+    let status = match ingest.create(&order, false).await {
+        Ok(_) => Status::ok(""),
+        Err(refusal) => refusal.into(),
+    };
+    Ok(v1::SubmitOrdersResponse {
+        status: Some(api::status_view(&status)),
+        merchant_id: order.merchant_id,
+        merchant_order_no: order.merchant_order_no,
+        request_id: order.request_id,
+    })
+}

@@ -1,0 +1,126 @@
+//! Refusals as gRPC statuses: one table from reason to code, each with `ErrorInfo` and what belongs to it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use paymux_proto::v1::ErrorReason;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::ingest::Refusal;
+
+/// `ErrorInfo.domain` of every error of this API.
+const DOMAIN: &str = "paymux";
+
+/// What a caller may do about a slow watch.
+const RESUME: &str = "the watcher reads too slowly; resume with the last token";
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let Told { code, reason, message } = told(&refusal);
+        let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+        let mut details = ErrorDetails::with_error_info(name, DOMAIN, metadata(&refusal));
+        match refusal {
+            Refusal::Fields(faults) => {
+                let violation = |fault: &paymux_domain::ports::FieldFault| {
+                    FieldViolation::new(fault.field.clone(), fault.reason.clone())
+                };
+                details.set_bad_request(faults.iter().map(violation).collect::<Vec<_>>());
+            }
+            Refusal::MerchantLimited(wait) | Refusal::Overloaded(wait) => {
+                details.set_retry_info(Some(wait));
+            }
+            Refusal::LogUnavailable | Refusal::AcceptUnknown | Refusal::StoreUnavailable => {
+                details.set_retry_info(Some(Duration::from_secs(1)));
+            }
+            _ => {}
+        }
+        Self::with_error_details(code, message, details)
+    }
+}
+
+struct Told {
+    code: Code,
+    reason: ErrorReason,
+    message: String,
+}
+
+fn told(refusal: &Refusal) -> Told {
+    let (code, reason, message) = match refusal {
+        Refusal::Fields(faults) => {
+            let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+            let message = format!("the request has {} faults: {}", faults.len(), fields.join(", "));
+            return Told { code: Code::InvalidArgument, reason: ErrorReason::FieldInvalid, message };
+        }
+        Refusal::RouteMissing(what) => {
+            let message = format!("the order has nowhere to go; {what}");
+            return Told { code: Code::FailedPrecondition, reason: ErrorReason::RouteMissing, message };
+        }
+        Refusal::NotOffered(what) => {
+            let message = format!("not offered; {what}");
+            return Told { code: Code::FailedPrecondition, reason: ErrorReason::OperationNotOffered, message };
+        }
+        Refusal::Conflict { differing } => {
+            let message = format!("the number is taken with other content; differing: {}", differing.join(", "));
+            return Told { code: Code::AlreadyExists, reason: ErrorReason::OrderConflict, message };
+        }
+        Refusal::PageToken => {
+            (Code::InvalidArgument, ErrorReason::PageTokenInvalid, "not a page token of this list and filter")
+        }
+        Refusal::ResumeToken => {
+            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "not a resume token of this stream")
+        }
+        Refusal::MerchantUnknown => (Code::NotFound, ErrorReason::MerchantUnknown, "no such merchant"),
+        Refusal::OrderNotFound => (Code::NotFound, ErrorReason::OrderNotFound, "no such order"),
+        Refusal::MerchantLimited(_) => {
+            (Code::ResourceExhausted, ErrorReason::MerchantLimited, "more commands of this merchant than admitted")
+        }
+        Refusal::Overloaded(_) => (Code::ResourceExhausted, ErrorReason::Overloaded, "the engine is behind"),
+        Refusal::LogUnavailable => {
+            (Code::Unavailable, ErrorReason::LogUnavailable, "the log cannot take it; nothing was accepted")
+        }
+        Refusal::AcceptUnknown => (
+            Code::Unavailable,
+            ErrorReason::AcceptUnknown,
+            "whether it was accepted is not known; send the same number again",
+        ),
+        Refusal::StoreUnavailable => {
+            (Code::Unavailable, ErrorReason::StoreUnavailable, "the store cannot be read")
+        }
+        Refusal::WatcherTooSlow => (Code::Aborted, ErrorReason::WatcherTooSlow, RESUME),
+        Refusal::ShuttingDown => {
+            (Code::Unavailable, ErrorReason::ShuttingDown, "the server is stopping; nothing was accepted")
+        }
+        Refusal::NotImplemented(what) => (Code::Unimplemented, ErrorReason::NotImplemented, *what),
+    };
+    Told { code, reason, message: message.to_owned() }
+}
+
+fn metadata(refusal: &Refusal) -> HashMap<String, String> {
+    match refusal {
+        Refusal::Conflict { differing } => [("differing_fields".to_owned(), differing.join(","))].into(),
+        _ => HashMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paymux_domain::ports::FieldFault;
+    use paymux_proto::client;
+
+    use super::*;
+
+    #[test]
+    fn the_client_reads_back_what_is_told() {
+        let fault = |field: &str| FieldFault { field: field.to_owned(), reason: "must be better".to_owned() };
+        let fields = Refusal::Fields(vec![fault("amount.minor"), fault("payer.open_id")]);
+        let told = client::Refusal::of(&fields.into());
+        assert_eq!((told.code, told.reason), (Code::InvalidArgument, ErrorReason::FieldInvalid));
+        assert_eq!(told.violations.len(), 2);
+        let limited = client::Refusal::of(&Refusal::MerchantLimited(Duration::from_millis(70)).into());
+        assert_eq!(limited.retry_after, Some(Duration::from_millis(70)));
+        let conflict = Refusal::Conflict { differing: vec!["amount".to_owned(), "method".to_owned()] };
+        let told = client::Refusal::of(&conflict.into());
+        assert_eq!(told.metadata.get("differing_fields").map(String::as_str), Some("amount,method"));
+    }
+}

@@ -1,0 +1,334 @@
+//! Ingest: checks and resolves commands, appends them durably, and waits for what they lead to.
+//!
+//! An acknowledged command is durable. Without `wait` nothing is read; with it the answer is what the order's owner
+//! replied or what the store holds at the deadline, never a guess.
+
+mod admission;
+mod fields;
+mod options;
+mod reads;
+mod refusal;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod waits;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
+use paymux_domain::fold::Order;
+use paymux_domain::name::{OrderKey, ProviderId, RequestId, ShardGroup};
+use paymux_domain::ports::{
+    Clock, CommandLog, OrderStore, Provider, ProviderGateway, ReplyKind, Snapshot, StoreError,
+};
+use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
+use paymux_proto::v1;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{IngestConfig, LiveRegistry};
+use admission::{Admission, Lags};
+use fields::Faults;
+use resolve::{Resolved, Resolver};
+use waits::Waiting;
+
+pub use reads::ListedPage;
+pub(crate) use reads::page_size_of;
+pub use refusal::Refusal;
+pub use waits::ReplyWaits;
+pub(crate) use watch::Watch;
+
+/// Real time that an append may take before its outcome counts as unknown.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// First pause between two looks at the store while a call waits; it doubles. Replies make most looks needless.
+const LOOK_FIRST: Duration = Duration::from_millis(25);
+
+/// Longest pause between two looks at the store while a call waits.
+const LOOK_MAX: Duration = Duration::from_millis(500);
+
+/// Who asks, as long as callers are not authenticated and only this machine can reach the port.
+const CALLER: &str = "loopback";
+
+/// Finds a provider by its name.
+pub type ProviderLookup = Arc<dyn Fn(&ProviderId) -> Option<Arc<dyn Provider>> + Send + Sync>;
+
+/// What ingest is made of.
+pub struct IngestParts {
+    /// Merchants and accounts.
+    pub registry: Arc<LiveRegistry>,
+    /// The providers, for their checks.
+    pub providers: ProviderLookup,
+    /// The providers, for what they can do.
+    pub gateway: Arc<dyn ProviderGateway>,
+    /// The log.
+    pub log: Arc<dyn CommandLog>,
+    /// The store.
+    pub store: Arc<dyn OrderStore>,
+    /// Schedule time.
+    pub clock: Arc<dyn Clock>,
+    /// Calls that wait for replies.
+    pub waits: Arc<ReplyWaits>,
+    /// Limits.
+    pub config: IngestConfig,
+    /// The public address for notifications.
+    pub notify_base_url: String,
+    /// Ends waits early: the server is stopping.
+    pub stop: CancellationToken,
+}
+
+impl std::fmt::Debug for IngestParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IngestParts")
+    }
+}
+
+/// Ingest.
+pub struct Ingest {
+    parts: IngestParts,
+    admission: Admission,
+    lags: Lags,
+}
+
+impl std::fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ingest")
+    }
+}
+
+/// What a command led to.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The create is durable; nothing was read.
+    Created(Arc<Created>),
+    /// Another command is durable; nothing was read.
+    Accepted(OrderKey),
+    /// The order as it was read.
+    Current(OrderKey, Box<Order>),
+}
+
+/// A command about an order that should exist.
+#[derive(Clone, Debug)]
+pub struct CommandRequest {
+    /// The seller.
+    pub merchant_id: String,
+    /// The merchant's number.
+    pub merchant_order_no: String,
+    /// The caller's name for this request.
+    pub request_id: String,
+    /// How long to wait.
+    pub wait: Option<prost_types::Duration>,
+}
+
+/// When a waiting call has what it waits for.
+type IsDone<'a> = &'a (dyn Fn(&Order, bool) -> Result<bool, Refusal> + Sync);
+
+impl Ingest {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: IngestParts) -> Self {
+        let lags = Lags::new(parts.log.partitions());
+        let admission = Admission::new(Arc::clone(&parts.clock), parts.config, lags.clone());
+        Self { parts, admission, lags }
+    }
+
+    /// Follows the lag of the partitions until the stop.
+    pub async fn follow_lag(&self) {
+        self.lags.clone().follow(Arc::clone(&self.parts.log), self.parts.stop.clone()).await;
+    }
+
+    /// Takes an order; `request.wait` counts only with `may_wait`.
+    ///
+    /// # Errors
+    /// As the API lists them for CreateOrder.
+    pub async fn create(&self, request: &v1::CreateOrderRequest, may_wait: bool) -> Result<Answer, Refusal> {
+        let Resolved { created, wait, accept_per_s_max } = self.resolve(request)?;
+        let partition = self.partition(&created.shard_group);
+        let waiting = (may_wait && !wait.is_zero()).then(|| self.parts.waits.register());
+        let deadline = Instant::now() + wait;
+        let command = CreateCommand {
+            created: Arc::clone(&created),
+            reply_to: waiting.as_ref().map(Waiting::address),
+        };
+        let permit = self.admission.admit(&created.key.merchant_id, accept_per_s_max, partition)?;
+        self.append(partition, Record::Create(command)).await?;
+        drop(permit);
+        let Some(waiting) = waiting else { return Ok(Answer::Created(created)) };
+        let is_done = |order: &Order, _replied: bool| {
+            same_request(order, &created)?;
+            Ok(order.state().is_final() || has_launch(order, self.now()))
+        };
+        match self.wait(&created.key, Some(waiting), deadline, &is_done).await {
+            Ok(Some(order)) => {
+                same_request(&order, &created)?;
+                Ok(Answer::Current(created.key.clone(), Box::new(order)))
+            }
+            // Durable, and no word of it yet: exactly that is told.
+            Ok(None) | Err(Refusal::StoreUnavailable) => Ok(Answer::Created(created)),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    fn resolve(&self, request: &v1::CreateOrderRequest) -> Result<Resolved, Refusal> {
+        let registry = self.parts.registry.load();
+        let resolver = Resolver {
+            registry: &registry,
+            provider: &|route| (self.parts.providers)(&route.provider),
+            notify_base_url: &self.parts.notify_base_url,
+            now: self.now(),
+        };
+        resolver.resolve(request)
+    }
+
+    /// Asks that an order be closed; with `wait` the answer comes when it has ended.
+    ///
+    /// # Errors
+    /// As the API lists them for CloseOrder.
+    pub async fn close(&self, request: &CommandRequest) -> Result<Answer, Refusal> {
+        self.command(request, Record::Close, &|order, _| Ok(order.state().is_final())).await
+    }
+
+    /// Asks the provider about an order; with `wait` the answer comes when its owner has the provider's word.
+    ///
+    /// # Errors
+    /// As the API lists them for RequeryOrder.
+    pub async fn requery(&self, request: &CommandRequest) -> Result<Answer, Refusal> {
+        self.command(request, Record::Requery, &|_, replied| Ok(replied)).await
+    }
+
+    async fn command(
+        &self,
+        request: &CommandRequest,
+        record: fn(OrderCommand) -> Record,
+        is_done: IsDone<'_>,
+    ) -> Result<Answer, Refusal> {
+        let mut faults = Faults::default();
+        let key = order_key(&mut faults, &request.merchant_id, &request.merchant_order_no);
+        let request_id: Option<RequestId> = faults.name("request_id", &request.request_id);
+        let wait = faults.wait(request.wait.as_ref());
+        let (Some(key), Some(request_id), true) = (key, request_id, faults.is_empty()) else {
+            return Err(faults.or(Refusal::OrderNotFound));
+        };
+        let (partition, accept_per_s_max) = self.home_of(&key)?;
+        let waiting = (!wait.is_zero()).then(|| self.parts.waits.register());
+        let deadline = Instant::now() + wait;
+        let reply_to = waiting.as_ref().map(Waiting::address);
+        let command = OrderCommand { key: key.clone(), request_id, caller: CALLER.to_owned(), reply_to };
+        let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
+        self.append(partition, record(command)).await?;
+        drop(permit);
+        let Some(waiting) = waiting else { return Ok(Answer::Accepted(key)) };
+        match self.wait(&key, Some(waiting), deadline, is_done).await {
+            Ok(Some(order)) => Ok(Answer::Current(key, Box::new(order))),
+            Ok(None) => Err(Refusal::OrderNotFound),
+            Err(Refusal::StoreUnavailable) => Ok(Answer::Accepted(key)),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    async fn append(&self, partition: Partition, record: Record) -> Result<(), Refusal> {
+        match tokio::time::timeout(APPEND_TIMEOUT, self.parts.log.append(partition, record)).await {
+            Ok(appended) => Ok(appended.map(drop)?),
+            Err(_) => {
+                tracing::warn!("the log did not answer in time");
+                Err(Refusal::AcceptUnknown)
+            }
+        }
+    }
+
+    /// Waits until `is_done`, the deadline or the stop, and gives the order as it was read last; `None` when nothing
+    /// is known of it. A refusal that a reply brings or `is_done` finds ends the wait.
+    async fn wait(
+        &self,
+        key: &OrderKey,
+        mut waiting: Option<Waiting>,
+        deadline: Instant,
+        is_done: IsDone<'_>,
+    ) -> Result<Option<Order>, Refusal> {
+        let mut pause = LOOK_FIRST;
+        let mut replied = false;
+        loop {
+            let last = tokio::select! {
+                biased;
+                reply = reply_of(&mut waiting) => {
+                    match reply {
+                        ReplyKind::Ready => replied = true,
+                        ReplyKind::Conflict { differing } => return Err(Refusal::Conflict { differing }),
+                        ReplyKind::NotFound => return Err(Refusal::OrderNotFound),
+                    }
+                    false
+                }
+                () = self.parts.stop.cancelled() => true,
+                () = tokio::time::sleep_until(deadline) => true,
+                () = tokio::time::sleep(pause) => false,
+            };
+            match self.read(key).await {
+                Ok(snapshot) => {
+                    let order = Order::from_facts(snapshot.facts);
+                    if !order.is_empty() && is_done(&order, replied)? {
+                        return Ok(Some(order));
+                    }
+                    if last {
+                        return Ok((!order.is_empty()).then_some(order));
+                    }
+                }
+                Err(error) if last => return Err(error.into()),
+                Err(_) => {}
+            }
+            pause = pause.saturating_mul(2).min(LOOK_MAX);
+        }
+    }
+
+    async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
+        match tokio::time::timeout(reads::READ_TIMEOUT, self.parts.store.read(key)).await {
+            Ok(read) => read,
+            Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+        }
+    }
+
+    /// Where the commands of an order go, and how many its merchant may send per second.
+    fn home_of(&self, key: &OrderKey) -> Result<(Partition, u32), Refusal> {
+        let registry = self.parts.registry.load();
+        let merchant = registry.merchants.get(&key.merchant_id).ok_or(Refusal::MerchantUnknown)?;
+        Ok((self.partition(&merchant.shard_group), merchant.accept_per_s_max))
+    }
+
+    fn partition(&self, group: &ShardGroup) -> Partition {
+        Partition::of(group, self.parts.log.partitions())
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+}
+
+/// The next reply; never, when nobody waits for one or none can come any more.
+async fn reply_of(waiting: &mut Option<Waiting>) -> ReplyKind {
+    if let Some(waiting) = waiting
+        && let Some(reply) = waiting.reply().await
+    {
+        return reply;
+    }
+    std::future::pending().await
+}
+
+fn order_key(faults: &mut Faults, merchant_id: &str, order_no: &str) -> Option<OrderKey> {
+    let merchant_id = faults.name("merchant_id", merchant_id);
+    let order_no = faults.name("merchant_order_no", order_no);
+    Some(OrderKey { merchant_id: merchant_id?, order_no: order_no? })
+}
+
+/// Whether the order under the number was created by the same content as this request.
+fn same_request(order: &Order, created: &Created) -> Result<(), Refusal> {
+    let Some(known) = order.created() else { return Ok(()) };
+    let differing = known.fingerprint.differing(&created.fingerprint);
+    if differing.is_empty() { Ok(()) } else { Err(Refusal::Conflict { differing }) }
+}
+
+/// Whether the payer can pay with what is known.
+fn has_launch(order: &Order, now: Timestamp) -> bool {
+    order.launch().is_some_and(|launch| launch.expire_time.is_none_or(|expires| expires > now))
+}

@@ -1,0 +1,205 @@
+//! Reads the fields of a create: every fault is noted and a stand-in taken, so that all faults are told at once.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use paymux_domain::amount::{Amount, AmountError, Currency};
+use paymux_domain::command::{Fingerprint, Payer};
+use paymux_domain::limits::{
+    ATTACH_BYTES_MAX, DESCRIPTION_CHARS_MAX, EXPIRY_DEFAULT, EXPIRY_MAX, EXPIRY_MIN, METADATA_BYTES_MAX,
+    METADATA_ENTRIES_MAX, OPEN_ID_CHARS_MAX, URL_BYTES_MAX, WAIT_MAX,
+};
+use paymux_domain::ports::FieldFault;
+use paymux_domain::time::Timestamp;
+use paymux_proto::api;
+use paymux_proto::v1;
+use paymux_proto::v1::create_order_request::Expiry;
+
+use super::{Refusal, options};
+
+/// Characters of an app id.
+const APP_ID_CHARS_MAX: usize = 64;
+
+/// Characters of an IP address as text.
+const CLIENT_IP_CHARS_MAX: usize = 45;
+
+/// Characters of a provider's or method's name.
+const WORD_CHARS_MAX: usize = 32;
+
+/// Faults of a request, each with the path of its field.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Vec<FieldFault>);
+
+impl Faults {
+    pub(super) fn add(&mut self, field: &str, reason: impl Into<String>) {
+        self.0.push(FieldFault { field: field.to_owned(), reason: reason.into() });
+    }
+
+    /// Adds what a provider found, except on fields whose fault is known already.
+    pub(super) fn add_missing(&mut self, found: Vec<FieldFault>) {
+        for fault in found {
+            if !self.0.iter().any(|known| known.field == fault.field) {
+                self.0.push(fault);
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The refusal: the faults, or what else is wrong when there is none.
+    pub(super) fn or(self, other: Refusal) -> Refusal {
+        if self.0.is_empty() { other } else { Refusal::Fields(self.0) }
+    }
+
+    /// A name; `None` when it is none.
+    pub(super) fn name<N: FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<N> {
+        text.parse().inspect_err(|error: &N::Err| self.add(field, error.to_string())).ok()
+    }
+
+    pub(super) fn amount(&mut self, amount: Option<&v1::Amount>) -> Option<Amount> {
+        let Some(amount) = amount else {
+            self.add("amount", "is required");
+            return None;
+        };
+        let currency: Result<Currency, AmountError> = amount.currency.parse();
+        if let Err(error) = currency {
+            self.add("amount.currency", error.to_string());
+        }
+        match Amount::new(amount.minor, Currency::Cny) {
+            Ok(amount) => currency.ok().map(|_| amount),
+            Err(error) => {
+                self.add("amount.minor", error.to_string());
+                None
+            }
+        }
+    }
+
+    pub(super) fn description(&mut self, text: &str) {
+        if !(1..=DESCRIPTION_CHARS_MAX).contains(&text.chars().count()) {
+            self.add("description", format!("must have 1 to {DESCRIPTION_CHARS_MAX} characters"));
+        } else if text.chars().any(char::is_control) {
+            self.add("description", "must have no control characters");
+        }
+    }
+
+    pub(super) fn attach(&mut self, text: &str) -> Option<String> {
+        if text.len() > ATTACH_BYTES_MAX {
+            self.add("attach", format!("must have at most {ATTACH_BYTES_MAX} bytes"));
+        }
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    pub(super) fn payer(&mut self, payer: Option<&v1::Payer>) -> Payer {
+        let Some(payer) = payer else { return Payer::default() };
+        self.graphic("payer.open_id", &payer.open_id, OPEN_ID_CHARS_MAX);
+        self.graphic("payer.app_id", &payer.app_id, APP_ID_CHARS_MAX);
+        let ip = payer.client_ip.as_str();
+        if !ip.is_empty() && (ip.len() > CLIENT_IP_CHARS_MAX || ip.parse::<IpAddr>().is_err()) {
+            self.add("payer.client_ip", "must be an IPv4 or IPv6 address");
+        }
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Payer { open_id: given(&payer.open_id), app_id: given(&payer.app_id), client_ip: given(ip) }
+    }
+
+    fn graphic(&mut self, field: &str, text: &str, chars_max: usize) {
+        if text.len() > chars_max || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.add(field, format!("must have at most {chars_max} visible ASCII characters"));
+        }
+    }
+
+    pub(super) fn word(&mut self, field: &str, text: &str) {
+        if text.len() > WORD_CHARS_MAX || !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+            self.add(field, format!("must have at most {WORD_CHARS_MAX} of a-z 0-9 _"));
+        }
+    }
+
+    pub(super) fn return_url(&mut self, url: &str) -> Option<String> {
+        let is_web = url.starts_with("https://") || url.starts_with("http://");
+        let fits = url.len() <= URL_BYTES_MAX && url.bytes().all(|byte| byte.is_ascii_graphic());
+        if !url.is_empty() && !(is_web && fits) {
+            self.add("return_url", format!("must be http:// or https:// with at most {URL_BYTES_MAX} bytes"));
+        }
+        (!url.is_empty()).then(|| url.to_owned())
+    }
+
+    pub(super) fn metadata(&mut self, metadata: &BTreeMap<String, String>) {
+        if metadata.len() > METADATA_ENTRIES_MAX {
+            self.add("metadata", format!("must have at most {METADATA_ENTRIES_MAX} entries"));
+        }
+        let fits = |key: &str, value: &str| {
+            (1..=METADATA_BYTES_MAX).contains(&key.len()) && value.len() <= METADATA_BYTES_MAX
+        };
+        if !metadata.iter().all(|(key, value)| fits(key, value)) {
+            self.add("metadata", format!("must have keys of 1 to {METADATA_BYTES_MAX} bytes and values of at most as many"));
+        }
+    }
+
+    /// The end of paying, in schedule time.
+    pub(super) fn expiry(&mut self, expiry: Option<&Expiry>, now: Timestamp) -> Timestamp {
+        let (field, time) = match expiry {
+            None => return now + EXPIRY_DEFAULT,
+            Some(Expiry::ExpireAfter(span)) => ("expire_after", api::duration(span).map(|span| now + span)),
+            Some(Expiry::ExpireTime(time)) => ("expire_time", api::instant(time)),
+        };
+        match time {
+            Some(time) if (now + EXPIRY_MIN..=now + EXPIRY_MAX).contains(&time) => time,
+            _ => {
+                let (shortest, longest) = (EXPIRY_MIN.as_secs(), EXPIRY_MAX.as_secs());
+                self.add(field, format!("must lie {shortest} to {longest} seconds ahead"));
+                now + EXPIRY_DEFAULT
+            }
+        }
+    }
+
+    /// How long an answer may wait, in real time; zero when the request names nothing.
+    pub(super) fn wait(&mut self, wait: Option<&prost_types::Duration>) -> Duration {
+        match wait.map(api::duration) {
+            None => Duration::ZERO,
+            Some(Some(wait)) if wait <= WAIT_MAX => wait,
+            Some(_) => {
+                self.add("wait", format!("must be 0 to {} s", WAIT_MAX.as_secs()));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+/// The request as received, field by field: absent fields take no part, nor do `wait` and `request_id`.
+pub(super) fn fingerprint(request: &v1::CreateOrderRequest, options_json: &str) -> Fingerprint {
+    let mut fields: BTreeMap<String, String> = BTreeMap::new();
+    let mut note = |name: &str, text: &str| {
+        if !text.is_empty() {
+            fields.insert(name.to_owned(), text.to_owned());
+        }
+    };
+    note("provider", request.provider.as_deref().unwrap_or_default());
+    note("method", &request.method);
+    if let Some(amount) = &request.amount {
+        note("amount", &format!("{} {}", amount.minor, amount.currency));
+    }
+    note("description", &request.description);
+    note("attach", &request.attach);
+    if let Some(payer) = &request.payer {
+        note("payer.open_id", &payer.open_id);
+        note("payer.app_id", &payer.app_id);
+        note("payer.client_ip", &payer.client_ip);
+    }
+    match &request.expiry {
+        Some(Expiry::ExpireAfter(span)) => note("expire_after", &format!("{}.{:09}", span.seconds, span.nanos)),
+        Some(Expiry::ExpireTime(time)) => note("expire_time", &format!("{}.{:09}", time.seconds, time.nanos)),
+        None => {}
+    }
+    note("return_url", &request.return_url);
+    for (key, value) in &request.metadata {
+        // The mark before the value lets an empty value differ from an absent label.
+        note(&format!("metadata.{key}"), &format!("={value}"));
+    }
+    if let Some(given) = &request.options {
+        note(options::provider_of(given), options_json);
+    }
+    Fingerprint::of(fields.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+}

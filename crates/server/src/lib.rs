@@ -1,0 +1,12 @@
+//! Paymux as one process: configuration, gRPC, notifications, roles, shutdown, command line, demo.
+//!
+//! `main.rs` is the way in. [`config`] says what is to run, [`roles`] wires it, [`ingest`] takes commands, [`grpc`]
+//! and [`notify`] are the two doors, and everything of the engine stands in its own crate.
+
+pub mod clock;
+pub mod config;
+pub mod grpc;
+pub mod ingest;
+pub mod notify;
+pub mod roles;
+pub mod shutdown;

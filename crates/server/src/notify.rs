@@ -1,0 +1,218 @@
+//! Notifications of providers: verified, made durable, and only then acknowledged in the provider's own words.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use paymux_domain::command::Record;
+use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
+use paymux_domain::name::{MerchantId, OrderKey, ProviderId};
+use paymux_domain::ports::{
+    Clock, CommandLog, NotificationAnswer, NotificationRefusal, Provider, RawNotification, RefusalReason,
+};
+use paymux_domain::shard::Partition;
+use tokio::sync::Semaphore;
+
+use crate::config::LiveRegistry;
+use crate::ingest::ProviderLookup;
+
+/// Real time for making a notification durable; WeChat Pay waits 5 s for its answer.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What notify is made of.
+pub struct NotifyParts {
+    /// Merchants and accounts.
+    pub registry: Arc<LiveRegistry>,
+    /// The providers.
+    pub providers: ProviderLookup,
+    /// The log.
+    pub log: Arc<dyn CommandLog>,
+    /// Schedule time.
+    pub clock: Arc<dyn Clock>,
+    /// Notifications under way at once.
+    pub in_flight_max: usize,
+}
+
+impl std::fmt::Debug for NotifyParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NotifyParts")
+    }
+}
+
+/// The endpoint for notifications.
+pub struct Notify {
+    parts: NotifyParts,
+    slots: Semaphore,
+    counts: Counts,
+}
+
+impl std::fmt::Debug for Notify {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Notify({:?})", self.counts.refused())
+    }
+}
+
+/// How many notifications were taken, and how many were not, by reason.
+#[derive(Debug)]
+pub struct Counts {
+    taken: AtomicU64,
+    not_durable: AtomicU64,
+    refused: BTreeMap<RefusalReason, AtomicU64>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        let refused = RefusalReason::ALL.into_iter().map(|reason| (reason, AtomicU64::new(0))).collect();
+        Self { taken: AtomicU64::new(0), not_durable: AtomicU64::new(0), refused }
+    }
+}
+
+impl Counts {
+    /// Taken: durable and acknowledged.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Verified, but not acknowledged, since the log did not take them in time.
+    #[must_use]
+    pub fn not_durable(&self) -> u64 {
+        self.not_durable.load(Ordering::Relaxed)
+    }
+
+    /// Refused, by reason, those that never happened left out.
+    #[must_use]
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        let counts = self.refused.iter().map(|(reason, count)| (reason.as_str(), count.load(Ordering::Relaxed)));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn refuse(&self, reason: RefusalReason) {
+        if let Some(count) = self.refused.get(&reason) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Notify {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: NotifyParts) -> Arc<Self> {
+        let slots = Semaphore::new(parts.in_flight_max);
+        Arc::new(Self { parts, slots, counts: Counts::default() })
+    }
+
+    /// What came in so far.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The HTTP routes.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/notify/{provider}/{merchant_id}", post(receive))
+            .layer(DefaultBodyLimit::max(NOTIFICATION_BODY_BYTES_MAX))
+            .with_state(self)
+    }
+
+    async fn take(&self, provider: &str, merchant_id: &str, headers: &HeaderMap, body: Bytes) -> Response {
+        let Ok(_slot) = self.slots.try_acquire() else { return not_now() };
+        let Some((provider_id, provider, merchant_id)) = self.addressee(provider, merchant_id) else {
+            self.counts.refuse(RefusalReason::UnknownMerchant);
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        let headers = headers.iter().filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        });
+        let raw = RawNotification { merchant_id, headers: headers.collect(), body: body.into() };
+        let (record, partition) = match self.record(provider.as_ref(), &provider_id, &raw) {
+            Ok(record) => record,
+            Err(refusal) => {
+                self.counts.refuse(refusal.reason);
+                tracing::info!(
+                    provider = %provider_id, merchant = %raw.merchant_id, %refusal, "notification refused"
+                );
+                return answer(provider.answer(Err(&refusal)));
+            }
+        };
+        match tokio::time::timeout(APPEND_TIMEOUT, self.parts.log.append(partition, record)).await {
+            Ok(Ok(_)) => {
+                self.counts.taken.fetch_add(1, Ordering::Relaxed);
+                answer(provider.answer(Ok(())))
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a notification could not be made durable");
+                self.counts.not_durable.fetch_add(1, Ordering::Relaxed);
+                not_now()
+            }
+            Err(_) => {
+                tracing::warn!("a notification was not durable in time");
+                self.counts.not_durable.fetch_add(1, Ordering::Relaxed);
+                not_now()
+            }
+        }
+    }
+
+    /// The provider and merchant that the path names, when both are configured.
+    fn addressee(&self, provider: &str, merchant_id: &str) -> Option<(ProviderId, Arc<dyn Provider>, MerchantId)> {
+        let merchant_id: MerchantId = merchant_id.parse().ok()?;
+        let provider_id: ProviderId = provider.parse().ok()?;
+        let registry = self.parts.registry.load();
+        let merchant = registry.merchants.get(&merchant_id)?;
+        merchant.routes.iter().find(|route| route.provider == provider_id)?;
+        let provider = (self.parts.providers)(&provider_id)?;
+        Some((provider_id, provider, merchant_id))
+    }
+
+    fn record(
+        &self,
+        provider: &dyn Provider,
+        provider_id: &ProviderId,
+        raw: &RawNotification,
+    ) -> Result<(Record, Partition), NotificationRefusal> {
+        let now = self.parts.clock.now();
+        let verified = provider.verify(raw, now)?;
+        let registry = self.parts.registry.load();
+        let merchant = registry.merchants.get(&raw.merchant_id);
+        let home = merchant.and_then(|merchant| {
+            let order_no = merchant.order_no(&verified.account, &verified.out_trade_no)?;
+            Some((order_no, Partition::of(&merchant.shard_group, self.parts.log.partitions())))
+        });
+        let Some((order_no, partition)) = home else {
+            return Err(NotificationRefusal {
+                reason: RefusalReason::WrongMerchant,
+                detail: format!("account {} and its number belong to another merchant", verified.account),
+            });
+        };
+        let key = OrderKey { merchant_id: raw.merchant_id.clone(), order_no };
+        let notification = verified.into_record(key, provider_id.clone(), now);
+        Ok((Record::Notification(notification), partition))
+    }
+}
+
+async fn receive(
+    State(notify): State<Arc<Notify>>,
+    Path((provider, merchant_id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    notify.take(&provider, &merchant_id, &headers, body).await
+}
+
+fn answer(answer: NotificationAnswer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response()
+}
+
+/// Nothing was acknowledged: the provider sends it again.
+fn not_now() -> Response {
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
+}

@@ -1,0 +1,261 @@
+//! The roles of a process, wired from one configuration: ingest (gRPC), worker (engine), notify (HTTP).
+//!
+//! A node owns its tasks. It stops in this order: readiness off and doors shut, calls under way finished, worker
+//! drained, data folder closed; all of it within the drain time-out.
+
+mod health;
+mod running;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use paymux_backends::ReplyRouter;
+use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig, OpenError};
+use paymux_domain::ports::{Clock, CommandLog, Entropy, OrderStore, ProviderGateway};
+use paymux_engine::spawn::TokioSpawn;
+use paymux_engine::{EngineConfig, Worker, WorkerParts, WorkerStatus};
+use paymux_providers::http::{Transport, TransportBuildError};
+use paymux_providers::signing::PoolOptions;
+use paymux_providers::{Gateway, SigningPool};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{ScaledClock, SystemEntropy};
+use crate::config::{BackendConfig, Config, LiveRegistry, Providers};
+use crate::grpc::{Gate, OperatorParts};
+use crate::ingest::{Ingest, IngestParts, ProviderLookup, ReplyWaits};
+use crate::notify::{Notify, NotifyParts};
+
+pub use running::{Node, NodeError};
+
+/// Which roles a process has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Roles {
+    /// gRPC.
+    pub ingest: bool,
+    /// Engine.
+    pub worker: bool,
+    /// Notifications.
+    pub notify: bool,
+}
+
+impl Roles {
+    /// All of them.
+    pub const ALL: Self = Self { ingest: true, worker: true, notify: true };
+}
+
+impl FromStr for Roles {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut roles = Self { ingest: false, worker: false, notify: false };
+        for word in text.split(',').map(str::trim) {
+            match word {
+                "all" => roles = Self::ALL,
+                "ingest" => roles.ingest = true,
+                "worker" => roles.worker = true,
+                "notify" => roles.notify = true,
+                other => return Err(format!("{other:?} is not a role: ingest, worker, notify or all")),
+            }
+        }
+        Ok(roles)
+    }
+}
+
+impl fmt::Display for Roles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [(self.ingest, "ingest"), (self.worker, "worker"), (self.notify, "notify")];
+        let names: Vec<&str> = names.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+/// The listeners of a process, bound before anything else starts.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For gRPC.
+    pub grpc: TcpListener,
+    /// For notifications.
+    pub notify: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both addresses.
+    ///
+    /// # Errors
+    /// An address is taken or not ours.
+    pub async fn bind(grpc: SocketAddr, notify: SocketAddr) -> Result<Self, StartError> {
+        let bind = async |address: SocketAddr| {
+            TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+        };
+        Ok(Self { grpc: bind(grpc).await?, notify: bind(notify).await? })
+    }
+}
+
+/// Why a process does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The data folder cannot be opened.
+    #[error(transparent)]
+    Backend(#[from] OpenError),
+    /// The HTTP client for providers cannot be built.
+    #[error(transparent)]
+    Transport(#[from] TransportBuildError),
+    /// The operating system gives no threads for signing.
+    #[error("the signing threads cannot be started: {0}")]
+    Signing(#[source] io::Error),
+    /// A task of the start was torn down.
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+/// A change to the engine's surroundings, for tests that plant a fault.
+pub type Wrap<T> = Option<Box<dyn FnOnce(Arc<T>) -> Arc<T> + Send>>;
+
+/// What may differ from production: the demo's clock, and faults that tests plant.
+#[derive(Default)]
+pub struct Surroundings {
+    /// Schedule time; absent: by the configuration.
+    pub clock: Option<ScaledClock>,
+    /// Around the engine's gateway.
+    pub gateway: Wrap<dyn ProviderGateway>,
+    /// Around the engine's log.
+    pub log: Wrap<dyn CommandLog>,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Surroundings")
+    }
+}
+
+/// Everything of a process that its roles share.
+struct Shared {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    registry: Arc<LiveRegistry>,
+    providers: ProviderLookup,
+    gateway: Arc<dyn ProviderGateway>,
+    backend: EmbeddedBackend,
+    log: Arc<dyn CommandLog>,
+    store: Arc<dyn OrderStore>,
+    /// Shuts the doors and ends waits.
+    doors: CancellationToken,
+}
+
+/// Opens everything; nothing runs yet.
+async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Shared, StartError> {
+    let clock = surroundings.clock.take().unwrap_or_else(|| ScaledClock::new(config.clock));
+    let Providers { registry: known, signing_keys } = config.providers.clone();
+    let signer = SigningPool::start(PoolOptions::default(), signing_keys).map_err(StartError::Signing)?;
+    let gateway = Gateway::new(Arc::clone(&known), Arc::new(signer), Transport::new()?);
+    let backend = open_backend(config.backend.clone()).await?;
+    let log: Arc<dyn CommandLog> = backend.log();
+    let store: Arc<dyn OrderStore> = backend.store();
+    Ok(Shared {
+        registry: Arc::new(LiveRegistry::new(std::mem::take(&mut config.registry))),
+        providers: Arc::new(move |id| known.provider(id)),
+        config,
+        clock: Arc::new(clock),
+        gateway: Arc::new(gateway),
+        backend,
+        log,
+        store,
+        doors: CancellationToken::new(),
+    })
+}
+
+/// Opening reads the disk, so it is done off the async workers.
+async fn open_backend(config: BackendConfig) -> Result<EmbeddedBackend, StartError> {
+    let BackendConfig { folder, partitions, events_kept, cache_bytes } = config;
+    let config = EmbeddedConfig { folder, partitions, events_kept, cache_bytes };
+    let opening = tokio::task::spawn_blocking(move || EmbeddedBackend::open(config, ReplyRouter::default()));
+    Ok(opening.await.map_err(|_| StartError::Interrupted)??)
+}
+
+impl Shared {
+    fn worker(&self, surroundings: Surroundings) -> Worker {
+        let Surroundings { gateway, log, .. } = surroundings;
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::from_system());
+        Worker::new(WorkerParts {
+            consumer: self.backend.consumer(),
+            log: wrapped(Arc::clone(&self.log), log),
+            store: Arc::clone(&self.store),
+            gateway: wrapped(Arc::clone(&self.gateway), gateway),
+            directory: Arc::clone(&self.registry) as Arc<dyn paymux_domain::ports::Directory>,
+            clock: Arc::clone(&self.clock),
+            entropy,
+            spawner: Arc::new(TokioSpawn),
+            config: EngineConfig { ..self.config.engine.clone() },
+        })
+    }
+
+    fn ingest(&self, waits: Arc<ReplyWaits>) -> Arc<Ingest> {
+        Arc::new(Ingest::new(IngestParts {
+            registry: Arc::clone(&self.registry),
+            providers: Arc::clone(&self.providers),
+            gateway: Arc::clone(&self.gateway),
+            log: Arc::clone(&self.log),
+            store: Arc::clone(&self.store),
+            clock: Arc::clone(&self.clock),
+            waits,
+            config: self.config.ingest,
+            notify_base_url: self.config.server.notify_base_url.clone(),
+            stop: self.doors.clone(),
+        }))
+    }
+
+    fn gate(&self) -> Gate {
+        let server = &self.config.server;
+        Gate::new(server.calls_in_flight_max, self.config.ingest.retry_after, self.doors.clone())
+    }
+
+    fn operator(&self) -> OperatorParts {
+        OperatorParts {
+            registry: Arc::clone(&self.registry),
+            log: Arc::clone(&self.log),
+            store: Arc::clone(&self.store),
+        }
+    }
+
+    fn notify(&self) -> Arc<Notify> {
+        Notify::new(NotifyParts {
+            registry: Arc::clone(&self.registry),
+            providers: Arc::clone(&self.providers),
+            log: Arc::clone(&self.log),
+            clock: Arc::clone(&self.clock),
+            in_flight_max: self.config.server.notifications_in_flight_max,
+        })
+    }
+}
+
+fn wrapped<T: ?Sized>(inner: Arc<T>, wrap: Wrap<T>) -> Arc<T> {
+    match wrap {
+        Some(wrap) => wrap(inner),
+        None => inner,
+    }
+}
+
+/// What a node tells of itself.
+#[derive(Clone, Debug)]
+pub struct NodeStatus {
+    /// Where gRPC listens; `None` without the role.
+    pub grpc: Option<SocketAddr>,
+    /// Where notifications arrive; `None` without the role.
+    pub notify: Option<SocketAddr>,
+    /// The worker's counters; `None` without the role.
+    pub worker: Option<Arc<WorkerStatus>>,
+    /// The notifications' counters; `None` without the role.
+    pub notifications: Option<Arc<Notify>>,
+}

@@ -1,0 +1,217 @@
+//! A node at work: its tasks, how it ends by itself, how it is stopped.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_backends::embedded::EmbeddedBackend;
+use paymux_engine::EngineError;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, health, open};
+use crate::config::Config;
+use crate::grpc::{self, ServeError};
+use crate::ingest::ReplyWaits;
+use crate::notify::Notify;
+
+/// The one ingest of a process on the embedded backend, in reply addresses.
+const INSTANCE: &str = "local";
+
+/// The doors may take this part of the drain time-out; the rest is the worker's.
+const DOORS_SHARE: u32 = 4;
+
+/// How long a node that failed for good waits for its doors: callers hear a refusal instead of a broken connection.
+const FATAL_DRAIN: Duration = Duration::from_secs(1);
+
+/// Why a node ended other than by being stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Log or store failed for good: start again on the same data.
+    #[error("log or store failed: {0}")]
+    Backend(String),
+    /// gRPC failed.
+    #[error(transparent)]
+    Grpc(#[from] ServeError),
+    /// The notifications' listener failed.
+    #[error("notifications ended: {0}")]
+    Notify(#[source] std::io::Error),
+    /// A task ended that never should.
+    #[error("a task of the node ended: {0}")]
+    Task(String),
+}
+
+/// A node at work.
+#[derive(Debug)]
+pub struct Node {
+    status: NodeStatus,
+    doors: CancellationToken,
+    open_doors: JoinSet<Result<(), NodeError>>,
+    worker: Option<WorkerTask>,
+    background: JoinSet<()>,
+    backend: EmbeddedBackend,
+    drain_timeout: Duration,
+}
+
+#[derive(Debug)]
+struct WorkerTask {
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), EngineError>>,
+}
+
+impl Node {
+    /// Starts the roles; when it returns, the doors are open.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        mut config: Config,
+        roles: Roles,
+        listeners: Listeners,
+        mut surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
+        let drain_timeout = config.server.drain_timeout;
+        config.engine.drain_timeout = drain_timeout - drain_timeout / DOORS_SHARE;
+        let shared = open(config, &mut surroundings).await?;
+        let mut status = NodeStatus { grpc: None, notify: None, worker: None, notifications: None };
+        let mut background = JoinSet::new();
+        let worker = roles.worker.then(|| {
+            let worker = shared.worker(surroundings);
+            status.worker = Some(worker.status());
+            let stop = CancellationToken::new();
+            let task = tokio::spawn(worker.run(stop.clone()));
+            WorkerTask { stop, task }
+        });
+        let mut open_doors = JoinSet::new();
+        if roles.ingest {
+            status.grpc = listeners.grpc.local_addr().ok();
+            open_grpc(&shared, listeners.grpc, &status, &mut open_doors, &mut background);
+        }
+        if roles.notify {
+            status.notify = listeners.notify.local_addr().ok();
+            let notify = shared.notify();
+            status.notifications = Some(Arc::clone(&notify));
+            open_doors.spawn(serve_notify(listeners.notify, notify, shared.doors.clone()));
+        }
+        let Shared { doors, backend, .. } = shared;
+        Ok(Self { status, doors, open_doors, worker, background, backend, drain_timeout })
+    }
+
+    /// Where it listens, and its counters.
+    #[must_use]
+    pub fn status(&self) -> &NodeStatus {
+        &self.status
+    }
+
+    /// Works until `stop` completes or something fails, then stops and drains.
+    ///
+    /// # Errors
+    /// When it ended by itself.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
+        let ended = tokio::select! {
+            biased;
+            reason = self.backend.failed() => Err(NodeError::Backend(reason)),
+            ended = end_of_worker(&mut self.worker) => Err(ended),
+            Some(ended) = self.open_doors.join_next() => Err(end_of_door(ended)),
+            () = stop => Ok(()),
+        };
+        match &ended {
+            Ok(()) => tracing::info!("stopping"),
+            Err(error) => tracing::error!(%error, "ending"),
+        }
+        let timeout = if ended.is_ok() { self.drain_timeout } else { FATAL_DRAIN };
+        let drained = self.drain(timeout).await;
+        ended.and(drained)
+    }
+
+    /// Shuts the doors, lets calls finish, drains the worker; what lasts beyond the deadline is broken off, and is
+    /// found again at the next start.
+    async fn drain(mut self, timeout: Duration) -> Result<(), NodeError> {
+        let deadline = Instant::now() + timeout;
+        let doors_deadline = Instant::now() + timeout / DOORS_SHARE;
+        self.doors.cancel();
+        let mut failed = Ok(());
+        loop {
+            match tokio::time::timeout_at(doors_deadline, self.open_doors.join_next()).await {
+                Ok(Some(Ok(Ok(())))) => {}
+                Ok(Some(ended)) => failed = Err(end_of_door(ended)),
+                Ok(None) => break,
+                Err(_) => {
+                    tracing::warn!("calls were still under way when their share of the drain time-out ended");
+                    break;
+                }
+            }
+        }
+        if let Some(WorkerTask { stop, mut task }) = self.worker.take() {
+            stop.cancel();
+            match tokio::time::timeout_at(deadline, &mut task).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(EngineError::DrainTimeout(orders)))) => {
+                    tracing::warn!(orders, "orders were still in work; they go on at the next start");
+                }
+                Ok(Ok(Err(EngineError::Fatal(reason)))) => failed = Err(NodeError::Backend(reason)),
+                Ok(Err(error)) => failed = Err(NodeError::Task(error.to_string())),
+                Err(_) => {
+                    tracing::warn!("the worker was still draining at the drain time-out");
+                    task.abort();
+                }
+            }
+        }
+        self.open_doors.shutdown().await;
+        self.background.shutdown().await;
+        // Closing the data folder waits for the commit under way, on the disk.
+        let backend = self.backend;
+        if tokio::task::spawn_blocking(move || drop(backend)).await.is_err() {
+            failed = failed.and(Err(NodeError::Task("closing the data folder".to_owned())));
+        }
+        failed
+    }
+}
+
+fn open_grpc(
+    shared: &Shared,
+    listener: tokio::net::TcpListener,
+    status: &NodeStatus,
+    open_doors: &mut JoinSet<Result<(), NodeError>>,
+    background: &mut JoinSet<()>,
+) {
+    let waits = ReplyWaits::new(INSTANCE.to_owned());
+    background.spawn(Arc::clone(&waits).run(shared.backend.replies().subscribe(INSTANCE)));
+    let ingest = shared.ingest(waits);
+    let following = Arc::clone(&ingest);
+    background.spawn(async move { following.follow_lag().await });
+    let (reporter, health) = tonic_health::server::health_reporter();
+    background.spawn(health::follow(reporter, status.worker.clone(), shared.doors.clone()));
+    let serving = grpc::serve(listener, ingest, shared.operator(), health, shared.gate());
+    open_doors.spawn(async move { Ok(serving.await?) });
+}
+
+async fn serve_notify(
+    listener: tokio::net::TcpListener,
+    notify: Arc<Notify>,
+    stop: CancellationToken,
+) -> Result<(), NodeError> {
+    let serving = axum::serve(listener, notify.router());
+    serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(NodeError::Notify)
+}
+
+/// Completes only when the worker ends by itself.
+async fn end_of_worker(worker: &mut Option<WorkerTask>) -> NodeError {
+    let Some(running) = worker else { return std::future::pending().await };
+    let ended = (&mut running.task).await;
+    *worker = None;
+    match ended {
+        Ok(Err(EngineError::Fatal(reason))) => NodeError::Backend(reason),
+        Ok(ended) => NodeError::Task(format!("the worker ended: {ended:?}")),
+        Err(error) => NodeError::Task(error.to_string()),
+    }
+}
+
+fn end_of_door(ended: Result<Result<(), NodeError>, tokio::task::JoinError>) -> NodeError {
+    match ended {
+        Ok(Ok(())) => NodeError::Task("a listener ended".to_owned()),
+        Ok(Err(error)) => error,
+        Err(error) => NodeError::Task(error.to_string()),
+    }
+}
