@@ -131,3 +131,6 @@ impl EmbeddedBackend {
         self.shared.tables.dead_records(limit)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,10 @@ pub enum Plant {
     SendMargin,
     /// V2: the lease stands before each conclusion stored.
     LeaseBeforeConclusions,
-    /// V3: the lease stands before each event, and rows act on fresh facts.
+    /// V3: the lease stands before the word on the goods is stored.
+    LeaseBeforeFulfilment,
+    /// V4: the lease stands before each event, so that FAILED is told only by an owner that sees all attempts.
     LeaseBeforeEvents,
-    /// V4: FAILED is told only by an owner that sees all attempts.
-    LeaseBeforeFailed,
     /// V5: a replay of known facts writes its due row again.
     ReplayWritesItsRow,
     /// V6: a due row is ahead before a completion's facts are stored.
@@ -60,8 +60,8 @@ impl Plant {
     pub const ALL: [Self; 25] = [
         Self::SendMargin,
         Self::LeaseBeforeConclusions,
+        Self::LeaseBeforeFulfilment,
         Self::LeaseBeforeEvents,
-        Self::LeaseBeforeFailed,
         Self::ReplayWritesItsRow,
         Self::RowBeforeCompletion,
         Self::AskOnceAfterLocalExpiry,

@@ -74,7 +74,7 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
     let Planned { operation, account, decided, .. } = planned;
     let shared = &owner.shared;
     let timing = &shared.config.timing;
-    let margin = if owner.lacks(Plant::SendMargin) { timing.call_horizon } else { timing.send_margin };
+    let margin = if owner.lacks(Plant::SendMargin) { timing.backoff_max } else { timing.send_margin };
     let withhold = |code: &str| {
         shared.status.calls_withheld.add();
         (shared.clock.now(), CallReport::of(Class::NotSent, code))

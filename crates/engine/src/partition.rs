@@ -183,12 +183,10 @@ impl Owner {
 
     /// Whether the lease is held, or the rule that needs it is taken out by a test.
     pub(crate) fn holds(&self, rule: Plant) -> bool {
-        self.lease.is_held(self.shared.clock.now()) || self.lacks(rule) || self.lease_is_planted()
-    }
-
-    /// Stories V2 to V5 need an owner that goes on without its lease.
-    fn lease_is_planted(&self) -> bool {
-        self.lacks(Plant::LeaseBeforeFailed) || self.lacks(Plant::ReplayWritesItsRow)
+        // Story V5 needs an owner that goes on without its lease besides.
+        self.lease.is_held(self.shared.clock.now())
+            || self.lacks(rule)
+            || self.lacks(Plant::ReplayWritesItsRow)
     }
 
     pub(crate) fn lacks(&self, rule: Plant) -> bool {

@@ -84,10 +84,13 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
 
 async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Work) -> Result<(), Hindrance> {
     owner.opened().await;
-    if !owner.holds(Plant::LeaseBeforeConclusions) {
+    // Without the lease a provider's word is still worth storing; nothing else is begun.
+    let brings_words =
+        matches!(work, Work::Report { .. } | Work::Record { record: Record::Notification(_), .. });
+    if !brings_words && !owner.holds(Plant::LeaseBeforeConclusions) {
         return Err(Hindrance::NoLease);
     }
-    if matches!(work, Work::Timer { .. }) && !owner.lacks(Plant::LeaseBeforeEvents) {
+    if matches!(work, Work::Timer { .. }) {
         mind.known = None;
     }
     let (order, followup) = read(owner, key, mind).await?;

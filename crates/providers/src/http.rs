@@ -35,7 +35,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The HTTP client could not be built, for example without any trusted root certificate.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be built")]
+#[error("the HTTP client cannot be built; does the system have trusted root certificates?")]
 pub struct TransportBuildError(#[source] reqwest::Error);
 
 /// The shared HTTP client. Cheap to clone.

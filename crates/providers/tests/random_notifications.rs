@@ -1,6 +1,8 @@
 //! Random notifications are refused, however many come, within bounded memory. Alone in its process, whose memory
 //! it measures.
 
+#![expect(clippy::unwrap_used, reason = "in helpers of tests too a failed unwrap is a failed test")]
+
 use paymux_domain::ports::RawNotification;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use paymux_providers::{AccountSection, Accounts, Registry, SecretRef};

@@ -3,8 +3,11 @@
 //! `main.rs` is the way in. [`config`] says what is to run, [`roles`] wires it, [`ingest`] takes commands, [`grpc`]
 //! and [`notify`] are the two doors, and everything of the engine stands in its own crate.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod grpc;
 pub mod ingest;
 pub mod notify;

@@ -31,7 +31,7 @@ fn time_key() -> impl Strategy<Value = TimeKey> {
 }
 
 fn trade_key() -> impl Strategy<Value = TradeKey> {
-    (named("[!/~a]{1,3}"), order()).prop_map(|(trade_no, order)| TradeKey { trade_no, order })
+    (named("[-_a1]{1,3}"), order()).prop_map(|(trade_no, order)| TradeKey { trade_no, order })
 }
 
 fn due_key() -> impl Strategy<Value = DueKey> {

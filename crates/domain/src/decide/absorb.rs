@@ -1,9 +1,9 @@
 //! Absorbing an input: what was heard becomes facts and bookkeeping, nothing is concluded yet.
 
+use super::plan::paying_over;
 use super::{Completed, Conflict, Draft, Input};
 use crate::command::{CreateCommand, Notification};
 use crate::fact::{AttemptOutcome, AttentionReason, CloseReason, Closure, FactBody, FactKey};
-use crate::fold::State;
 use crate::followup::NotExist;
 use crate::outcome::{CallReport, Class, Operation, Word};
 use crate::payment::{Evidence, Payment};
@@ -120,9 +120,9 @@ fn asked(draft: &mut Draft<'_>, left_time: Timestamp, report: &CallReport) {
     if report.class == Class::Done {
         draft.followup.answered_left = draft.followup.answered_left.max(Some(left_time));
         draft.followup.ask = false;
-        if draft.order.state() == State::Closed {
-            draft.followup.asked_after_end = true;
-        }
+        // By the time at which the question left, not by the state: the same answer may be absorbed twice.
+        let over = draft.order.created().map(|created| paying_over(created, draft.ctx.capabilities));
+        draft.followup.asked_after_end |= over.is_some_and(|over| left_time >= over);
     }
 }
 

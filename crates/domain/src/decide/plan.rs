@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Draft;
 use super::schedule::{backoff, follow_up_around};
-use crate::capabilities::{CloseKind, QueryKind};
+use crate::capabilities::{Capabilities, CloseKind, QueryKind};
 use crate::command::Created;
 use crate::fact::{AttentionReason, CloseReason, Closure, FactBody, FactKey};
 use crate::fold::{Attempt, State};
@@ -53,8 +53,13 @@ fn after_closed(draft: &mut Draft<'_>, created: &Created) -> Plan {
         park(draft);
         return Plan::NOTHING;
     }
-    let at = created.expire_time + draft.ctx.capabilities.expiry_grace.saturating_mul(2);
+    let at = paying_over(created, draft.ctx.capabilities);
     call_at(draft, Operation::Query, at.max(after_failures(draft)))
+}
+
+/// When paying an order has surely ended, at a provider that cannot close it: twice the grace after its expiry.
+pub(super) fn paying_over(created: &Created, capabilities: &Capabilities) -> Timestamp {
+    created.expire_time + capabilities.expiry_grace.saturating_mul(2)
 }
 
 fn open(draft: &mut Draft<'_>, created: &Created) -> Plan {
@@ -108,9 +113,7 @@ fn pending(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan {
     let launched = draft.order.launch_fact().map_or(sent, |fact| fact.time);
     let (last, next) = follow_up_around(ctx.timing, launched, ctx.now);
     let missed = last.is_some_and(|last| draft.followup.query_left.is_none_or(|left| left < last));
-    if draft.followup.ask {
-        call_at(draft, Operation::Query, after_failures(draft))
-    } else if missed {
+    if draft.followup.ask || missed {
         call_at(draft, Operation::Query, after_failures(draft))
     } else {
         Plan::due(next.min(created.expire_time))

@@ -85,9 +85,7 @@ fn closed(teller: &Teller<'_>, closure: Closure) -> String {
         Closure::ProviderConfirmed => format!(
             "closed, PROVIDER_CONFIRMED: {provider} closed it, or said twice that it has no such order"
         ),
-        Closure::NeverSent => {
-            "closed, NEVER_SENT: no create call ever left, so nobody could pay".to_owned()
-        }
+        Closure::NeverSent => "closed, NEVER_SENT: no create call ever left, so nobody could pay".to_owned(),
         Closure::LocalExpiry => format!(
             "closed, LOCAL_EXPIRY: its time and the grace after it were over, and {provider} cannot close it; \
              not proven unpaid"

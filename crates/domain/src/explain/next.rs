@@ -9,13 +9,10 @@ use crate::limits::CREATE_ATTEMPTS_MAX;
 use crate::outcome::Class;
 use crate::time::Timestamp;
 
-const LATE: &str = "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
+const LATE: &str =
+    "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
 
-pub(super) fn steps(
-    teller: &Teller<'_>,
-    followup: &Followup,
-    capabilities: Option<&Capabilities>,
-) -> String {
+pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Option<&Capabilities>) -> String {
     let look = Look { teller, followup, capabilities };
     let mut steps = vec![if teller.created.is_none() {
         "Nothing by itself: there is no order here.".to_owned()
@@ -105,7 +102,11 @@ impl Look<'_> {
         if order.state().is_final() {
             return "Nothing by itself.".to_owned();
         }
-        let asks = if self.followup.ask && self.can_ask() { " One query that was asked for still leaves." } else { "" };
+        let asks = if self.followup.ask && self.can_ask() {
+            " One query that was asked for still leaves."
+        } else {
+            ""
+        };
         format!(
             "Nothing is repeated, asked or closed by itself until a person has settled this; what the provider \
              tells is still recorded.{asks}"
@@ -122,7 +123,7 @@ impl Look<'_> {
             "{} Then a create call leaves, if the account's budget has room. If that cannot be before the order \
              expires ({}), it ends as CLOSED, NEVER_SENT.",
             self.next_look(),
-            self.teller.from_now(self.expire_time())
+            self.teller.relative(self.expire_time())
         )
     }
 
@@ -133,9 +134,9 @@ impl Look<'_> {
         } else if self.can_ask() {
             let known = match self.followup.not_exist {
                 Some(word) if !word.twice => {
-                    format!(" It has said once that it has no such order; that counts when it is said twice.")
+                    " It has said once that it has no such order; that counts when it is said twice."
                 }
-                _ => String::new(),
+                _ => "",
             };
             format!("Then {provider} is asked what became of it.{known}")
         } else {
@@ -148,7 +149,8 @@ impl Look<'_> {
         let order = self.teller.order;
         let sent = order.attempts().filter(Attempt::may_have_left).count();
         let few = u32::try_from(sent).is_ok_and(|sent| sent < CREATE_ATTEMPTS_MAX);
-        let refused = order.attempts().any(|attempt| attempt.outcome.is_some_and(|o| o.class == Class::Final));
+        let refused =
+            order.attempts().any(|attempt| attempt.outcome.is_some_and(|o| o.class == Class::Final));
         let harmless = self.capabilities.is_some_and(|capabilities| capabilities.create_idempotent);
         let absent = self.followup.not_exist.is_some_and(|word| word.twice);
         few && !refused && (absent || (harmless && !self.followup.ask))
@@ -157,7 +159,9 @@ impl Look<'_> {
     fn pending(&self) -> String {
         let provider = self.teller.provider();
         let step = if self.can_ask() {
-            format!("Then {provider} is asked whether it is paid; a notification of payment makes it PAID at once.")
+            format!(
+                "Then {provider} is asked whether it is paid; a notification of payment makes it PAID at once."
+            )
         } else {
             format!("{provider} cannot be asked before a payment: its notification makes it PAID.")
         };
@@ -169,7 +173,10 @@ impl Look<'_> {
         if expire_time <= self.teller.now {
             return "Its time is up, so closing begins.".to_owned();
         }
-        format!("If it is not paid when its time is up ({}), closing begins.", self.teller.from_now(expire_time))
+        format!(
+            "If it is not paid when its time is up ({}), closing begins.",
+            self.teller.relative(expire_time)
+        )
     }
 
     /// An attempt may have left, and it is to be closed.
@@ -192,7 +199,7 @@ impl Look<'_> {
         let earliest = self.teller.order.last_sent().map(|attempt| attempt.time + min_age);
         let wait = match earliest {
             Some(earliest) if earliest > self.teller.now => {
-                format!(" ({provider} takes none before {})", self.teller.from_now(earliest))
+                format!(" {} at the earliest", self.teller.relative(earliest))
             }
             _ => String::new(),
         };
@@ -207,7 +214,7 @@ impl Look<'_> {
     fn local_expiry(&self, end: Timestamp) -> String {
         let provider = self.teller.provider();
         let when = if end > self.teller.now {
-            format!("when its time and the grace after it are over ({})", self.teller.from_now(end))
+            format!("when its time and the grace after it are over ({})", self.teller.relative(end))
         } else {
             "now that its time and the grace after it are over".to_owned()
         };
@@ -224,7 +231,10 @@ impl Look<'_> {
         }
         if !self.followup.asked_after_end && self.can_ask() {
             let provider = self.teller.provider();
-            return format!("{} Then {provider} is asked once more, for it may be paid. {LATE}", self.next_look());
+            return format!(
+                "{} Then {provider} is asked once more, for it may be paid. {LATE}",
+                self.next_look()
+            );
         }
         format!("Nothing by itself. If the money matters, look into the provider's console. {LATE}")
     }
@@ -245,12 +255,12 @@ impl Look<'_> {
     fn next_look(&self) -> String {
         match self.followup.next_due {
             Some(due) if due > self.teller.now => {
-                format!("The engine looks again {} at the latest.", self.teller.from_now(due))
+                format!("The engine looks again {} at the latest.", self.teller.relative(due))
             }
             Some(due) if due == self.teller.now => "The engine looks again now.".to_owned(),
             Some(due) => format!(
                 "The engine was to look {}: it is at it, or behind with its work.",
-                self.teller.from_now(due)
+                self.teller.relative(due)
             ),
             None => "When the engine looks again is not written down yet: it is at it.".to_owned(),
         }

@@ -65,7 +65,10 @@ fn pending(teller: &Teller<'_>) -> String {
     let expire_time = teller.order.launch().and_then(|launch| launch.expire_time);
     let can_pay = match expire_time {
         Some(time) if time <= teller.now => {
-            format!("the payer could pay, but the launch parameters stopped working {}", teller.from_now(time))
+            format!(
+                "the payer could pay, but the launch parameters stopped working {}",
+                teller.relative(time)
+            )
         }
         _ => "the payer can pay".to_owned(),
     };

@@ -35,7 +35,7 @@ impl<'a> Teller<'a> {
     }
 
     /// `in 12 s`, `12 s ago` or `now`.
-    pub(super) fn from_now(&self, time: Timestamp) -> String {
+    pub(super) fn relative(&self, time: Timestamp) -> String {
         if time > self.now {
             format!("in {}", span(time.since(self.now)))
         } else if time < self.now {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use paymux_domain::capabilities::CloseKind;
-use paymux_domain::fact::{AttentionReason, Closure, FactKey, Fulfilment};
+use paymux_domain::fact::{AttentionReason, Closure, FactBody, FactKey, Fulfilment};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::outcome::{Class, Operation, Word};
 use proptest::prelude::*;
@@ -49,6 +49,16 @@ proptest! {
                 prop_assert!(classes.contains(&Some(&Class::Final)), "{classes:?}");
                 let sure = |class: &Option<&Class>| matches!(class, Some(Class::Final | Class::NotSent));
                 prop_assert!(classes.iter().all(sure), "{classes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_known_outcome_is_a_fact(model in walks()) {
+        for fact in model.order().facts() {
+            if let FactBody::AttemptOutcome(outcome) = &fact.body {
+                let known = matches!(outcome.class, Class::Done | Class::Final | Class::NotSent);
+                prop_assert!(known, "{:?}", outcome.class);
             }
         }
     }

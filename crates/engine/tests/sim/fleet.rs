@@ -30,7 +30,9 @@ const COMMIT: Duration = Duration::from_secs(6);
 /// Budget of each account and operation.
 pub(crate) const BUDGET: Budget = Budget { per_second: 2, burst: 4 };
 
-struct SimDirectory;
+struct SimDirectory {
+    in_flight: u32,
+}
 
 impl Directory for SimDirectory {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
@@ -40,7 +42,7 @@ impl Directory for SimDirectory {
     }
 
     fn account(&self, _: &AccountId) -> Option<AccountPolicy> {
-        Some(AccountPolicy { budgets: [BUDGET; 4], in_flight_max: 8 })
+        Some(AccountPolicy { budgets: [BUDGET; 4], in_flight_max: self.in_flight })
     }
 }
 
@@ -111,6 +113,7 @@ impl Fleet {
         config.lease = LEASE;
         config.commit_interval = COMMIT;
         config.takeover_overlap = SESSION * 2;
+        config.wheel_max = world.plan.wheel;
         config.timing.plant = world.plant;
         let tasks = Tasks::default();
         let store = world.store.clone().with_steps(steps.clone());
@@ -119,7 +122,7 @@ impl Fleet {
             log: Arc::new(Unreliable::new(Arc::new(world.cluster.log()), steps.clone())),
             store: Arc::new(Unreliable::new(Arc::new(store), steps)),
             gateway: Arc::new(world.providers.clone()),
-            directory: Arc::new(SimDirectory),
+            directory: Arc::new(SimDirectory { in_flight: world.plan.in_flight }),
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SimEntropy(Mutex::new(seed(&mut self.rng)))),
             spawner: Arc::new(tasks.clone()),

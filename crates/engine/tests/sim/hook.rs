@@ -93,6 +93,10 @@ impl ProcessHook {
         if !writes && point.when == When::Before && chance(&mut rng, faults.freeze) {
             return Fault::delayed(Duration::from_millis(rng.random_range(10_000..38_000)));
         }
+        if point.operation == "insert_due" && point.when == When::Before && chance(&mut rng, faults.slow_rows)
+        {
+            return Fault::delayed(Duration::from_millis(rng.random_range(20_000..240_000)));
+        }
         let then = if chance(&mut rng, faults.op_fail) {
             Then::Fail
         } else if chance(&mut rng, faults.op_unknown) {

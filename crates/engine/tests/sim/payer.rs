@@ -32,7 +32,7 @@ async fn pay(providers: SimProviders, created: &Created, mut rng: ChaCha8Rng) {
         0..=4 => rng.random_range(500..120_000.min(life_ms).max(501)),
         5 => rng.random_range(0..life_ms),
         // At the last moment, and where the provider lets them, after it.
-        6 | 7 => (life_ms + rng.random_range(0..400_000)).saturating_sub(60_000),
+        6 | 7 => (life_ms + rng.random_range(0..600_000)).saturating_sub(60_000),
         _ => return,
     };
     clock.sleep(Duration::from_millis(think)).await;

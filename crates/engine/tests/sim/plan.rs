@@ -14,6 +14,8 @@ pub(crate) struct Faults {
     pub(crate) op_delay_max: Duration,
     /// A process stands still before an operation, for less than what lies between lease and session.
     pub(crate) freeze: u32,
+    /// A due row takes minutes to be written.
+    pub(crate) slow_rows: u32,
     pub(crate) op_fail: u32,
     pub(crate) op_unknown: u32,
     pub(crate) op_land_later: u32,
@@ -46,6 +48,10 @@ pub(crate) struct Plan {
     pub(crate) kinds: Vec<&'static str>,
     /// Orders live a minute or two, and are closed within seconds where they are.
     pub(crate) hurried: bool,
+    /// Calls of an account in flight.
+    pub(crate) in_flight: u32,
+    /// Timers in memory; without any, every timer rests on its row alone.
+    pub(crate) wheel: usize,
     pub(crate) orders: u32,
     pub(crate) merchants: u32,
     pub(crate) partitions: u16,
@@ -77,17 +83,20 @@ pub(crate) enum Theme {
     Zombies,
     /// Processes die again and again (V5, V6, V10, V11).
     Crashes,
+    /// Timers rest on their rows alone, and rows are written slowly (V11, V12).
+    Rows,
     /// Providers that cannot close, payers after the expiry, lost notifications (V7).
     Expiry,
 }
 
 impl Plan {
     pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
-        let theme = match rng.random_range(0..8) {
+        let theme = match rng.random_range(0..9) {
             0..=3 => Theme::Mixed,
             4 => Theme::Slow,
             5 => Theme::Zombies,
             6 => Theme::Crashes,
+            7 => Theme::Rows,
             _ => Theme::Expiry,
         };
         let mut plan = Self::mixed(rng);
@@ -106,6 +115,8 @@ impl Plan {
                 faults.op_delay_max = Duration::from_secs(10);
                 faults.late_landing = 500;
                 faults.crash = 0;
+                self.in_flight = 1;
+                self.burst = 500;
                 self.kinds = vec!["quick"];
                 self.closed_by_caller = 700;
                 self.hurried = true;
@@ -123,6 +134,11 @@ impl Plan {
                 faults.op_delay = 200;
                 self.arrivals = Duration::from_secs(2 * 3600);
             }
+            Theme::Rows => {
+                faults.slow_rows = 100;
+                self.wheel = 0;
+                self.arrivals = Duration::from_secs(2 * 3600);
+            }
             Theme::Expiry => {
                 faults.notification_lost = 900;
                 self.kinds = vec!["xor", "local", "quick"];
@@ -137,6 +153,7 @@ impl Plan {
             op_delay: some(rng, 300),
             op_delay_max: Duration::from_millis(rng.random_range(5..10_000)),
             freeze: if rng.random_bool(0.3) { rng.random_range(1..10) } else { 0 },
+            slow_rows: 0,
             op_fail: some(rng, 40),
             op_unknown: some(rng, 40),
             op_land_later: some(rng, 30),
@@ -165,6 +182,8 @@ impl Plan {
             theme: Theme::Mixed,
             kinds: KINDS.to_vec(),
             hurried: false,
+            in_flight: rng.random_range(1..=8),
+            wheel: if rng.random_bool(0.2) { 0 } else { 10_000 },
             orders: rng.random_range(100..140),
             merchants: rng.random_range(2..8),
             partitions: rng.random_range(1..=3),

@@ -23,7 +23,7 @@ use crate::truth::{Real, RealOrder, RealPayment, Truth};
 use crate::world::Notifier;
 
 /// The longest time that a request takes to land; part of the engine's settling time.
-const LANDING: Duration = Duration::from_secs(30);
+const LANDING: Duration = Duration::from_secs(60);
 /// The engine's HTTP deadline.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a provider's read side may lag behind.
@@ -229,7 +229,8 @@ impl SimProviders {
         };
         let payable_until = match created.provider.as_str() {
             "local" => now + Duration::from_secs(3 * 24 * 3600),
-            "xor" => created.expire_time + GRACE,
+            // Longer than the engine assumes, yet over when it asks for the last time.
+            "xor" => created.expire_time + GRACE * 9 / 5,
             _ => created.expire_time.max(now + Duration::from_secs(60)),
         };
         let order = RealOrder {

@@ -168,20 +168,27 @@ fn base_url(reader: &Reader<'_>) -> Option<String> {
         return Some(BASE_URL.to_owned());
     }
     let allowed = "https://HOST[:PORT] without a path (http for a loopback address)";
-    let url = reader.optional("base_url", allowed, |text| super::url::is_base_url(text))?;
+    let url = reader.optional("base_url", allowed, super::url::is_base_url)?;
     Some(url.trim_end_matches('/').to_owned())
 }
 
 fn kind(reader: &Reader<'_>) -> Option<Kind> {
     let digits = "1 to 32 digits";
-    match reader.required("kind", "direct or partner", |text| matches!(text, "direct" | "partner"))?.as_str()
-    {
-        "direct" => Some(Kind::Direct { mchid: reader.required("mchid", digits, is_mchid)? }),
-        _ => {
+    let kind = reader.required("kind", "direct or partner", |text| matches!(text, "direct" | "partner"));
+    match kind.as_deref() {
+        Some("direct") => Some(Kind::Direct { mchid: reader.required("mchid", digits, is_mchid)? }),
+        Some(_) => {
             let sp_mchid = reader.required("sp_mchid", digits, is_mchid);
             let sub_mchid = reader.required("sub_mchid", digits, is_mchid);
             let sub_app_ids = reader.texts("sub_app_ids", "an app id", is_app_id);
             Some(Kind::Partner { sp_mchid: sp_mchid?, sub_mchid: sub_mchid?, sub_app_ids })
+        }
+        None => {
+            // Without a kind it cannot be said which of these are wrong.
+            for key in ["mchid", "sp_mchid", "sub_mchid", "sub_app_ids"] {
+                reader.has(key);
+            }
+            None
         }
     }
 }

@@ -64,7 +64,8 @@ static CAPABILITIES: Capabilities = Capabilities {
     order_no_chars: ORDER_NO_CHARS,
     call_spacing: Duration::ZERO,
     answer_signature: AnswerSignature::Always,
-    // [assumed] Beyond the longest time-out that can be configured nothing that left still lands.
+    // [assumed] Nothing still lands after the longest time-out that can be configured. The wait for the request's own
+    // signature, at most 2 s, is within it.
     landing: Duration::from_secs(30),
     // [assumed] `time_expire` ends paying; what was begun before it is over by then.
     expiry_grace: Duration::from_secs(5 * 60),

@@ -31,19 +31,24 @@ const ALGORITHM: &str = "AEAD_AES_256_GCM";
 const ID_BYTES_MAX: usize = 64;
 
 /// Accounts that share a platform key, found by its serial number.
-#[derive(Default)]
-pub(super) struct Verifiers(BTreeMap<String, Vec<(PlatformKey, Vec<Arc<Account>>)>>);
+pub(super) struct Verifiers(BTreeMap<String, Vec<Group>>);
+
+/// A platform key and the accounts that it signs for.
+struct Group {
+    key: PlatformKey,
+    accounts: Vec<Arc<Account>>,
+}
 
 impl Verifiers {
     /// Groups accounts by their platform keys.
     pub(super) fn of<'a>(accounts: impl Iterator<Item = &'a Arc<Account>>) -> Self {
-        let mut by_serial: BTreeMap<String, Vec<(PlatformKey, Vec<Arc<Account>>)>> = BTreeMap::new();
+        let mut by_serial: BTreeMap<String, Vec<Group>> = BTreeMap::new();
         for account in accounts {
             for (serial, key) in &account.platform_keys {
                 let groups = by_serial.entry(serial.clone()).or_default();
-                match groups.iter_mut().find(|(known, _)| known.is_same(key)) {
-                    Some((_, accounts)) => accounts.push(Arc::clone(account)),
-                    None => groups.push((key.clone(), vec![Arc::clone(account)])),
+                match groups.iter_mut().find(|group| group.key.is_same(key)) {
+                    Some(group) => group.accounts.push(Arc::clone(account)),
+                    None => groups.push(Group { key: key.clone(), accounts: vec![Arc::clone(account)] }),
                 }
             }
         }
@@ -55,10 +60,9 @@ impl Verifiers {
         let unknown = || refusal(RefusalReason::UnknownKey, "no key of that serial number");
         let groups = self.0.get(signed.serial).ok_or_else(unknown)?;
         let message = signed.message(body);
-        let found = groups.iter().find(|(key, _)| key.has_signed(&message, signed.signature()));
-        let (_, accounts) =
-            found.ok_or_else(|| refusal(RefusalReason::BadSignature, "the signature does not verify"))?;
-        Ok(accounts)
+        let found = groups.iter().find(|group| group.key.has_signed(&message, signed.signature()));
+        let wrong = || refusal(RefusalReason::BadSignature, "the signature does not verify");
+        Ok(&found.ok_or_else(wrong)?.accounts)
     }
 }
 
@@ -72,13 +76,15 @@ pub(super) fn verify(
     if raw.body.len() > NOTIFICATION_BODY_BYTES_MAX {
         return Err(malformed("the body is too long"));
     }
-    let signed = Signed::read(|name| raw.header(name), now, skew_max).map_err(|fault| match fault {
+    let signed = Signed::read(|name| raw.header(name)).map_err(|fault| match fault {
         SignatureFault::Header(name) => {
             refusal(RefusalReason::Malformed, &format!("header {name} is missing or unreadable"))
         }
         SignatureFault::Probe => refusal(RefusalReason::Probe, "a probe"),
-        SignatureFault::Stale => refusal(RefusalReason::Stale, "signed too far from our time"),
     })?;
+    if !signed.is_fresh(now, skew_max) {
+        return Err(refusal(RefusalReason::Stale, "signed too far from our time"));
+    }
     let accounts = verifiers.signers(&signed, &raw.body)?;
     let body: NotificationBody =
         serde_json::from_slice(&raw.body).map_err(|_| malformed("the body is not a notification"))?;

@@ -58,8 +58,6 @@ pub(super) enum SignatureFault {
     Header(&'static str),
     /// A deliberately wrong signature.
     Probe,
-    /// Too far from our time.
-    Stale,
 }
 
 /// The signature headers of an answer or a notification, read but not yet verified.
@@ -67,18 +65,16 @@ pub(super) enum SignatureFault {
 pub(super) struct Signed<'a> {
     /// Names the key.
     pub(super) serial: &'a str,
-    time: &'a str,
+    /// When it was made, by WeChat Pay's clock, cut to seconds.
+    time: Timestamp,
+    time_text: &'a str,
     nonce: &'a str,
     signature: Vec<u8>,
 }
 
 impl<'a> Signed<'a> {
-    /// Reads the headers and holds their time against ours; `skew_max` is in the time of `now`.
-    pub(super) fn read(
-        header: impl Fn(&str) -> Option<&'a str>,
-        now: Timestamp,
-        skew_max: Duration,
-    ) -> Result<Self, SignatureFault> {
+    /// Reads the headers.
+    pub(super) fn read(header: impl Fn(&str) -> Option<&'a str>) -> Result<Self, SignatureFault> {
         let get = |name: &'static str, bytes_max: usize| {
             let value = header(name).filter(|value| (1..=bytes_max).contains(&value.len()));
             value.ok_or(SignatureFault::Header(name))
@@ -89,16 +85,23 @@ impl<'a> Signed<'a> {
         }
         let serial = get("wechatpay-serial", HEADER_BYTES_MAX)?;
         let nonce = get("wechatpay-nonce", HEADER_BYTES_MAX)?;
-        let time = get("wechatpay-timestamp", HEADER_BYTES_MAX)?;
-        check_fresh(time, now, skew_max)?;
+        let time_text = get("wechatpay-timestamp", HEADER_BYTES_MAX)?;
+        let time = read_time(time_text).ok_or(SignatureFault::Header("wechatpay-timestamp"))?;
         let signature =
             STANDARD.decode(signature).map_err(|_| SignatureFault::Header("wechatpay-signature"))?;
-        Ok(Self { serial, time, nonce, signature })
+        Ok(Self { serial, time, time_text, nonce, signature })
+    }
+
+    /// Whether its time is near enough to ours; `skew_max` is in the time of `now`. Since the time is cut to
+    /// seconds, one second more is allowed.
+    pub(super) fn is_fresh(&self, now: Timestamp, skew_max: Duration) -> bool {
+        let apart = self.time.since(now).max(now.since(self.time));
+        apart <= skew_max.saturating_add(Duration::from_secs(1))
     }
 
     /// The text under the signature: time, nonce, body, each ended by a line feed.
     pub(super) fn message(&self, body: &[u8]) -> Vec<u8> {
-        let mut message = format!("{}\n{}\n", self.time, self.nonce).into_bytes();
+        let mut message = format!("{}\n{}\n", self.time_text, self.nonce).into_bytes();
         message.extend_from_slice(body);
         message.push(b'\n');
         message
@@ -110,14 +113,8 @@ impl<'a> Signed<'a> {
     }
 }
 
-fn check_fresh(time: &str, now: Timestamp, skew_max: Duration) -> Result<(), SignatureFault> {
-    let unreadable = SignatureFault::Header("wechatpay-timestamp");
-    if !time.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(unreadable);
-    }
-    let seconds: i64 = time.parse().map_err(|_| unreadable)?;
-    let time = Timestamp::from_millis(seconds.saturating_mul(1000));
-    // A signature's time is cut to seconds, so one second more is allowed.
-    let apart = time.since(now).max(now.since(time));
-    if apart > skew_max.saturating_add(Duration::from_secs(1)) { Err(SignatureFault::Stale) } else { Ok(()) }
+/// Digits alone: no sign, no blanks.
+fn read_time(text: &str) -> Option<Timestamp> {
+    let seconds: i64 = text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some(Timestamp::from_millis(seconds.saturating_mul(1000)))
 }

@@ -1,0 +1,240 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+
+const KEY: &str = include_str!("../../tests/fixtures/key.pem");
+const PUBLIC: &str = include_str!("../../tests/fixtures/public.pem");
+const CERTIFICATE: &str = include_str!("../../tests/fixtures/platform_cert.pem");
+const APIV3_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// A small configuration without faults.
+const GOOD: &str = r#"
+[backend]
+folder = "data"
+
+[accounts.direct]
+provider = "wechatpay"
+kind = "direct"
+mchid = "1900000109"
+app_ids = ["wx8888888888888888"]
+serial_no = "5F1C72E2A8931B72A2E13AF8DEE92471EB397115"
+private_key_file = "secrets/wechatpay/apiclient_key.pem"
+apiv3_key_env = "WECHATPAY_APIV3_KEY"
+platform_keys = [{ id = "PUB_KEY_ID_01", public_key_file = "secrets/wechatpay/pub_key.pem" }]
+
+[merchants.tea]
+name = "Tea"
+[[merchants.tea.routes]]
+account = "direct"
+"#;
+
+struct Case {
+    folder: TempDir,
+    environment: Vec<(OsString, OsString)>,
+    flags: Vec<(String, String)>,
+}
+
+impl Case {
+    /// A folder with the configuration and the secrets that the example names.
+    fn new(toml: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let secrets = folder.path().join("secrets/wechatpay");
+        fs::create_dir_all(&secrets).unwrap();
+        fs::write(secrets.join("apiclient_key.pem"), KEY).unwrap();
+        fs::write(secrets.join("pub_key.pem"), PUBLIC).unwrap();
+        fs::write(secrets.join("platform_cert.pem"), CERTIFICATE).unwrap();
+        fs::write(folder.path().join("paymux.toml"), toml).unwrap();
+        Self { folder, environment: Vec::new(), flags: Vec::new() }.env("WECHATPAY_APIV3_KEY", APIV3_KEY)
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    fn flag(mut self, key: &str, value: &str) -> Self {
+        self.flags.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn load(&self) -> Result<Config, Faults> {
+        let file = self.folder.path().join("paymux.toml");
+        Config::load(Some(&file), self.environment.clone(), &self.flags)
+    }
+
+    /// The faults as text, the folder left out.
+    fn faults(&self) -> String {
+        let faults = self.load().map(drop).unwrap_err().to_string();
+        faults.replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+#[test]
+fn the_example_passes_its_own_check() {
+    let example = example();
+    let config = Case::new(&example).load().unwrap_or_else(|faults| panic!("{faults}\n{example}"));
+    assert_eq!(config.registry.merchants.len(), 1);
+    assert!(example.lines().all(|line| line.chars().count() <= 130), "{example}");
+}
+
+#[test]
+fn the_example_shows_every_key_with_its_default() {
+    let bare = Case::new(GOOD).load().unwrap();
+    let uncommented = example().lines().map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let full = Case::new(&uncommented).load().unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!((&bare.server, bare.ingest, &bare.engine), (&full.server, full.ingest, &full.engine));
+}
+
+fn is_setting(line: &str) -> bool {
+    let name = line.split(" = ").next().unwrap_or_default();
+    line.contains(" = ") && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
+fn the_defaults_are_those_of_the_engine() {
+    let config = Case::new(GOOD).load().unwrap();
+    let engine = EngineConfig { drain_timeout: config.server.drain_timeout, ..EngineConfig::new(ClockFactor::REAL) };
+    assert_eq!(config.engine, engine);
+}
+
+#[test]
+fn every_fault_is_named_at_once_with_its_line_and_what_is_allowed() {
+    let faulty = r#"clock_factor = 0
+[server]
+grpc_listen = "0.0.0.0:7700"
+drain_timeout_ms = "soon"
+port = 7
+[backend]
+[accounts.direct]
+provider = "wechatpay"
+kind = "direct"
+app_ids = ["wx1"]
+[accounts.direct.budgets]
+create_per_s = 0
+[merchants."no spaces"]
+[merchants.tea]
+name = "Tea"
+late_payment = "refund"
+[[merchants.tea.routes]]
+account = "gone"
+[sever]
+"#;
+    let faults = Case::new(faulty).faults();
+    let expected = [
+        "paymux.toml:1: clock_factor: 0 is not allowed; allowed: a whole number from 1 to 1000",
+        "paymux.toml:3: server.grpc_listen: 0.0.0.0:7700 can be reached from other machines",
+        "paymux.toml:4: server.drain_timeout_ms: \"soon\" is not allowed; allowed: a whole number from 100",
+        "paymux.toml:5: server.port: unknown key; allowed: grpc_listen, notify_listen",
+        "paymux.toml:6: backend.folder: missing",
+        "paymux.toml:12: accounts.direct.budgets.create_per_s: 0 is not allowed",
+        "paymux.toml:7: accounts.direct.mchid: ",
+        "paymux.toml:7: accounts.direct.serial_no: ",
+        "paymux.toml:7: accounts.direct.private_key_file: ",
+        "paymux.toml:7: accounts.direct.apiv3_key_file: ",
+        "paymux.toml:13: merchants.no spaces: merchant_id must be 1 to 32",
+        "paymux.toml:16: merchants.tea.late_payment: \"refund\" is not allowed; allowed: complete | park",
+        "paymux.toml:18: merchants.tea.routes[0].account: no usable account gone",
+        "paymux.toml:19: sever: unknown key; allowed: clock_factor",
+    ];
+    for line in expected {
+        assert!(faults.lines().any(|fault| fault.starts_with(line)), "{line}\nis not among\n{faults}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_named_with_its_line() {
+    let faults = Case::new("[server]\nport = = 7\n").faults();
+    assert!(faults.starts_with("paymux.toml:2: (file): is not TOML"), "{faults}");
+    let missing = Config::load(Some(Path::new("no/such/file.toml")), [], &[]).map(drop).unwrap_err();
+    assert!(missing.to_string().contains("no/such/file.toml: (file): cannot be read"), "{missing}");
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+    let toml = format!("[server]\ndrain_timeout_ms = 1000\ncalls_in_flight_max = 10\n{GOOD}");
+    let case = Case::new(&toml)
+        .env("PAYMUX__SERVER__DRAIN_TIMEOUT_MS", "2000")
+        .env("PAYMUX__SERVER__CALLS_IN_FLIGHT_MAX", "20")
+        .env("PAYMUX__ACCOUNTS__DIRECT__MCHID", "1900000110")
+        .env("PAYMUX__ACCOUNTS__DIRECT__IN_FLIGHT_MAX", "3")
+        .flag("server.drain_timeout_ms", "3000");
+    let config = case.load().unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.server.drain_timeout, Duration::from_secs(3));
+    assert_eq!(config.server.calls_in_flight_max, 20);
+    let account: paymux_domain::name::AccountId = "direct".parse().unwrap();
+    assert_eq!(config.registry.accounts.get(&account).unwrap().policy.in_flight_max, 3);
+    assert_eq!(config.providers.registry.account(&account).unwrap().number_space, "1900000110");
+    let dump = config.dump();
+    assert!(dump.contains("drain_timeout_ms = \"3000\" # flag --set"), "{dump}");
+    assert!(dump.contains("PAYMUX__SERVER__CALLS_IN_FLIGHT_MAX"), "{dump}");
+}
+
+#[test]
+fn a_fault_of_the_environment_names_the_variable() {
+    let case = Case::new(GOOD)
+        .env("PAYMUX__SERVER__GRPC_LISTEN", "everywhere")
+        .env("PAYMUX__SEVER__X", "1")
+        .flag("engine.window_max", "1");
+    let faults = case.faults();
+    assert!(faults.contains("environment variable PAYMUX__SERVER__GRPC_LISTEN: server.grpc_listen: "), "{faults}");
+    assert!(faults.contains("environment variable PAYMUX__SEVER__X: sever: unknown key"), "{faults}");
+    assert!(faults.contains("flag --set: engine.window_max: "), "{faults}");
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let inline = GOOD.replace("apiv3_key_env = \"WECHATPAY_APIV3_KEY\"", "apiv3_key = \"inline-secret-inline-secret-1234\"");
+    let faults = Case::new(&inline).faults();
+    assert!(faults.contains("apiv3_key") && !faults.contains("inline-secret"), "{faults}");
+    let wrong = Case::new(GOOD).env("WECHATPAY_APIV3_KEY", "too-short-a-secret").faults();
+    assert!(wrong.contains("apiv3_key") && !wrong.contains("too-short"), "{wrong}");
+    let config = Case::new(GOOD).load().unwrap();
+    let shown = format!("{} {config:?}", config.dump());
+    assert!(!shown.contains(APIV3_KEY) && !shown.contains("PRIVATE KEY"), "{shown}");
+}
+
+/// Two merchants on the account of the good configuration.
+fn sharing(first: &str, second: &str) -> String {
+    let merchants = format!(
+        "[merchants.tea]\nname = \"Tea\"\n{first}\n[merchants.rice]\nname = \"Rice\"\n{second}\n"
+    );
+    let accounts = GOOD.split("[merchants.tea]").next().unwrap_or_default();
+    format!("{accounts}{merchants}")
+}
+
+fn route(prefix: &str) -> String {
+    format!("shard_group = \"both\"\nroutes = [{{ account = \"direct\", order_prefix = \"{prefix}\" }}]")
+}
+
+#[test]
+fn merchants_of_one_account_share_a_group_and_have_prefixes_that_do_not_begin_each_other() {
+    assert!(Case::new(&sharing(&route("T-"), &route("R-"))).load().is_ok());
+    let faults = Case::new(&sharing(&route("T"), &route("T-"))).faults();
+    assert!(faults.contains("the prefix \"T-\" begins with the prefix \"T\" of merchant tea"), "{faults}");
+    let bare = "routes = [{ account = \"direct\" }]";
+    let faults = Case::new(&sharing(bare, bare)).faults();
+    assert!(faults.contains("begins with the prefix \"\""), "{faults}");
+    assert!(
+        faults.contains("accounts.direct: is shared across shard groups: rice in rice, tea in tea"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn methods_must_be_offered_by_the_account() {
+    let toml = GOOD.replace("account = \"direct\"\n", "account = \"direct\"\nmethods = [\"jsapi\", \"scannedpos\"]\n");
+    let faults = Case::new(&toml).faults();
+    assert!(faults.contains("routes[0].methods: the account does not offer \"scannedpos\"; allowed: jsapi"), "{faults}");
+    let config = Case::new(GOOD).load().unwrap();
+    assert_eq!(config.registry.merchants.values().next().unwrap().routes[0].methods, ["jsapi"]);
+}
+
+#[test]
+fn a_faster_clock_needs_an_origin_that_stays() {
+    let faults = Case::new(&format!("clock_factor = 100\n{GOOD}")).faults();
+    assert!(faults.contains("clock_origin_ms: missing with a clock_factor above 1"), "{faults}");
+    let config = Case::new(&format!("clock_factor = 100\nclock_origin_ms = 1735689600000\n{GOOD}")).load().unwrap();
+    assert_eq!(config.clock.factor.get(), 100);
+}

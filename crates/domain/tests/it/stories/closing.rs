@@ -50,7 +50,7 @@ fn a_close_is_the_providers_own() {
     let closed = told(Word::Closed);
     let absent = told(Word::NotExist);
     // It refuses to close a paid order, so nobody is asked first.
-    check(wechat(), &[closed.clone()], &[(Close, 0)], State::Closed, confirmed);
+    check(wechat(), std::slice::from_ref(&closed), &[(Close, 0)], State::Closed, confirmed);
     // Refused as paid: ask, never guess.
     check(wechat(), &[hint(Class::Unknown), told(paid("T1"))], &[(Close, 0), (Query, 0)], State::Paid, None);
     // Without an answer: again, after a pause.
@@ -62,7 +62,7 @@ fn a_close_is_the_providers_own() {
         confirmed,
     );
     // It says that it knows no such order: twice counts, once does not.
-    check(wechat(), &[absent.clone()], &[(Close, 0), (Close, 30)], State::Closed, confirmed);
+    check(wechat(), std::slice::from_ref(&absent), &[(Close, 0), (Close, 30)], State::Closed, confirmed);
     // It would close a paid order too, so it is asked first.
     let open_then_closed = [told(Word::Open), closed];
     check(closes_paid(), &open_then_closed, &[(Query, 0), (Close, 30)], State::Closed, confirmed);

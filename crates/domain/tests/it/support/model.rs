@@ -1,6 +1,7 @@
 //! One order and its only owner: decisions are carried out as the engine does, and every step is remembered.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
@@ -16,6 +17,9 @@ use paymux_domain::time::{ClockFactor, Timestamp};
 use super::fixtures::{
     at, conflicting, create_command, created, notification, order_command, report, wechat,
 };
+
+/// More steps than any order takes.
+const STEPS_MAX: usize = 6000;
 
 /// An input that owns its parts.
 #[derive(Clone, Debug)]
@@ -62,7 +66,7 @@ impl Heard {
 /// All that a decision depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
-    pub(crate) order: Order,
+    pub(crate) order: Arc<Order>,
     pub(crate) followup: Followup,
     pub(crate) capabilities: Capabilities,
     pub(crate) policy: MerchantPolicy,
@@ -93,7 +97,7 @@ pub(crate) struct Step {
     pub(crate) before: Scene,
     pub(crate) heard: Heard,
     pub(crate) decision: Decision,
-    pub(crate) after: Order,
+    pub(crate) after: Arc<Order>,
 }
 
 /// The order with its owner. `Debug` tells its story.
@@ -140,7 +144,7 @@ impl Model {
     /// Nothing is known yet.
     pub(crate) fn new(capabilities: Capabilities) -> Self {
         let scene = Scene {
-            order: Order::default(),
+            order: Arc::default(),
             followup: Followup::default(),
             capabilities,
             policy: MerchantPolicy { late_payment: LatePolicy::Complete },
@@ -171,6 +175,7 @@ impl Model {
 
     /// Hears an input and carries the decision out.
     pub(crate) fn hear(&mut self, heard: Heard) -> Decision {
+        assert!(self.steps.len() < STEPS_MAX, "it comes to no end:\n{self:?}");
         if matches!(heard, Heard::Report { .. }) {
             self.live = None;
         }
@@ -178,7 +183,7 @@ impl Model {
         let decision = self.scene.decide(&heard);
         let before = self.scene.clone();
         for fact in decision.words.iter().chain(&decision.own) {
-            self.scene.order.add(fact.clone());
+            Arc::make_mut(&mut self.scene.order).add(fact.clone());
         }
         self.scene.followup = Followup { next_due: decision.due, ..decision.followup.clone() };
         self.due = decision.due;
@@ -251,7 +256,7 @@ impl Model {
 
     /// A person settles an attention: until the operator's own command, the fact alone.
     pub(crate) fn settle(&mut self, reason: AttentionReason, k: u32) {
-        self.scene.order.add(Fact {
+        Arc::make_mut(&mut self.scene.order).add(Fact {
             key: FactKey::AttentionResolved(reason, k),
             body: FactBody::AttentionResolved { caller: "alice".to_owned(), reason: "looked".to_owned() },
             time: self.scene.now,

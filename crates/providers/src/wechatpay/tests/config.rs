@@ -71,7 +71,7 @@ fn every_fault_of_a_partner_section_is_found_at_once() {
     account chain: sub_app_ids[1]: must be an app id
     account chain: sub_mchid: is missing; must be 1 to 32 digits
     ");
-    insta::assert_snapshot!(faults(&[("none", "kind = \"both\"")]), @r"
+    insta::assert_snapshot!(faults(&[("none", "kind = \"both\"\nmchid = \"x\"")]), @r"
     account none: apiv3_key_file: is missing; give apiv3_key_file or apiv3_key_env
     account none: app_ids: must hold at least one app id
     account none: kind: must be direct or partner

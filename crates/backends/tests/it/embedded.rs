@@ -1,0 +1,44 @@
+//! The suites over the embedded backends; a restart is a real reopening of the folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use paymux_backends::ReplyRouter;
+use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig};
+use tempfile::TempDir;
+
+use crate::suite::{LogWorld, StoreWorld};
+
+fn open(folder: &TempDir) -> EmbeddedBackend {
+    let folder: PathBuf = folder.path().join("data");
+    EmbeddedBackend::open(EmbeddedConfig::new(folder), ReplyRouter::default()).expect("the folder opens")
+}
+
+fn folder() -> Arc<TempDir> {
+    Arc::new(tempfile::tempdir().expect("a folder for the test"))
+}
+
+pub(crate) fn store() -> StoreWorld {
+    store_in(folder())
+}
+
+fn store_in(folder: Arc<TempDir>) -> StoreWorld {
+    StoreWorld { store: open(&folder).store(), restart: Box::new(|| store_in(folder)) }
+}
+
+pub(crate) fn log() -> LogWorld {
+    log_in(folder())
+}
+
+fn log_in(folder: Arc<TempDir>) -> LogWorld {
+    let backend = open(&folder);
+    LogWorld {
+        log: backend.log(),
+        consumer: backend.consumer(),
+        replies: backend.replies().clone(),
+        move_on: Box::new(|| log_in(folder)),
+    }
+}
+
+order_store_suite!(embedded_store, super::store());
+command_log_suite!(embedded_log, super::log());

@@ -1,0 +1,11 @@
+//! Every backend under the same conformance suites, plain and with faults; what the embedded one survives.
+
+#[macro_use]
+mod suite;
+
+mod embedded;
+mod embedded_crash;
+mod embedded_open;
+mod memory;
+mod memory_group;
+mod unreliable;

@@ -1,0 +1,37 @@
+//! The suites over the backends in memory, on paused time.
+
+use std::sync::Arc;
+
+use paymux_backends::ReplyRouter;
+use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
+
+use crate::suite::{LogWorld, StoreWorld, TokioClock};
+
+pub(crate) fn store() -> StoreWorld {
+    over(MemoryStore::new())
+}
+
+fn over(store: MemoryStore) -> StoreWorld {
+    StoreWorld { store: Arc::new(store.clone()), restart: Box::new(|| over(store)) }
+}
+
+pub(crate) fn log() -> LogWorld {
+    owned(MemoryCluster::new(MemoryLogConfig::default(), TokioClock::new(), ReplyRouter::default()))
+}
+
+fn owned(cluster: MemoryCluster) -> LogWorld {
+    for former in cluster.members() {
+        cluster.evict(former);
+    }
+    let consumer = cluster.join();
+    cluster.rebalance(Notice::Now);
+    LogWorld {
+        log: Arc::new(cluster.log()),
+        consumer: Arc::new(consumer),
+        replies: cluster.replies().clone(),
+        move_on: Box::new(|| owned(cluster)),
+    }
+}
+
+order_store_suite!(store_in_memory, super::store(), start_paused = true);
+command_log_suite!(log_in_memory, super::log(), start_paused = true);

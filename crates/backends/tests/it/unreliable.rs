@@ -1,0 +1,48 @@
+//! The suites over the same backends with faults around each operation: repeated writes heal them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_backends::faults::{Fault, FaultHook, FaultPoint, Steps, Then, Unreliable, When};
+
+use crate::suite::{LogWorld, StoreWorld, TokioClock};
+use crate::{embedded, memory};
+
+/// Fails by the number of the step: each operation sooner or later fails before, is lost after, or is late.
+struct ByTurns;
+
+impl FaultHook for ByTurns {
+    fn fault(&self, point: FaultPoint) -> Fault {
+        match (point.step % 5, point.when) {
+            (1, When::Before) => Fault::of(Then::Fail),
+            (2, When::Before) => Fault::of(Then::Unknown),
+            (3, When::After) => Fault::of(Then::Unknown),
+            (4, When::Before | When::After) => Fault::delayed(Duration::from_millis(1)),
+            _ => Fault::NONE,
+        }
+    }
+}
+
+fn steps() -> Arc<Steps> {
+    Steps::new(Arc::new(ByTurns), TokioClock::new())
+}
+
+fn store(world: StoreWorld) -> StoreWorld {
+    let StoreWorld { store: inner, restart } = world;
+    StoreWorld { store: Arc::new(Unreliable::new(inner, steps())), restart: Box::new(|| store(restart())) }
+}
+
+fn log(world: LogWorld) -> LogWorld {
+    let LogWorld { log: inner, consumer, replies, move_on } = world;
+    LogWorld {
+        log: Arc::new(Unreliable::new(inner, steps())),
+        consumer: Arc::new(Unreliable::new(consumer, steps())),
+        replies,
+        move_on: Box::new(|| log(move_on())),
+    }
+}
+
+order_store_suite!(unreliable_store_in_memory, super::store(super::memory::store()), start_paused = true);
+command_log_suite!(unreliable_log_in_memory, super::log(super::memory::log()), start_paused = true);
+order_store_suite!(unreliable_embedded_store, super::store(super::embedded::store()));
+command_log_suite!(unreliable_embedded_log, super::log(super::embedded::log()));

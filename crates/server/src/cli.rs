@@ -1,0 +1,201 @@
+//! The command line: arguments, help with examples, exit codes.
+
+mod config_cmd;
+mod json;
+mod order;
+mod output;
+mod serve;
+#[cfg(feature = "demo")]
+mod simulator;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use output::Output;
+
+/// What a run of the binary ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything went well.
+    Ok = 0,
+    /// It failed while running, or the demo found an order whose end is not the truth.
+    Failed = 1,
+    /// Wrong usage of the command line.
+    Usage = 2,
+    /// The server refused the call, or there is no such order.
+    Refused = 3,
+    /// The configuration has faults.
+    BadConfig = 64,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   everything went well
+  1   it failed while running, or the demo found a wrong end
+  2   wrong usage of the command line
+  3   the server refused the call, or there is no such order
+  64  the configuration has faults
+
+Examples:
+  paymux demo
+  paymux config example > paymux.toml
+  paymux config check --config paymux.toml
+  paymux serve --config paymux.toml
+  paymux order get --merchant tea-house --order A-1";
+
+/// Payment order processing: every order is brought to a known end.
+#[derive(Debug, Parser)]
+#[command(name = "paymux", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    /// Settings that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Settings that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// How results are printed on standard output.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    output: Format,
+    /// What is logged on standard error, such as `info` or `paymux_engine=debug,warn`.
+    #[arg(long, global = true, env = "PAYMUX_LOG", default_value = "info")]
+    log: String,
+    /// How it is logged.
+    #[arg(long, global = true, env = "PAYMUX_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
+    log_format: Format,
+}
+
+/// How something is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the engine.
+    Serve(serve::ServeArgs),
+    /// Create, read, close and explain orders at a running server.
+    Order(order::OrderArgs),
+    /// Check, show or make a configuration.
+    Config(config_cmd::ConfigArgs),
+    /// Run everything in one process and check every order's end against the providers' truth.
+    #[cfg(feature = "demo")]
+    Demo(crate::demo::DemoArgs),
+    /// As demo, but staying up, for grpcurl and the CLI.
+    #[cfg(feature = "demo")]
+    Dev(crate::demo::DevArgs),
+    /// Run the provider simulators alone.
+    #[cfg(feature = "demo")]
+    Simulator(simulator::SimulatorArgs),
+}
+
+/// Which configuration.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigSource {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE", env = "PAYMUX_CONFIG")]
+    config: Option<std::path::PathBuf>,
+    /// Override one key, such as server.drain_timeout_ms=5000; may be given several times.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+}
+
+impl ConfigSource {
+    /// Reads file, environment and flags.
+    fn load(&self) -> Result<crate::config::Config, crate::config::Faults> {
+        crate::config::Config::load(self.config.as_deref(), std::env::vars_os(), &self.set)
+    }
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+impl Cli {
+    /// Carries the command out.
+    ///
+    /// # Errors
+    /// What ended it, with its context; faults of the configuration as [`crate::config::Faults`].
+    pub async fn run(self) -> anyhow::Result<Exit> {
+        let output = Output::new(self.global.output);
+        match self.command {
+            Command::Serve(args) => serve::run(args).await,
+            Command::Order(args) => order::run(args, &output).await,
+            Command::Config(args) => config_cmd::run(args, &output),
+            #[cfg(feature = "demo")]
+            Command::Demo(args) => crate::demo::run(args, &output).await,
+            #[cfg(feature = "demo")]
+            Command::Dev(args) => crate::demo::dev(args, &output).await,
+            #[cfg(feature = "demo")]
+            Command::Simulator(args) => simulator::run(args, &output).await,
+        }
+    }
+}
+
+impl Global {
+    /// Sets logging up; the filter is told when it cannot be read.
+    ///
+    /// # Errors
+    /// A filter that is none, or logging that was set up before.
+    pub fn init_logging(&self) -> anyhow::Result<()> {
+        use anyhow::Context as _;
+        let filter = tracing_subscriber::EnvFilter::try_new(&self.log)
+            .with_context(|| format!("--log {:?} is no filter", self.log))?;
+        let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+        let set_up = match self.log_format {
+            Format::Text => builder.try_init(),
+            Format::Json => builder.json().try_init(),
+        };
+        set_up.map_err(|error| anyhow::anyhow!("logging cannot be set up: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        fn visit(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                let path = format!("{path} {}", sub.get_name());
+                if sub.get_subcommands().next().is_none() {
+                    let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                    assert!(help.contains(path.as_str()), "{path} has no example");
+                }
+                visit(sub, &path);
+            }
+        }
+        visit(&Cli::command(), "paymux");
+    }
+
+    #[test]
+    fn an_override_is_a_key_and_a_value() {
+        assert_eq!(key_value("a.b=c=d"), Ok(("a.b".to_owned(), "c=d".to_owned())));
+        assert!(key_value("a.b").is_err());
+    }
+}

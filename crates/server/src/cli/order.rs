@@ -1,0 +1,303 @@
+//! `paymux order`: calls at a running server.
+
+mod create;
+mod text;
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use paymux_proto::client::{Client, Refusal};
+use paymux_proto::v1;
+use serde_json::json;
+
+use super::{Exit, Output, json as to_json};
+
+/// Arguments of `order`.
+#[derive(Debug, Args)]
+pub(super) struct OrderArgs {
+    /// The server's gRPC address.
+    #[arg(long, global = true, env = "PAYMUX_SERVER", default_value = "http://127.0.0.1:7700")]
+    server: String,
+    #[command(subcommand)]
+    command: OrderCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrderCommand {
+    /// Create an order and wait for what the payer needs.
+    #[command(after_help = "Examples:
+  paymux order create --merchant m01 --order A-1 --amount 1234 --description Tea --open-id oUpF8uMuAJO
+  paymux order create --merchant m01 --order A-2 --amount 50 --description Tea --open-id o1 --expire-after 300 --wait 0")]
+    Create(create::CreateArgs),
+    /// Show an order as it is.
+    #[command(after_help = "Examples:
+  paymux order get --merchant m01 --order A-1
+  paymux order get --merchant m01 --order A-1 --wait 30 --output json")]
+    Get(GetArgs),
+    /// List a merchant's orders, newest day first.
+    #[command(after_help = "Examples:
+  paymux order list --merchant m01 --limit 20
+  paymux order list --merchant m01 --state paid --state closed")]
+    List(ListArgs),
+    /// Find an order by the provider's number of a payment.
+    #[command(after_help = "Examples:
+  paymux order find --merchant m01 --provider wechatpay --trade-no 4200000000202401010000000001")]
+    Find(FindArgs),
+    /// Print events of a merchant as they come.
+    #[command(after_help = "Examples:
+  paymux order watch --merchant m01
+  paymux order watch --merchant m01 --order A-1 --count 2 --output json")]
+    Watch(WatchArgs),
+    /// Ask that an order be closed.
+    #[command(after_help = "Examples:
+  paymux order close --merchant m01 --order A-1 --wait 30")]
+    Close(GetArgs),
+    /// Ask the provider now what became of an order.
+    #[command(after_help = "Examples:
+  paymux order requery --merchant m01 --order A-1 --wait 10")]
+    Requery(GetArgs),
+    /// Show everything that happened to an order.
+    #[command(after_help = "Examples:
+  paymux order timeline --merchant m01 --order A-1")]
+    Timeline(NameArgs),
+    /// Say in plain words why an order is in its state and what comes next.
+    #[command(after_help = "Examples:
+  paymux order explain --merchant m01 --order A-1")]
+    Explain(NameArgs),
+}
+
+/// Which order.
+#[derive(Clone, Debug, Args)]
+struct NameArgs {
+    /// The merchant.
+    #[arg(long)]
+    merchant: String,
+    /// The merchant's number of the order.
+    #[arg(long)]
+    order: String,
+}
+
+#[derive(Debug, Args)]
+struct GetArgs {
+    #[command(flatten)]
+    name: NameArgs,
+    /// Seconds to wait for a change, 0 to 30.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=30))]
+    wait: u64,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// The merchant.
+    #[arg(long)]
+    merchant: String,
+    /// Only orders in this state; may be given several times.
+    #[arg(long = "state", value_parser = state)]
+    states: Vec<v1::OrderState>,
+    /// At most so many orders.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+#[derive(Debug, Args)]
+struct FindArgs {
+    /// The merchant.
+    #[arg(long)]
+    merchant: String,
+    /// The provider.
+    #[arg(long)]
+    provider: String,
+    /// The provider's number of the payment.
+    #[arg(long)]
+    trade_no: String,
+}
+
+#[derive(Debug, Args)]
+struct WatchArgs {
+    /// The merchant.
+    #[arg(long)]
+    merchant: String,
+    /// Only this order.
+    #[arg(long)]
+    order: Option<String>,
+    /// Go on behind this token.
+    #[arg(long)]
+    resume: Option<String>,
+    /// End after so many events; without it, watch until interrupted.
+    #[arg(long)]
+    count: Option<u64>,
+}
+
+fn state(text: &str) -> Result<v1::OrderState, String> {
+    let name = format!("ORDER_STATE_{}", text.to_ascii_uppercase());
+    v1::OrderState::from_str_name(&name)
+        .filter(|state| *state != v1::OrderState::Unspecified)
+        .ok_or_else(|| "must be accepted, submitting, pending, closing, paid, closed or failed".to_owned())
+}
+
+/// Seconds as the API takes them.
+fn seconds(seconds: u64) -> prost_types::Duration {
+    prost_types::Duration { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos: 0 }
+}
+
+/// A name for a request of this command line.
+fn request_id(order: &str) -> String {
+    use paymux_domain::ports::Entropy as _;
+    let random = crate::clock::SystemEntropy::from_system().next_u64();
+    format!("cli-{order}-{random:016x}")
+}
+
+pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit> {
+    use anyhow::Context as _;
+    let client = Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
+    let called = match args.command {
+        OrderCommand::Create(create) => create::run(&client, create, output).await,
+        OrderCommand::Get(get) => self::get(&client, get, output).await,
+        OrderCommand::List(list) => self::list(&client, list, output).await,
+        OrderCommand::Find(find) => self::find(&client, find, output).await,
+        OrderCommand::Watch(watch) => self::watch(&client, watch, output).await,
+        OrderCommand::Close(close) => self::close(&client, close, output).await,
+        OrderCommand::Requery(requery) => self::requery(&client, requery, output).await,
+        OrderCommand::Timeline(name) => self::timeline(&client, name, output).await,
+        OrderCommand::Explain(name) => self::explain(&client, name, output).await,
+    };
+    match called {
+        Ok(()) => Ok(Exit::Ok),
+        Err(error) => match error.downcast::<Refusal>() {
+            Ok(refusal) => {
+                output.print(&refusal, &refusal_json(&refusal))?;
+                Ok(Exit::Refused)
+            }
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn refusal_json(refusal: &Refusal) -> serde_json::Value {
+    let faults: Vec<_> = refusal
+        .violations
+        .iter()
+        .map(|(field, problem)| json!({ "field": field, "problem": problem }))
+        .collect();
+    json!({
+        "error": {
+            "code": format!("{:?}", refusal.code),
+            "reason": to_json::word(refusal.reason.as_str_name(), "ERROR_REASON_"),
+            "message": refusal.message,
+            "violations": faults,
+            "metadata": refusal.metadata,
+        }
+    })
+}
+
+fn refused(status: tonic::Status) -> Refusal {
+    Refusal::of(&status)
+}
+
+fn show(order: Option<&v1::Order>, output: &Output) -> anyhow::Result<()> {
+    let order = order.cloned().unwrap_or_default();
+    output.print(text::order(&order), &to_json::order(&order))?;
+    Ok(())
+}
+
+async fn get(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<()> {
+    let request = v1::GetOrderRequest {
+        merchant_id: args.name.merchant,
+        merchant_order_no: args.name.order,
+        wait: Some(seconds(args.wait)),
+        ..v1::GetOrderRequest::default()
+    };
+    let request = Client::request(request, Some(Duration::from_secs(args.wait)));
+    let got = client.orders().get_order(request).await.map_err(refused)?;
+    show(got.into_inner().order.as_ref(), output)
+}
+
+async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Result<()> {
+    let mut left = args.limit;
+    let mut page_token = String::new();
+    while left > 0 {
+        let request = v1::ListOrdersRequest {
+            merchant_id: args.merchant.clone(),
+            states: args.states.iter().map(|state| i32::from(*state)).collect(),
+            page_size: i32::try_from(left.min(1000)).unwrap_or(1000),
+            page_token,
+            ..v1::ListOrdersRequest::default()
+        };
+        let page = client.orders().list_orders(Client::request(request, None)).await.map_err(refused)?.into_inner();
+        for order in page.orders.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
+            output.print(text::order_line(order), &to_json::order(order))?;
+            left -= 1;
+        }
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        page_token = page.next_page_token;
+    }
+    Ok(())
+}
+
+async fn find(client: &Client, args: FindArgs, output: &Output) -> anyhow::Result<()> {
+    let FindArgs { merchant, provider, trade_no } = args;
+    let request = v1::FindOrderRequest { merchant_id: merchant, provider, provider_trade_no: trade_no };
+    let found = client.orders().find_order(Client::request(request, None)).await.map_err(refused)?;
+    show(found.into_inner().order.as_ref(), output)
+}
+
+async fn watch(client: &Client, args: WatchArgs, output: &Output) -> anyhow::Result<()> {
+    let request = v1::WatchOrdersRequest {
+        merchant_id: args.merchant,
+        merchant_order_no: args.order,
+        kinds: Vec::new(),
+        resume_token: args.resume,
+    };
+    let mut watch = client.watch(request);
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0 {
+        let event = watch.next().await?;
+        output.print(text::event_line(&event), &to_json::event(&event))?;
+        left -= 1;
+    }
+    Ok(())
+}
+
+async fn close(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<()> {
+    let request = v1::CloseOrderRequest {
+        request_id: request_id(&args.name.order),
+        merchant_id: args.name.merchant,
+        merchant_order_no: args.name.order,
+        wait: Some(seconds(args.wait)),
+    };
+    let request = Client::request(request, Some(Duration::from_secs(args.wait)));
+    let closed = client.orders().close_order(request).await.map_err(refused)?;
+    show(closed.into_inner().order.as_ref(), output)
+}
+
+async fn requery(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<()> {
+    let request = v1::RequeryOrderRequest {
+        request_id: request_id(&args.name.order),
+        merchant_id: args.name.merchant,
+        merchant_order_no: args.name.order,
+        wait: Some(seconds(args.wait)),
+    };
+    let request = Client::request(request, Some(Duration::from_secs(args.wait)));
+    let asked = client.orders().requery_order(request).await.map_err(refused)?;
+    show(asked.into_inner().order.as_ref(), output)
+}
+
+async fn story(client: &Client, name: NameArgs) -> anyhow::Result<v1::GetTimelineResponse> {
+    let request = v1::GetTimelineRequest { merchant_id: name.merchant, merchant_order_no: name.order };
+    let told = client.orders().get_timeline(Client::request(request, None)).await.map_err(refused)?;
+    Ok(told.into_inner())
+}
+
+async fn timeline(client: &Client, name: NameArgs, output: &Output) -> anyhow::Result<()> {
+    let story = story(client, name).await?;
+    output.print(text::timeline(&story), &to_json::timeline(&story))?;
+    Ok(())
+}
+
+async fn explain(client: &Client, name: NameArgs, output: &Output) -> anyhow::Result<()> {
+    let story = story(client, name).await?;
+    output.print(text::explanation(&story), &to_json::timeline(&story))?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! `paymux serve`.
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::{ConfigSource, Exit};
+use crate::roles::{Listeners, Node, Roles, Surroundings};
+use crate::shutdown::Signals;
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Stops at SIGTERM or SIGINT: refuses new calls, finishes what is under way within server.drain_timeout_ms, exits 0.
+A second signal ends it at once.
+
+Examples:
+  paymux serve --config paymux.toml
+  paymux serve --config paymux.toml --roles ingest,notify
+  PAYMUX__SERVER__DRAIN_TIMEOUT_MS=5000 paymux serve --config paymux.toml --set backend.folder=/tmp/data")]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    source: ConfigSource,
+    /// Which roles this process has: ingest, worker, notify, separated by commas, or all.
+    #[arg(long, default_value = "all")]
+    roles: Roles,
+}
+
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
+    let config = args.source.load()?;
+    let mut signals = Signals::install().context("signals cannot be caught")?;
+    let listeners = Listeners::bind(config.server.grpc_listen, config.server.notify_listen).await?;
+    let node = Node::start(config, args.roles, listeners, Surroundings::default()).await?;
+    let status = node.status();
+    tracing::info!(roles = %args.roles, grpc = ?status.grpc, notify = ?status.notify, "serving");
+    node.run(async move {
+        let signal = signals.next().await;
+        tracing::info!(signal, "a second signal ends the process at once");
+        signals.exit_at_next();
+    })
+    .await?;
+    tracing::info!("stopped");
+    Ok(Exit::Ok)
+}
