@@ -128,7 +128,7 @@ impl EmbeddedBackend {
     /// # Errors
     /// The disk fails, or a newer version wrote them.
     pub fn dead_records(&self, limit: usize) -> Result<Vec<DeadRecord>, StoreError> {
-        self.shared.tables.dead_records(limit)
+        self.shared.tables.view().dead_records(limit)
     }
 }
 

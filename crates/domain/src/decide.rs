@@ -1,7 +1,7 @@
 //! `decide`: from an order, an input and a time to new facts and actions; pure, the heart of the engine.
 //!
-//! Three steps, the same for every input: [`absorb`] what was heard, [`conclude`] what follows for the caller,
-//! [`plan`] what is to be done next. So a replayed record, a late answer and a timer all lead to the same place.
+//! Three steps, the same for every input: `absorb` what was heard, `conclude` what follows for the caller,
+//! `plan` what is to be done next. So a replayed record, a late answer and a timer all lead to the same place.
 
 mod absorb;
 mod conclude;
@@ -167,6 +167,8 @@ struct Draft<'a> {
     own: Vec<Fact>,
     conflict: Option<Conflict>,
     not_found: bool,
+    /// The same create came again.
+    repeated: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -187,6 +189,7 @@ impl<'a> Draft<'a> {
             own: Vec::new(),
             conflict: None,
             not_found: false,
+            repeated: false,
         }
     }
 

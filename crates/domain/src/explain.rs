@@ -1,7 +1,7 @@
 //! Explaining an order in plain words: what happened, why it is in its state, what happens next.
 //!
-//! The reader is a person at three in the morning. Nothing here holds personal data: texts that came from outside
-//! are shown with the payer's open_id and address and the order's `attach` masked.
+//! The reader is a person at three in the morning. Nothing here holds personal data: texts that came from
+//! outside are shown with the payer's open_id and address and the order's `attach` masked.
 
 mod happened;
 mod next;
@@ -28,7 +28,8 @@ pub struct Explanation {
     pub next: String,
 }
 
-/// Explains an order. Without `capabilities` (provider or method not configured here) it says less of what is next.
+/// Explains an order. Without `capabilities` (provider or method not configured here) it says less of what
+/// is next.
 #[must_use]
 pub fn explain(
     order: &Order,

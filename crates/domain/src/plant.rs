@@ -35,8 +35,6 @@ pub enum Plant {
     EveryPaymentIsRecorded,
     /// "Does not exist" counts only after the settling time.
     NotExistOnlyAfterSettling,
-    /// The settling time counts until the question left, not until it was answered.
-    SettlingCountsFromLeaving,
     /// "Does not exist" counts only twice.
     NotExistTwice,
     /// Facts are stored before a call leaves.
@@ -57,7 +55,7 @@ pub enum Plant {
 
 impl Plant {
     /// All rules that can be taken out.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 24] = [
         Self::SendMargin,
         Self::LeaseBeforeConclusions,
         Self::LeaseBeforeFulfilment,
@@ -74,7 +72,6 @@ impl Plant {
         Self::CommitLowestInWindow,
         Self::EveryPaymentIsRecorded,
         Self::NotExistOnlyAfterSettling,
-        Self::SettlingCountsFromLeaving,
         Self::NotExistTwice,
         Self::FactsBeforeCall,
         Self::RowBeforeFacts,

@@ -1,4 +1,4 @@
-//! What one owner knows of each provider account: limiters, circuit breaker, calls in flight.
+//! What the owner of a partition knows of each provider account: limiters, circuit breaker, calls in flight.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::breaker::Breaker;
 use crate::limiter::Limiter;
 
-/// All accounts of the partitions that this worker owns.
+/// All accounts of one generation of a partition.
 pub struct Accounts {
     directory: Arc<dyn Directory>,
     factor: ClockFactor,

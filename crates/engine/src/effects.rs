@@ -178,9 +178,11 @@ async fn store_facts(
     Ok(if order.len() == before.len() { before.clone() } else { Arc::new(order) })
 }
 
-/// Events of the facts that are new, or of all.
+/// Events of the facts that are new, or of all. The refusal that an order failed by may be an older fact than the
+/// one that made it the last word.
 fn new_events(key: &OrderKey, before: &Order, order: &Order, all: bool) -> Vec<Event> {
-    let facts = order.facts().filter(|fact| all || !before.has(&fact.key));
+    let failed_now = if before.failed_by().is_none() { order.failed_by() } else { None };
+    let facts = order.facts().filter(|fact| all || !before.has(&fact.key) || failed_now == Some(&fact.key));
     facts.filter_map(|fact| Event::of_fact(key, order, fact)).collect()
 }
 

@@ -150,7 +150,7 @@ fn surroundings(
     let merchant = &created.key.merchant_id;
     let policy =
         shared.directory.merchant(merchant).ok_or_else(|| missing(format!("merchant {merchant}")))?;
-    let account = shared
+    let account = owner
         .accounts
         .get(&created.account, now)
         .ok_or_else(|| missing(format!("account {}", created.account)))?;

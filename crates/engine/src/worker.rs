@@ -12,7 +12,6 @@ use paymux_domain::shard::Partition;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::Accounts;
 use crate::config::EngineConfig;
 use crate::partition::{Owner, Shared};
 use crate::queue::{self, Work};
@@ -83,7 +82,6 @@ impl Worker {
     pub fn new(parts: WorkerParts) -> Self {
         let WorkerParts { consumer, log, store, gateway, directory, clock, entropy, spawner, config } = parts;
         let (sender, fatal) = watch::channel(None);
-        let accounts = Accounts::new(directory.clone(), clock.factor());
         let shared = Arc::new(Shared {
             consumer,
             log,
@@ -94,7 +92,6 @@ impl Worker {
             entropy,
             spawner,
             config,
-            accounts,
             waiters: Waiters::default(),
             status: Arc::default(),
             fatal: sender,

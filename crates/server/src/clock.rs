@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use paymux_domain::ports::{BoxFuture, Clock, Entropy};
 use paymux_domain::time::{ClockFactor, Timestamp};
-use parking_lot::Mutex;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha12Rng;
 

@@ -149,10 +149,8 @@ impl Ingest {
         let partition = self.partition(&created.shard_group);
         let waiting = (may_wait && !wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
-        let command = CreateCommand {
-            created: Arc::clone(&created),
-            reply_to: waiting.as_ref().map(Waiting::address),
-        };
+        let command =
+            CreateCommand { created: Arc::clone(&created), reply_to: waiting.as_ref().map(Waiting::address) };
         let permit = self.admission.admit(&created.key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, Record::Create(command)).await?;
         drop(permit);

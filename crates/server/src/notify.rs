@@ -90,7 +90,8 @@ impl Counts {
     /// Refused, by reason, those that never happened left out.
     #[must_use]
     pub fn refused(&self) -> BTreeMap<&'static str, u64> {
-        let counts = self.refused.iter().map(|(reason, count)| (reason.as_str(), count.load(Ordering::Relaxed)));
+        let counts =
+            self.refused.iter().map(|(reason, count)| (reason.as_str(), count.load(Ordering::Relaxed)));
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
@@ -129,9 +130,9 @@ impl Notify {
             self.counts.refuse(RefusalReason::UnknownMerchant);
             return StatusCode::NOT_FOUND.into_response();
         };
-        let headers = headers.iter().filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        });
+        let headers = headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
         let raw = RawNotification { merchant_id, headers: headers.collect(), body: body.into() };
         let (record, partition) = match self.record(provider.as_ref(), &provider_id, &raw) {
             Ok(record) => record,
@@ -162,7 +163,11 @@ impl Notify {
     }
 
     /// The provider and merchant that the path names, when both are configured.
-    fn addressee(&self, provider: &str, merchant_id: &str) -> Option<(ProviderId, Arc<dyn Provider>, MerchantId)> {
+    fn addressee(
+        &self,
+        provider: &str,
+        merchant_id: &str,
+    ) -> Option<(ProviderId, Arc<dyn Provider>, MerchantId)> {
         let merchant_id: MerchantId = merchant_id.parse().ok()?;
         let provider_id: ProviderId = provider.parse().ok()?;
         let registry = self.parts.registry.load();

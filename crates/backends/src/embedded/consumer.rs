@@ -92,8 +92,7 @@ impl EmbeddedConsumer {
     }
 
     async fn read(&self, partition: Partition, from: Offset, end: Offset) -> Result<LogInput, LogError> {
-        let records =
-            self.shared.read(end - from, move |tables| tables.records(partition, from, end)).await?;
+        let records = self.shared.read(end - from, move |view| view.records(partition, from, end)).await?;
         let mut state = self.state.lock();
         let index = usize::from(partition.0);
         if let Some(view) = state.views.get_mut(index) {

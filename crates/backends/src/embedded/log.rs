@@ -52,7 +52,7 @@ impl EmbeddedLog {
         if end <= from {
             return Ok(EventPage { events: Vec::new(), next: from });
         }
-        let events = self.shared.read(end - from, move |tables| tables.events(partition, from, end)).await?;
+        let events = self.shared.read(end - from, move |view| view.events(partition, from, end)).await?;
         Ok(EventPage { events, next: end })
     }
 

@@ -12,6 +12,7 @@ use paymux_domain::shard::Partition;
 use super::EmbeddedConfig;
 use super::committer::Writer;
 use super::keys::{MetaKey, PositionKey};
+use super::reads::View;
 use super::retention::Retention;
 use super::signals::{Positions, Signals};
 use super::tables::{ReadFault, Table, Tables};
@@ -110,7 +111,7 @@ impl Shared {
         check_layout(&tables, &config)?;
         let generation = next_generation(&tables, config.partitions).map_err(|e| broken(e.to_string()))?;
         let positions: Result<Vec<Positions>, ReadFault> =
-            (0..config.partitions).map(|number| positions(&tables, Partition(number))).collect();
+            (0..config.partitions).map(|number| positions(&tables.view(), Partition(number))).collect();
         let positions = positions.map_err(|error| broken(error.to_string()))?;
         let signals = Arc::new(Signals::new(&positions));
         let retention = Retention::new(config.partitions, config.events_kept);
@@ -128,13 +129,13 @@ impl Shared {
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         rows: u64,
-        read: impl FnOnce(&Tables) -> Result<T, ReadFault> + Send + 'static,
+        read: impl FnOnce(&View<'_>) -> Result<T, ReadFault> + Send + 'static,
     ) -> Result<T, ReadFault> {
         if rows <= INLINE_ROWS_MAX {
-            return read(&self.tables);
+            return read(&self.tables.view());
         }
         let shared = Arc::clone(self);
-        let task = tokio::task::spawn_blocking(move || read(&shared.tables));
+        let task = tokio::task::spawn_blocking(move || read(&shared.tables.view()));
         task.await.unwrap_or_else(|error| Err(ReadFault::Io(error.to_string())))
     }
 }
@@ -160,8 +161,9 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
 
 fn check_layout(tables: &Tables, config: &EmbeddedConfig) -> Result<(), OpenError> {
     let folder = || config.folder.clone();
-    let read =
-        |key| tables.meta(key).map_err(|e| OpenError::Database { folder: folder(), reason: e.to_string() });
+    let read = |key| {
+        tables.view().meta(key).map_err(|e| OpenError::Database { folder: folder(), reason: e.to_string() })
+    };
     if let Some(recorded) = read(MetaKey::FormatVersion)?.filter(|recorded| *recorded > LAYOUT_VERSION) {
         return Err(OpenError::NewerLayout { folder: folder(), recorded });
     }
@@ -176,7 +178,7 @@ fn check_layout(tables: &Tables, config: &EmbeddedConfig) -> Result<(), OpenErro
 
 /// Records this opening; what the layout check compares is written with the first one.
 fn next_generation(tables: &Tables, partitions: u16) -> Result<u64, ReadFault> {
-    let generation = tables.meta(MetaKey::Openings)?.unwrap_or(0) + 1;
+    let generation = tables.view().meta(MetaKey::Openings)?.unwrap_or(0) + 1;
     let mut batch = tables.database.batch().durability(Some(PersistMode::SyncAll));
     let numbers = [
         (MetaKey::FormatVersion, LAYOUT_VERSION),
@@ -190,18 +192,18 @@ fn next_generation(tables: &Tables, partitions: u16) -> Result<u64, ReadFault> {
     Ok(generation)
 }
 
-fn positions(tables: &Tables, partition: Partition) -> Result<Positions, ReadFault> {
-    let position = |key| Ok::<u64, ReadFault>(tables.position(key)?.unwrap_or(0));
+fn positions(view: &View<'_>, partition: Partition) -> Result<Positions, ReadFault> {
+    let position = |key| Ok::<u64, ReadFault>(view.position(key)?.unwrap_or(0));
     let committed = position(PositionKey::Committed(partition))?;
     let events_first = position(PositionKey::EventsFirst(partition))?;
     Ok(Positions {
         log_first: position(PositionKey::LogFirst(partition))?,
         committed,
         // Everything may be removed, and offsets must not begin again.
-        log: tables.end(Table::Log, partition)?.unwrap_or(0).max(committed),
+        log: view.end(Table::Log, partition)?.unwrap_or(0).max(committed),
         events_first,
-        events: tables.end(Table::Events, partition)?.unwrap_or(0).max(events_first),
-        floor: tables.bucket(PositionKey::Floor(partition))?,
-        swept_through: tables.bucket(PositionKey::SweptThrough(partition))?,
+        events: view.end(Table::Events, partition)?.unwrap_or(0).max(events_first),
+        floor: view.bucket(PositionKey::Floor(partition))?,
+        swept_through: view.bucket(PositionKey::SweptThrough(partition))?,
     })
 }

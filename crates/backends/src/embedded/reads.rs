@@ -1,8 +1,12 @@
-//! What is read from the embedded database: plain functions, each over one snapshot of one keyspace.
+//! What is read from the embedded database, always through a snapshot.
+//!
+//! A keyspace's own `prefix` and `range` also see rows of a batch that is just being applied (fjall 3.1.13 reads them
+//! at the highest sequence number); a snapshot sees each batch as a whole or not at all.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 
-use fjall::Guard;
+use fjall::{Guard, Iter, Readable, Slice};
 use paymux_domain::fact::{FactBody, FactKey};
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
@@ -19,7 +23,33 @@ use super::keys::{
 };
 use super::tables::{ReadFault, Table, Tables};
 
+/// All keyspaces as they were at one moment.
+pub(super) struct View<'a> {
+    tables: &'a Tables,
+    snapshot: fjall::Snapshot,
+}
+
 impl Tables {
+    /// What is durable now.
+    pub(super) fn view(&self) -> View<'_> {
+        View { tables: self, snapshot: self.database.snapshot() }
+    }
+}
+
+impl View<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Slice>, ReadFault> {
+        Ok(self.snapshot.get(self.tables.of(table), key)?)
+    }
+
+    /// The rows of a range of keys, in order.
+    pub(super) fn range(&self, table: Table, keys: impl RangeBounds<Vec<u8>>) -> Iter {
+        self.snapshot.range(self.tables.of(table), keys)
+    }
+
+    fn prefix(&self, table: Table, prefix: &[u8]) -> Iter {
+        self.snapshot.prefix(self.tables.of(table), prefix)
+    }
+
     pub(super) fn meta(&self, key: MetaKey) -> Result<Option<u64>, ReadFault> {
         self.number(Table::Meta, key.bytes())
     }
@@ -29,12 +59,12 @@ impl Tables {
     }
 
     pub(super) fn bucket(&self, key: PositionKey) -> Result<Option<Bucket>, ReadFault> {
-        let Some(bytes) = self.of(Table::Positions).get(key.bytes())? else { return Ok(None) };
+        let Some(bytes) = self.get(Table::Positions, &key.bytes())? else { return Ok(None) };
         parse_ordered(&bytes).map(|number| Some(Bucket(number))).ok_or(ReadFault::value(Table::Positions))
     }
 
     fn number(&self, table: Table, key: &[u8]) -> Result<Option<u64>, ReadFault> {
-        let Some(bytes) = self.of(table).get(key)? else { return Ok(None) };
+        let Some(bytes) = self.get(table, key)? else { return Ok(None) };
         let number = <[u8; 8]>::try_from(&*bytes).map_err(|_| ReadFault::value(table))?;
         Ok(Some(u64::from_be_bytes(number)))
     }
@@ -43,7 +73,7 @@ impl Tables {
     pub(super) fn end(&self, table: Table, partition: Partition) -> Result<Option<Offset>, ReadFault> {
         let all =
             OffsetKey { partition, offset: 0 }.bytes()..=OffsetKey { partition, offset: Offset::MAX }.bytes();
-        let Some(newest) = self.of(table).range(all).next_back() else { return Ok(None) };
+        let Some(newest) = self.range(table, all).next_back() else { return Ok(None) };
         let key = OffsetKey::parse(&newest.key()?).ok_or(ReadFault::key(table))?;
         Ok(Some(key.offset + 1))
     }
@@ -56,7 +86,7 @@ impl Tables {
         end: Offset,
     ) -> Result<Vec<Delivered>, ReadFault> {
         let mut delivered = Vec::new();
-        for row in self.of(Table::Log).range(range(partition, from, end)) {
+        for row in self.range(Table::Log, range(partition, from, end)) {
             let (offset, value) = offset_row(Table::Log, row)?;
             if offset != from + u64::try_from(delivered.len()).unwrap_or(u64::MAX) {
                 return Err(ReadFault::Lost(from));
@@ -73,7 +103,7 @@ impl Tables {
         from: Offset,
         end: Offset,
     ) -> Result<Vec<StoredEvent>, ReadFault> {
-        let rows = self.of(Table::Events).range(range(partition, from, end));
+        let rows = self.range(Table::Events, range(partition, from, end));
         rows.map(|row| {
             let (offset, value) = offset_row(Table::Events, row)?;
             let event =
@@ -87,20 +117,19 @@ impl Tables {
         let read = |row: Guard| {
             records::decode_dead(&row.value()?).map_err(|error| ReadFault::record(Table::Dead, &error))
         };
-        let dead: Result<_, ReadFault> = self.of(Table::Dead).iter().take(limit).map(read).collect();
+        let dead: Result<_, ReadFault> = self.prefix(Table::Dead, &[]).take(limit).map(read).collect();
         Ok(dead?)
     }
 
     pub(super) fn snapshot(&self, order: &OrderKey) -> Result<Snapshot, ReadFault> {
         let prefix = order_prefix(order);
         let facts: Result<Vec<_>, ReadFault> = self
-            .of(Table::Facts)
-            .prefix(&prefix)
+            .prefix(Table::Facts, &prefix)
             .map(|row| {
                 records::decode_fact(&row.value()?).map_err(|error| ReadFault::record(Table::Facts, &error))
             })
             .collect();
-        let followup = match self.of(Table::Followups).get(&prefix)? {
+        let followup = match self.get(Table::Followups, &prefix)? {
             Some(bytes) => records::decode_followup(&bytes)
                 .map_err(|error| ReadFault::record(Table::Followups, &error))?,
             None => paymux_domain::followup::Followup::default(),
@@ -124,7 +153,7 @@ impl Tables {
         if start >= end {
             return Ok(Vec::new());
         }
-        let rows = self.of(Table::Due).range(start..end).take(limit);
+        let rows = self.range(Table::Due, start..end).take(limit);
         rows.map(|row| Ok(DueKey::parse(&row.key()?).ok_or(ReadFault::key(Table::Due))?.row)).collect()
     }
 
@@ -143,7 +172,7 @@ impl Tables {
         if start >= end {
             return Ok(page);
         }
-        for row in self.of(Table::OrdersByTime).range(start..end).rev() {
+        for row in self.range(Table::OrdersByTime, start..end).rev() {
             if page.entries.len() == query.limit {
                 page.more = true;
                 break;
@@ -162,7 +191,7 @@ impl Tables {
         trade_no: &ProviderTradeNo,
     ) -> Result<Option<OrderKey>, ReadFault> {
         let mut nameless = None;
-        for row in self.of(Table::OrdersByTradeNo).prefix(TradeKey::prefix(trade_no)) {
+        for row in self.prefix(Table::OrdersByTradeNo, &TradeKey::prefix(trade_no)) {
             let key = TradeKey::parse(&row.key()?).ok_or(ReadFault::key(Table::OrdersByTradeNo))?;
             match self.provider_of(&key.order)? {
                 Some(found) if found == *provider => return Ok(Some(key.order)),
@@ -174,7 +203,7 @@ impl Tables {
     }
 
     fn provider_of(&self, order: &OrderKey) -> Result<Option<ProviderId>, ReadFault> {
-        let Some(bytes) = self.of(Table::Facts).get(fact_key(order, &FactKey::Created))? else {
+        let Some(bytes) = self.get(Table::Facts, &fact_key(order, &FactKey::Created))? else {
             return Ok(None);
         };
         let fact = records::decode_fact(&bytes).map_err(|error| ReadFault::record(Table::Facts, &error))?;
@@ -191,14 +220,14 @@ impl Tables {
     ) -> Result<Vec<ParkedOrder>, ReadFault> {
         let start = after.map_or_else(Vec::new, after_order);
         let mut parked: Vec<ParkedOrder> = Vec::new();
-        for row in self.of(Table::Parked).range(start..) {
+        for row in self.range(Table::Parked, start..) {
             let (key, value) = row.into_inner()?;
             let (order, key) = parse_fact_key(&key).ok_or(ReadFault::key(Table::Parked))?;
             let since = parse_ordered(&value).ok_or(ReadFault::value(Table::Parked))?;
             let FactKey::Attention(reason, k) = key else { return Err(ReadFault::key(Table::Parked)) };
             // A late former owner may have written the attention once more after it was resolved.
             let resolved = fact_key(&order, &FactKey::AttentionResolved(reason, k));
-            if self.of(Table::Facts).contains_key(resolved)? {
+            if self.get(Table::Facts, &resolved)?.is_some() {
                 continue;
             }
             let parked_time = Timestamp::from_millis(since);
@@ -214,7 +243,7 @@ impl Tables {
     }
 
     pub(super) fn ledger(&self, order: &OrderKey) -> Result<BTreeMap<RefundNo, i64>, ReadFault> {
-        let rows = self.of(Table::Ledger).prefix(order_prefix(order));
+        let rows = self.prefix(Table::Ledger, &order_prefix(order));
         rows.map(|row| {
             let entry = records::decode_ledger_entry(&row.value()?)
                 .map_err(|error| ReadFault::record(Table::Ledger, &error))?;
@@ -239,7 +268,7 @@ fn range(partition: Partition, from: Offset, end: Offset) -> std::ops::Range<Vec
     key(from)..key(end.max(from))
 }
 
-fn offset_row(table: Table, row: Guard) -> Result<(Offset, fjall::Slice), ReadFault> {
+fn offset_row(table: Table, row: Guard) -> Result<(Offset, Slice), ReadFault> {
     let (key, value) = row.into_inner()?;
     let key = OffsetKey::parse(&key).ok_or(ReadFault::key(table))?;
     Ok((key.offset, value))

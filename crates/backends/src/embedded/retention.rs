@@ -3,7 +3,9 @@
 //! A little rides along with each batch, one partition in turn, so that it costs no fsync of its own and never
 //! holds up a commit for long.
 
-use paymux_domain::ports::{Bucket, Offset};
+use std::time::Duration;
+
+use paymux_domain::ports::Offset;
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 
@@ -15,8 +17,8 @@ use super::tables::{ReadFault, Table};
 const ROWS_MIN: u64 = 256;
 /// Rows of one kind that go with one batch.
 const ROWS_MAX: u64 = 512;
-/// Buckets below `swept_through` whose rows are kept: one hour, for whoever looks into what happened.
-const SWEPT_BUCKETS_KEPT: i64 = 3600 / 10;
+/// Schedule time below `swept_through` whose rows are kept, for whoever looks into what happened.
+const SWEPT_KEPT: Duration = Duration::from_secs(3600);
 
 /// Remembers whose turn it is, and up to where due rows are gone.
 #[derive(Debug)]
@@ -71,7 +73,7 @@ impl Retention {
             return Ok(());
         };
         let Some(first) = self.due_first.get_mut(self.turn) else { return Ok(()) };
-        let end = Bucket(swept.0.saturating_sub(SWEPT_BUCKETS_KEPT)).start();
+        let end = swept.start() - SWEPT_KEPT;
         let start = first.unwrap_or(Timestamp::from_millis(i64::MIN));
         if start >= end {
             return Ok(());
@@ -79,7 +81,7 @@ impl Retention {
         let range = DueKey::from_time(partition, start)..DueKey::from_time(partition, end);
         let limit = usize::try_from(ROWS_MAX).unwrap_or(usize::MAX);
         let mut gone = Vec::new();
-        for row in staged.tables().of(Table::Due).range(range).take(limit) {
+        for row in staged.tables().view().range(Table::Due, range).take(limit) {
             gone.push(row.key()?.to_vec());
         }
         let last = gone.last().and_then(|key| DueKey::parse(key)).map(|key| key.row.due_at);

@@ -198,7 +198,7 @@ impl<'a> Staged<'a> {
         match self.ledgers.entry(order) {
             Entry::Occupied(found) => Ok(found.into_mut()),
             Entry::Vacant(vacant) => {
-                let held = self.tables.ledger(vacant.key())?;
+                let held = self.tables.view().ledger(vacant.key())?;
                 Ok(vacant.insert(held))
             }
         }

@@ -15,7 +15,8 @@ use paymux_proto::records;
 
 use super::keys::{DueKey, PositionKey, TimeKey, TradeKey, fact_key, order_prefix, ordered};
 use super::open::Shared;
-use super::tables::{ReadFault, Table, Tables};
+use super::reads::View;
+use super::tables::{ReadFault, Table};
 use super::write::{Ack, Op, Row};
 
 /// Facts of one order that are read without leaving the async worker: few, and close together.
@@ -48,7 +49,7 @@ impl EmbeddedStore {
     fn read<'a, T: Send + 'static>(
         &'a self,
         rows: u64,
-        read: impl FnOnce(&Tables) -> Result<T, ReadFault> + Send + 'static,
+        read: impl FnOnce(&View<'_>) -> Result<T, ReadFault> + Send + 'static,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
         Box::pin(async move { Ok(self.shared.read(rows, read).await?) })
     }
@@ -86,7 +87,7 @@ fn rows_of(order: &OrderKey, fact: &Fact, rows: &mut Vec<Row>) {
 impl OrderStore for EmbeddedStore {
     fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
         let key = key.clone();
-        self.read(ORDER_ROWS, move |tables| tables.snapshot(&key))
+        self.read(ORDER_ROWS, move |view| view.snapshot(&key))
     }
 
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -114,11 +115,11 @@ impl OrderStore for EmbeddedStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
         let after = after.cloned();
-        self.read(rows(limit), move |tables| tables.due(partition, bucket, after.as_ref(), limit))
+        self.read(rows(limit), move |view| view.due(partition, bucket, after.as_ref(), limit))
     }
 
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
-        self.read(1, move |tables| tables.bucket(PositionKey::Floor(partition)))
+        self.read(1, move |view| view.bucket(PositionKey::Floor(partition)))
     }
 
     fn raise_floor(&self, partition: Partition, floor: Bucket) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -126,7 +127,7 @@ impl OrderStore for EmbeddedStore {
     }
 
     fn swept_through(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
-        self.read(1, move |tables| tables.bucket(PositionKey::SweptThrough(partition)))
+        self.read(1, move |view| view.bucket(PositionKey::SweptThrough(partition)))
     }
 
     fn set_swept_through(
@@ -139,7 +140,7 @@ impl OrderStore for EmbeddedStore {
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
         let query = query.clone();
-        self.read(rows(query.limit), move |tables| tables.list(&query))
+        self.read(rows(query.limit), move |view| view.list(&query))
     }
 
     fn find_by_trade_no(
@@ -148,7 +149,7 @@ impl OrderStore for EmbeddedStore {
         trade_no: &ProviderTradeNo,
     ) -> BoxFuture<'_, Result<Option<OrderKey>, StoreError>> {
         let (provider, trade_no) = (provider.clone(), trade_no.clone());
-        self.read(ORDER_ROWS, move |tables| tables.find(&provider, &trade_no))
+        self.read(ORDER_ROWS, move |view| view.find(&provider, &trade_no))
     }
 
     fn list_parked(
@@ -157,7 +158,7 @@ impl OrderStore for EmbeddedStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ParkedOrder>, StoreError>> {
         let after = after.cloned();
-        self.read(rows(limit), move |tables| tables.parked(after.as_ref(), limit))
+        self.read(rows(limit), move |view| view.parked(after.as_ref(), limit))
     }
 
     fn reserve_refund(
@@ -178,8 +179,8 @@ impl OrderStore for EmbeddedStore {
 
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {
         let key = key.clone();
-        self.read(ORDER_ROWS, move |tables| {
-            let held = tables.ledger(&key)?.into_iter();
+        self.read(ORDER_ROWS, move |view| {
+            let held = view.ledger(&key)?.into_iter();
             Ok(held.map(|(refund_no, minor)| LedgerEntry { refund_no, minor }).collect())
         })
     }

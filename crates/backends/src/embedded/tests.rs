@@ -174,7 +174,7 @@ async fn the_oldest_events_go_and_their_readers_see_the_gap() {
     }
     let page = ends(backend.log().events(P, 0, 10, Duration::ZERO)).await.expect("readable");
     let first = page.events.first().expect("some are left").offset;
-    assert!(first >= 100 && first <= 500, "{first}");
+    assert!((100..=500).contains(&first), "{first}");
     assert!(rows(&backend, Table::Events) >= 100);
     drop(backend);
     let backend = open(config);
@@ -186,21 +186,21 @@ async fn the_oldest_events_go_and_their_readers_see_the_gap() {
 #[tokio::test]
 async fn due_rows_of_buckets_swept_long_ago_go() {
     let (_folder, backend) = new();
-    let store: Arc<EmbeddedStore> = backend.store();
     let insert = |store: Arc<EmbeddedStore>, bucket| async move {
         let row = DueRow { due_at: Bucket(bucket).start(), key: order() };
         store.insert_due(P, &row).await.expect("written");
     };
     together((0..1000).map(|bucket| insert(backend.store(), bucket))).await;
+    let store = backend.store();
     ends(store.set_swept_through(P, Bucket(960))).await.expect("moved");
-    // One hour of buckets is kept: 600 are gone after two more batches, however many follow.
+    // The batches that follow take the rows along, until only the last hour before the position is left.
     for _ in 0..3 {
         ends(store.raise_floor(P, Bucket(960))).await.expect("raised");
     }
-    assert_eq!(rows(&backend, Table::Due), 400);
-    let kept = ends(store.read_due(P, Bucket(600), None, 9)).await.expect("readable");
-    assert_eq!(kept.len(), 1);
-    assert_eq!(ends(store.read_due(P, Bucket(599), None, 9)).await, Ok(Vec::new()));
+    let first = Bucket::of(Bucket(960).start() - Duration::from_secs(3600));
+    assert_eq!(rows(&backend, Table::Due), 1000 - u64::try_from(first.0).expect("positive"));
+    assert_eq!(ends(store.read_due(P, first, None, 9)).await.expect("readable").len(), 1);
+    assert_eq!(ends(store.read_due(P, Bucket(first.0 - 1), None, 9)).await, Ok(Vec::new()));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use paymux_domain::fact::Fact;
@@ -17,8 +18,8 @@ use super::tables::Tables;
 use crate::faults::Steps;
 use crate::ledger;
 
-/// Buckets below `swept_through` that are kept: 30 days, as a CQL table's TTL would.
-const SWEPT_BUCKETS_KEPT: i64 = 30 * 24 * 3600 / 10;
+/// Schedule time below `swept_through` whose rows are kept: 30 days, as a CQL table's TTL would.
+const SWEPT_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The order store in memory. Clones share it; it outlives every simulated crash.
 ///
@@ -148,7 +149,7 @@ impl OrderStore for MemoryStore {
             let mut tables = self.tables.lock();
             let due = tables.due(partition);
             due.swept_through = Some(bucket);
-            due.forget_swept(SWEPT_BUCKETS_KEPT);
+            due.forget_swept(SWEPT_KEPT);
             Ok(())
         })
     }

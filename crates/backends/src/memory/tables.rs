@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
+use std::time::Duration;
 
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::followup::Followup;
@@ -148,9 +149,9 @@ impl DueIndex {
     }
 
     /// Forgets buckets that lie so far below the sweep's position that no owner starts there any more.
-    pub(super) fn forget_swept(&mut self, kept: i64) {
+    pub(super) fn forget_swept(&mut self, kept: Duration) {
         if let Some(swept) = self.swept_through {
-            self.buckets = self.buckets.split_off(&Bucket(swept.0.saturating_sub(kept)));
+            self.buckets = self.buckets.split_off(&Bucket::of(swept.start() - kept));
         }
     }
 

@@ -28,7 +28,9 @@ fn create(draft: &mut Draft<'_>, command: &CreateCommand) {
         return;
     };
     let differing = known.fingerprint.differing(&command.created.fingerprint);
-    if !differing.is_empty() {
+    if differing.is_empty() {
+        draft.repeated = true;
+    } else {
         draft.conflict = Some(Conflict { request_id: command.created.request_id.clone(), differing });
     }
 }
@@ -126,18 +128,18 @@ fn asked(draft: &mut Draft<'_>, left_time: Timestamp, report: &CallReport) {
     }
 }
 
-/// Counts calls that brought nothing. While an order is being closed an answered query is no progress by itself,
-/// so that query and close cannot take turns for ever.
+/// Counts calls that brought nothing. While an order is being closed an answered query is no progress by itself, and a
+/// close call that is answered without closing it brought nothing: so the two cannot take turns for ever.
 fn count(draft: &mut Draft<'_>, operation: Operation, report: &CallReport) {
     let closing = draft.order.has(&FactKey::CloseRequested) || draft.order.last_closing_number() > 0;
     let progress = match report.class {
-        Class::Done => !(closing && operation == Operation::Query),
+        Class::Done => !closing || operation == Operation::Create,
         Class::Final => operation == Operation::Create,
         Class::Retry | Class::Unknown | Class::Ops | Class::NotSent => false,
     };
     if progress {
         draft.followup.fruitless_calls = 0;
-    } else if report.class != Class::Done {
+    } else if report.class != Class::Done || operation == Operation::Close {
         draft.followup.fruitless_calls = draft.followup.fruitless_calls.saturating_add(1);
     }
 }
@@ -216,9 +218,7 @@ fn not_exist(draft: &mut Draft<'_>, left_time: Timestamp) {
         .last_sent()
         .map(|attempt| attempt.time + draft.ctx.timing.settling(draft.ctx.capabilities));
     let settling_counts = !draft.ctx.timing.lacks(Plant::NotExistOnlyAfterSettling);
-    let asked =
-        if draft.ctx.timing.lacks(Plant::SettlingCountsFromLeaving) { draft.ctx.now } else { left_time };
-    if settling_counts && settled.is_some_and(|settled| asked < settled) {
+    if settling_counts && settled.is_some_and(|settled| left_time < settled) {
         return;
     }
     let attempts = draft.order.last_attempt_number();

@@ -13,7 +13,7 @@ pub(super) fn conclude(draft: &mut Draft<'_>) {
     let owed = order.created().is_some()
         && order.payments().next().is_some()
         && order.fulfilment().is_none()
-        && !order.is_frozen();
+        && !order.attention().any(|(reason, _, _)| withholds(reason));
     if !owed {
         return;
     }
@@ -28,5 +28,20 @@ pub(super) fn conclude(draft: &mut Draft<'_>) {
             let word = Fulfilment::Fulfil;
             draft.own(FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word));
         }
+    }
+}
+
+/// Whether an open attention leaves it to a person what becomes of the goods. A payment settles by itself why an
+/// order was parked for want of answers; money that went back elsewhere may be the very payment.
+const fn withholds(reason: AttentionReason) -> bool {
+    match reason {
+        AttentionReason::PaymentMismatch
+        | AttentionReason::AnswerMismatch
+        | AttentionReason::UnknownOrder
+        | AttentionReason::RefundedElsewhere => true,
+        AttentionReason::DuplicatePayment
+        | AttentionReason::LatePayment
+        | AttentionReason::RetriesExhausted
+        | AttentionReason::ProviderOps => false,
     }
 }

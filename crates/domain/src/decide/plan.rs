@@ -79,6 +79,7 @@ fn open(draft: &mut Draft<'_>, created: &Created) -> Plan {
     let plan = match sent {
         None => never_sent(draft, created, closing),
         Some(time) if closing => being_closed(draft, created, time),
+        Some(time) if launch_is_worn(draft) => renewing(draft, created, time),
         Some(time) if draft.order.launch().is_some() => pending(draft, created, time),
         Some(time) => submitting(draft, created, time),
     };
@@ -120,6 +121,29 @@ fn pending(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan {
     }
 }
 
+/// The newest launch parameters no longer work.
+fn launch_is_worn(draft: &Draft<'_>) -> bool {
+    let expired = draft.order.launch().and_then(|launch| launch.expire_time);
+    expired.is_some_and(|expired| draft.ctx.now >= expired)
+}
+
+/// Launch parameters have expired before the order: the same create again renews them, where the provider allows
+/// that; nobody else asks for it. An attempt that is already newer than the parameters is that renewal.
+fn renewing(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan {
+    let last = draft.order.last_attempt_number();
+    let newest = draft.order.attempts().last().is_some_and(|attempt| attempt.outcome.is_none());
+    if !draft.order.has(&FactKey::Launch(last)) && newest {
+        return submitting(draft, created, sent);
+    }
+    let left = draft.order.attempts().filter(Attempt::may_have_left).count();
+    let room = u32::try_from(left).is_ok_and(|left| left < CREATE_ATTEMPTS_MAX);
+    let may_renew = draft.repeated && draft.ctx.capabilities.create_idempotent && room;
+    if may_renew && draft.order.has(&FactKey::Launch(last)) {
+        return attempt_at(draft, draft.ctx.now);
+    }
+    pending(draft, created, sent)
+}
+
 /// An attempt may have left and nobody can pay yet: repeat it where that is harmless, else ask.
 fn submitting(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan {
     let ctx = draft.ctx;
@@ -159,14 +183,18 @@ fn being_closed(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Pl
     }
 }
 
-/// Close at the provider. Where a paid order is refused, success alone proves that nobody paid; elsewhere a query
-/// that left after the pause comes first.
+/// Close at the provider. Where a paid order is refused, success alone proves that nobody paid; elsewhere each close
+/// call follows a query, since an older answer says nothing of what was paid after it.
 fn close_there(draft: &mut Draft<'_>, earliest: Timestamp, refuses_paid: bool) -> Plan {
     if draft.followup.ask && can_query(draft) {
         return call_at(draft, Operation::Query, after_failures(draft));
     }
     let at = earliest.max(after_pause(draft));
-    let asked = draft.followup.answered_left.is_some_and(|left| left >= earliest);
+    let time_of = |key: &FactKey| draft.order.fact(key).map(|fact| fact.time);
+    let began = time_of(&FactKey::CloseRequested);
+    let last_close = time_of(&FactKey::Closing(draft.order.last_closing_number()));
+    let since = began.max(last_close).map_or(earliest, |since| since.max(earliest));
+    let asked = draft.followup.answered_left.is_some_and(|left| left >= since);
     if !refuses_paid && !asked && can_query(draft) {
         return call_at(draft, Operation::Query, at);
     }

@@ -12,7 +12,8 @@ pub(super) fn sentences(teller: &Teller<'_>) -> Vec<String> {
     facts.into_iter().map(|fact| sentence(teller, fact)).collect()
 }
 
-/// Facts of one time are told in the order of their keys, but attempts one after the other with what became of each.
+/// Facts of one time are told in the order of their keys, but attempts one after the other with what became
+/// of each.
 const fn attempt_of(key: &FactKey) -> u32 {
     match key {
         FactKey::Created => 0,
@@ -50,7 +51,7 @@ fn what(teller: &Teller<'_>, fact: &Fact) -> String {
             format!("a person is needed, {}: {}", reason(&fact.key), teller.masked(text))
         }
         FactBody::AttentionResolved { caller, reason: why } => {
-            format!("{} was settled by {caller}: {}", reason(&fact.key), teller.masked(why))
+            format!("{} was resolved by {caller}: {}", reason(&fact.key), teller.masked(why))
         }
     }
 }
@@ -87,8 +88,8 @@ fn closed(teller: &Teller<'_>, closure: Closure) -> String {
         ),
         Closure::NeverSent => "closed, NEVER_SENT: no create call ever left, so nobody could pay".to_owned(),
         Closure::LocalExpiry => format!(
-            "closed, LOCAL_EXPIRY: its time and the grace after it were over, and {provider} cannot close it; \
-             not proven unpaid"
+            "closed, LOCAL_EXPIRY: its time and the grace after it were over, and {provider} cannot close \
+             it; not proven unpaid"
         ),
     }
 }
@@ -101,7 +102,8 @@ fn paid(teller: &Teller<'_>, key: &FactKey, payment: &Payment) -> String {
         (FactKey::PaidStated(_), _) => format!("a notification stated payment {trade_no} as {sum}"),
         (_, Evidence::Stated) => format!("payment {trade_no} of {sum}, proven by {provider}"),
         (_, Evidence::Assumed) => format!(
-            "payment {trade_no}, proven by {provider}, which named no amount; taken for the order's own, {sum}"
+            "payment {trade_no}, proven by {provider}, which named no amount; taken for the order's own, \
+             {sum}"
         ),
     }
 }

@@ -36,15 +36,16 @@ pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Opti
 pub const fn way_out(reason: AttentionReason) -> &'static str {
     match reason {
         AttentionReason::PaymentMismatch => {
-            "compare that payment in the provider's console with the order. Do not deliver before they agree; if \
-             they never will, give the money back there."
+            "compare that payment in the provider's console with the order. Do not deliver before they \
+             agree; if they never will, give the money back there."
         }
         AttentionReason::AnswerMismatch => {
-            "the provider spoke of another order, merchant or account. Check the account's configuration, then the \
-             order in the provider's console."
+            "the provider spoke of another order, merchant or account. Check the account's configuration, \
+             then the order in the provider's console."
         }
         AttentionReason::DuplicatePayment => {
-            "the payer paid more than once. Deliver once, and give the surplus back in the provider's console."
+            "the payer paid more than once. Deliver once, and give the surplus back in the provider's \
+             console."
         }
         AttentionReason::LatePayment => {
             "the money came after the order's end. Decide with the merchant: deliver, or give it back in the \
@@ -55,16 +56,16 @@ pub const fn way_out(reason: AttentionReason) -> &'static str {
              delivered yet."
         }
         AttentionReason::UnknownOrder => {
-            "money came for a number that was never ordered here. Find out which system shares the account; if \
-             nobody claims it, give it back in the provider's console."
+            "money came for a number that was never ordered here. Find out which system shares the \
+             account; if nobody claims it, give it back in the provider's console."
         }
         AttentionReason::RetriesExhausted => {
-            "see whether the provider works at all, then ask again: each RequeryOrder asks once, and the answer \
-             moves the order."
+            "see whether the provider works at all, then ask again: each RequeryOrder asks once, and the \
+             answer moves the order."
         }
         AttentionReason::ProviderOps => {
-            "the account needs a person: key, certificate, rights or balance. Its orders go on by themselves once \
-             that is mended."
+            "the account needs a person: key, certificate, rights or balance. Its orders go on by \
+             themselves once that is mended."
         }
     }
 }
@@ -79,13 +80,15 @@ impl Look<'_> {
     fn by_state(&self) -> String {
         let order = self.teller.order;
         match order.state() {
-            State::Accepted | State::Submitting | State::Closing if order.last_sent().is_none() => self.unsent(),
+            State::Accepted | State::Submitting | State::Closing if order.last_sent().is_none() => {
+                self.unsent()
+            }
             State::Accepted | State::Submitting => self.submitting(),
             State::Pending => self.pending(),
             State::Closing => format!("{} {}", self.next_look(), self.closing()),
             State::Failed => {
-                "Nothing more. To try again the caller creates an order under a new number. Money that comes all \
-                 the same is recorded."
+                "Nothing more. To try again the caller creates an order under a new number. Money that \
+                 comes all the same is recorded."
                     .to_owned()
             }
             State::Closed => self.closed(),
@@ -96,7 +99,8 @@ impl Look<'_> {
     fn parked(&self) -> String {
         let order = self.teller.order;
         if order.state() == State::Paid && order.fulfilment().is_none() {
-            return "Nothing by itself. Do not deliver yet: FULFIL comes only after a person has settled this."
+            return "Nothing by itself. Do not deliver yet: FULFIL comes only after a person has resolved \
+                    this."
                 .to_owned();
         }
         if order.state().is_final() {
@@ -108,8 +112,8 @@ impl Look<'_> {
             ""
         };
         format!(
-            "Nothing is repeated, asked or closed by itself until a person has settled this; what the provider \
-             tells is still recorded.{asks}"
+            "Nothing is repeated, asked or closed by itself until a person has resolved this; what the \
+             provider tells is still recorded.{asks}"
         )
     }
 
@@ -120,8 +124,8 @@ impl Look<'_> {
             return format!("{} Then it ends as CLOSED, NEVER_SENT.", self.next_look());
         }
         format!(
-            "{} Then a create call leaves, if the account's budget has room. If that cannot be before the order \
-             expires ({}), it ends as CLOSED, NEVER_SENT.",
+            "{} Then a create call leaves, if the account's budget has room. If that cannot be before the \
+             order expires ({}), it ends as CLOSED, NEVER_SENT.",
             self.next_look(),
             self.teller.relative(self.expire_time())
         )
@@ -160,7 +164,8 @@ impl Look<'_> {
         let provider = self.teller.provider();
         let step = if self.can_ask() {
             format!(
-                "Then {provider} is asked whether it is paid; a notification of payment makes it PAID at once."
+                "Then {provider} is asked whether it is paid; a notification of payment makes it PAID at \
+                 once."
             )
         } else {
             format!("{provider} cannot be asked before a payment: its notification makes it PAID.")
@@ -220,8 +225,8 @@ impl Look<'_> {
         };
         let asked = if self.can_ask() { ", after one last query," } else { "" };
         format!(
-            "{provider} cannot close an order: {when}{asked} it ends as CLOSED, LOCAL_EXPIRY, which is not proven \
-             unpaid."
+            "{provider} cannot close an order: {when}{asked} it ends as CLOSED, LOCAL_EXPIRY, which is not \
+             proven unpaid."
         )
     }
 

@@ -82,8 +82,8 @@ fn closing(teller: &Teller<'_>) -> String {
     };
     let tries = match teller.order.last_closing_number() {
         0 => String::new(),
-        1 => "; 1 close call has not settled it".to_owned(),
-        n => format!("; {n} close calls have not settled it"),
+        1 => " after 1 close call".to_owned(),
+        n => format!(" after {n} close calls"),
     };
     format!("{wish}, and how it ends is not proven yet{tries}")
 }
@@ -108,7 +108,8 @@ fn closed(teller: &Teller<'_>) -> String {
              proven unpaid"
         ),
         _ => format!(
-            "PROVIDER_CONFIRMED, for {provider} closed it, or said twice and late enough that it has no such order"
+            "PROVIDER_CONFIRMED, for {provider} closed it, or said twice and late enough that it has no \
+             such order"
         ),
     }
 }

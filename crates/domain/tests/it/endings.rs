@@ -1,4 +1,5 @@
-//! Whatever a provider answers for ever, an order comes to a known end or is parked, in bounded time and calls.
+//! Whatever a provider answers for ever, an order comes to a known end or is parked, in bounded time and
+//! calls.
 
 use std::time::Duration;
 

@@ -91,36 +91,43 @@ fn what_happened_is_told_in_order_of_time() {
     model.answer(told(Word::Closed));
     model.scene.now = at(4000);
     model.notify(vec![paid("4200001")]);
-    let expected = "\
-At the start: an order of 88.88 CNY was accepted for wechatpay (jsapi) as P-A1; it can be paid for 30 min (on request req-1).
-At the start: create call 1 was about to leave (on request req-1).
-After 0.3 s: create call 1 never left (NOT_SENT) (on the provider's answer).
-After 0.3 s: create call 2 was about to leave (on the provider's answer).
-After 1.2 s: wechatpay took create call 2 (on the provider's answer).
-After 1.2 s: the payer can pay, with the launch parameters of create call 2 (on the provider's answer).
-After 1 min 30 s: the caller wants the order closed (on request req-9).
-After 5 min 10 s: close call 1 was about to leave (on a timer).
-After 5 min 11 s: closed, PROVIDER_CONFIRMED: wechatpay closed it, or said twice that it has no such order (on the provider's answer).
-After 1 h 6 min: payment 4200001 of 88.88 CNY, proven by wechatpay (on notification n-6).
-After 1 h 6 min: FULFIL, the caller is to deliver (on notification n-6).";
-    assert_eq!(explained(&model).happened.join("\n"), expected);
+    let expected = [
+        "At the start: an order of 88.88 CNY was accepted for wechatpay (jsapi) as P-A1; it can be \
+         paid for 30 min (on request req-1).",
+        "At the start: create call 1 was about to leave (on request req-1).",
+        "After 0.3 s: create call 1 never left (NOT_SENT) (on the provider's answer).",
+        "After 0.3 s: create call 2 was about to leave (on the provider's answer).",
+        "After 1.2 s: wechatpay took create call 2 (on the provider's answer).",
+        "After 1.2 s: the payer can pay, with the launch parameters of create call 2 (on the \
+         provider's answer).",
+        "After 1 min 30 s: the caller wants the order closed (on request req-9).",
+        "After 5 min 10 s: close call 1 was about to leave (on a timer).",
+        "After 5 min 11 s: closed, PROVIDER_CONFIRMED: wechatpay closed it, or said twice that it \
+         has no such order (on the provider's answer).",
+        "After 1 h 6 min: payment 4200001 of 88.88 CNY, proven by wechatpay (on notification n-6).",
+        "After 1 h 6 min: FULFIL, the caller is to deliver (on notification n-6).",
+    ];
+    assert_eq!(explained(&model).happened, expected);
 }
 
 #[test]
-fn a_payment_without_an_amount_says_so_and_a_settled_attention_says_by_whom() {
+fn a_payment_without_an_amount_says_so_and_a_resolved_attention_says_by_whom() {
     let mut model = pending(xorpay());
     model.tick();
     model.answer(told(Word::Paid(assumed("A1"))));
     model.notify(vec![Word::Paid(payment("A1", 1))]);
-    model.settle(AttentionReason::PaymentMismatch, 1);
+    model.resolve(AttentionReason::PaymentMismatch, 1);
     let happened = explained(&model).happened;
-    let expected = "\
-After 15 s: payment A1, proven by wechatpay, which named no amount; taken for the order's own, 88.88 CNY (on the provider's answer).
-After 15 s: a notification stated payment A1 as 0.01 CNY (on notification n-4).
-After 15 s: FULFIL, the caller is to deliver (on the provider's answer).
-After 15 s: a person is needed, PAYMENT_MISMATCH: payment A1 states 1 minor units of CNY, the order is 88.88 CNY (on notification n-4).
-After 15 s: PAYMENT_MISMATCH was settled by alice: looked (by operator alice).";
-    assert_eq!(happened[happened.len() - 5..].join("\n"), expected);
+    let expected = [
+        "After 15 s: payment A1, proven by wechatpay, which named no amount; taken for the order's \
+         own, 88.88 CNY (on the provider's answer).",
+        "After 15 s: a notification stated payment A1 as 0.01 CNY (on notification n-4).",
+        "After 15 s: FULFIL, the caller is to deliver (on the provider's answer).",
+        "After 15 s: a person is needed, PAYMENT_MISMATCH: payment A1 states 1 minor units of CNY, \
+         the order is 88.88 CNY (on notification n-4).",
+        "After 15 s: PAYMENT_MISMATCH was resolved by alice: looked (by operator alice).",
+    ];
+    assert_eq!(happened[happened.len() - 5..], expected);
 }
 
 #[test]
@@ -128,36 +135,38 @@ fn accepted() {
     check(
         &waiting(),
         "ACCEPTED: the order is safely stored, and no create call has left yet.",
-        "The engine looks again in 20 s at the latest. Then a create call leaves, if the account's budget has room. \
-         If that cannot be before the order expires (in 30 min), it ends as CLOSED, NEVER_SENT.",
+        "The engine looks again in 20 s at the latest. Then a create call leaves, if the account's budget \
+         has room. If that cannot be before the order expires (in 30 min), it ends as CLOSED, NEVER_SENT.",
     );
 }
 
 #[test]
 fn submitting() {
-    let unknown = "SUBMITTING: what became of create call 1 is not known, so wechatpay may have the order; unknown \
-                   is not failed";
+    let unknown = "SUBMITTING: what became of create call 1 is not known, so wechatpay may have the order; \
+                   unknown is not failed";
     let expiry = "If it is not paid when its time is up (in 29 min 59 s), closing begins.";
     check(
         &answered(wechat(), report(Class::Unknown)),
         &format!("{unknown}."),
         &format!(
-            "The engine looks again in 0.4 s at the latest. Then the same create call leaves again; wechatpay takes \
-             it for the same order. {expiry}"
+            "The engine looks again in 0.4 s at the latest. Then the same create call leaves again; \
+             wechatpay takes it for the same order. {expiry}"
         ),
     );
     check(
         &answered(wechat(), hint(Class::Unknown)),
         &format!("{unknown}."),
         &format!(
-            "The engine looks again in 0.4 s at the latest. Then wechatpay is asked what became of it. {expiry}"
+            "The engine looks again in 0.4 s at the latest. Then wechatpay is asked what became of it. \
+             {expiry}"
         ),
     );
     check(
         &answered(closes_paid(), report(Class::Unknown)),
         &format!("{unknown}."),
         &format!(
-            "The engine looks again in 14 s at the latest. Then wechatpay is asked what became of it. {expiry}"
+            "The engine looks again in 14 s at the latest. Then wechatpay is asked what became of it. \
+             {expiry}"
         ),
     );
     let mut not_sent = answered(wechat(), report(Class::NotSent));
@@ -165,15 +174,16 @@ fn submitting() {
     check(
         &not_sent,
         "SUBMITTING: create calls 1, 2 never left, so wechatpay knows nothing of the order.",
-        "The engine looks again in 0.8 s at the latest. Then a create call leaves, if the account's budget has room. \
-         If that cannot be before the order expires (in 29 min 59 s), it ends as CLOSED, NEVER_SENT.",
+        "The engine looks again in 0.8 s at the latest. Then a create call leaves, if the account's budget \
+         has room. If that cannot be before the order expires (in 29 min 59 s), it ends as CLOSED, \
+         NEVER_SENT.",
     );
     check(
         &answered(payjs(), told(Word::Open)),
         "SUBMITTING: wechatpay took the create call, but sent nothing with which the payer can pay.",
         &format!(
-            "The engine looks again in 0.4 s at the latest. Then the same create call leaves again; wechatpay takes \
-             it for the same order. {expiry}"
+            "The engine looks again in 0.4 s at the latest. Then the same create call leaves again; \
+             wechatpay takes it for the same order. {expiry}"
         ),
     );
     let mut refused = answered(wechat(), report(Class::Unknown));
@@ -195,8 +205,8 @@ fn submitting_after_a_first_absence() {
         };
     }
     let next = explained(&model).next;
-    let said = "Then wechatpay is asked what became of it. It has said once that it has no such order; that counts \
-                when it is said twice.";
+    let said = "Then wechatpay is asked what became of it. It has said once that it has no such order; \
+                that counts when it is said twice.";
     assert!(next.contains(said), "{next}");
 }
 
@@ -206,22 +216,24 @@ fn pending_orders() {
     check(
         &pending(wechat()),
         can_pay,
-        "The engine looks again in 15 s at the latest. Then wechatpay is asked whether it is paid; a notification of \
-         payment makes it PAID at once. If it is not paid when its time is up (in 29 min 59 s), closing begins.",
+        "The engine looks again in 15 s at the latest. Then wechatpay is asked whether it is paid; a \
+         notification of payment makes it PAID at once. If it is not paid when its time is up (in 29 min \
+         59 s), closing begins.",
     );
     check(
         &pending(payjs()),
         can_pay,
-        "The engine looks again in 29 min 59 s at the latest. wechatpay cannot be asked before a payment: its \
-         notification makes it PAID. If it is not paid when its time is up (in 29 min 59 s), closing begins.",
+        "The engine looks again in 29 min 59 s at the latest. wechatpay cannot be asked before a payment: \
+         its notification makes it PAID. If it is not paid when its time is up (in 29 min 59 s), closing \
+         begins.",
     );
     let mut model =
         answered(wechat(), told(Word::Launched(Launch { expire_time: Some(at(60)), ..launch() })));
     model.look_at(at(100));
     assert_eq!(
         explained(&model).state,
-        "PENDING: the payer could pay, but the launch parameters stopped working 40 s ago; no payment that fits the \
-         order has been proven."
+        "PENDING: the payer could pay, but the launch parameters stopped working 40 s ago; no payment that \
+         fits the order has been proven."
     );
 }
 
@@ -230,36 +242,37 @@ fn orders_being_closed() {
     let time_is_up = "CLOSING: its time is up, and how it ends is not proven yet";
     check(
         &closing(wechat()),
-        &format!("{time_is_up}; 1 close call has not settled it."),
-        "The engine looks again in 45 s at the latest. A close call leaves; wechatpay refuses to close a paid order, \
-         so its yes proves that nobody paid.",
+        &format!("{time_is_up} after 1 close call."),
+        "The engine looks again in 45 s at the latest. A close call leaves; wechatpay refuses to close a \
+         paid order, so its yes proves that nobody paid.",
     );
     check(
         &closing(closes_paid()),
         &format!("{time_is_up}."),
-        "The engine looks again in 45 s at the latest. A close call leaves; wechatpay is asked before it whether it \
-         is paid.",
+        "The engine looks again in 45 s at the latest. A close call leaves; wechatpay is asked before it \
+         whether it is paid.",
     );
     check(
         &closing(xorpay()),
         &format!("{time_is_up}."),
-        "The engine looks again in 1 min at the latest. wechatpay cannot close an order: when its time and the grace \
-         after it are over (in 1 min), after one last query, it ends as CLOSED, LOCAL_EXPIRY, which is not proven \
-         unpaid.",
+        "The engine looks again in 1 min at the latest. wechatpay cannot close an order: when its time and \
+         the grace after it are over (in 1 min), after one last query, it ends as CLOSED, LOCAL_EXPIRY, \
+         which is not proven unpaid.",
     );
     check(
         &closing(payjs()),
         &format!("{time_is_up}."),
-        "The engine looks again in 1 min at the latest. wechatpay cannot close an order: when its time and the grace \
-         after it are over (in 1 min) it ends as CLOSED, LOCAL_EXPIRY, which is not proven unpaid.",
+        "The engine looks again in 1 min at the latest. wechatpay cannot close an order: when its time and \
+         the grace after it are over (in 1 min) it ends as CLOSED, LOCAL_EXPIRY, which is not proven \
+         unpaid.",
     );
     let mut hinted = closing(wechat());
     hinted.answer(hint(Class::Unknown));
     check(
         &hinted,
-        &format!("{time_is_up}; 1 close call has not settled it."),
-        "The engine looks again in 0.8 s at the latest. Then wechatpay is asked, for it may be paid; closing goes on \
-         with the answer.",
+        &format!("{time_is_up} after 1 close call."),
+        "The engine looks again in 0.8 s at the latest. Then wechatpay is asked, for it may be paid; \
+         closing goes on with the answer.",
     );
     let mut early = pending(wechat());
     early.scene.now = at(10);
@@ -267,8 +280,8 @@ fn orders_being_closed() {
     check(
         &early,
         "CLOSING: the caller wants it closed, and how it ends is not proven yet.",
-        "The engine looks again in 4 min 50 s at the latest. A close call leaves in 4 min 50 s at the earliest; \
-         wechatpay refuses to close a paid order, so its yes proves that nobody paid.",
+        "The engine looks again in 4 min 50 s at the latest. A close call leaves in 4 min 50 s at the \
+         earliest; wechatpay refuses to close a paid order, so its yes proves that nobody paid.",
     );
 }
 
@@ -277,19 +290,20 @@ fn failed() {
     check(
         &answered(wechat(), CallReport { message: "no such app".to_owned(), ..report(Class::Final) }),
         "FAILED: wechatpay refused for good every create call that left (FINAL: no such app).",
-        "Nothing more. To try again the caller creates an order under a new number. Money that comes all the same is \
-         recorded.",
+        "Nothing more. To try again the caller creates an order under a new number. Money that comes all \
+         the same is recorded.",
     );
 }
 
 #[test]
 fn closed_in_each_way() {
     let late = "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
-    let local = "CLOSED: LOCAL_EXPIRY, for its time and the grace after it are over and wechatpay cannot close it: \
-                 not proven unpaid.";
+    let local = "CLOSED: LOCAL_EXPIRY, for its time and the grace after it are over and wechatpay cannot \
+                 close it: not proven unpaid.";
     check(
         &closed(wechat(), &told(Word::Closed)),
-        "CLOSED: PROVIDER_CONFIRMED, for wechatpay closed it, or said twice and late enough that it has no such order.",
+        "CLOSED: PROVIDER_CONFIRMED, for wechatpay closed it, or said twice and late enough that it has no \
+         such order.",
         &format!("Nothing more. {late}"),
     );
     let mut never = waiting();
@@ -307,8 +321,8 @@ fn closed_in_each_way() {
         &asks_again,
         local,
         &format!(
-            "The engine looks again in 1 min at the latest. Then wechatpay is asked once more, for it may be paid. \
-             {late}"
+            "The engine looks again in 1 min at the latest. Then wechatpay is asked once more, for it may \
+             be paid. {late}"
         ),
     );
     asks_again.tick();
@@ -329,7 +343,8 @@ fn paid_orders() {
     late.notify(vec![paid("T1")]);
     assert_eq!(
         explained(&late).state,
-        "PAID: wechatpay took 88.88 CNY (T1); without that money it would be CLOSED; FULFIL, the caller is to deliver."
+        "PAID: wechatpay took 88.88 CNY (T1); without that money it would be CLOSED; FULFIL, the caller is \
+         to deliver."
     );
 }
 
@@ -366,8 +381,8 @@ fn needing_a_person(reason: AttentionReason) -> Model {
 
 #[test]
 fn each_reason_to_need_a_person_comes_with_the_way_out() {
-    let parked = "Nothing is repeated, asked or closed by itself until a person has settled this; what the provider \
-                  tells is still recorded.";
+    let parked = "Nothing is repeated, asked or closed by itself until a person has resolved this; what \
+                  the provider tells is still recorded.";
     let delivered = "Nothing more. Deliver once: FULFIL is never taken back.";
     let check = |reason: AttentionReason, state: &str, next: &str| {
         let model = needing_a_person(reason);
@@ -388,8 +403,8 @@ fn each_reason_to_need_a_person_comes_with_the_way_out() {
     );
     check(
         AttentionReason::LatePayment,
-        "PAID: wechatpay took 88.88 CNY (T1); without that money it would be CLOSED; whether the caller is to \
-         deliver is not decided",
+        "PAID: wechatpay took 88.88 CNY (T1); without that money it would be CLOSED; whether the caller is \
+         to deliver is not decided",
         "Nothing by itself: a person decides whether to deliver.",
     );
     check(
@@ -404,15 +419,16 @@ fn each_reason_to_need_a_person_comes_with_the_way_out() {
     );
     check(
         AttentionReason::RetriesExhausted,
-        "CLOSING: its time is up, and how it ends is not proven yet; 200 close calls have not settled it",
+        "CLOSING: its time is up, and how it ends is not proven yet after 200 close calls",
         parked,
     );
     check(
         AttentionReason::ProviderOps,
-        "SUBMITTING: what became of create call 1 is not known, so wechatpay may have the order; unknown is not \
-         failed",
-        "The engine looks again in 0.4 s at the latest. Then the same create call leaves again; wechatpay takes it \
-         for the same order. If it is not paid when its time is up (in 29 min 59 s), closing begins.",
+        "SUBMITTING: what became of create call 1 is not known, so wechatpay may have the order; unknown \
+         is not failed",
+        "The engine looks again in 0.4 s at the latest. Then the same create call leaves again; wechatpay \
+         takes it for the same order. If it is not paid when its time is up (in 29 min 59 s), closing \
+         begins.",
     );
 }
 
@@ -423,7 +439,7 @@ fn a_paid_order_that_is_parked_is_not_delivered() {
     model.notify(vec![paid("T1")]);
     let next = explained(&model).next;
     let expected =
-        "Nothing by itself. Do not deliver yet: FULFIL comes only after a person has settled this.";
+        "Nothing by itself. Do not deliver yet: FULFIL comes only after a person has resolved this.";
     assert!(next.starts_with(expected), "{next}");
 }
 
@@ -434,8 +450,8 @@ fn what_is_not_known_is_not_made_up() {
 
     let model = closing(wechat());
     let bare = explain(model.order(), &model.scene.followup, None, model.now());
-    let next = "The engine looks again in 45 s at the latest. Provider or method is not configured here: it waits \
-                until it is.";
+    let next = "The engine looks again in 45 s at the latest. Provider or method is not configured here: \
+                it waits until it is.";
     assert_eq!(bare.next, next);
 }
 

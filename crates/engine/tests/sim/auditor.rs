@@ -130,7 +130,8 @@ impl Check<'_> {
         // A second payment at a provider without number-wise query is seen only if it was notified.
         let unheard_second =
             real.payments.len() > 1 && !self.order.is_frozen() && recorded < taken && recorded > 0;
-        if recorded != taken && !undeterminable && !parked && !(unheard_second && self.second_unheard(real)) {
+        let excused = undeterminable || parked || (unheard_second && self.second_unheard(real));
+        if recorded != taken && !excused {
             self.broken(format!("money taken {taken}, recorded {recorded}"));
         }
     }

@@ -20,10 +20,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SimClock;
 use crate::hook::ProcessHook;
+use crate::plan::Theme;
 use crate::world::World;
 
 /// The lease of the simulated workers, and the broker's session time-out: more than three leases.
-const LEASE: Duration = Duration::from_secs(20);
+pub(crate) const LEASE: Duration = Duration::from_secs(20);
 const SESSION: Duration = Duration::from_secs(61);
 const COMMIT: Duration = Duration::from_secs(6);
 
@@ -147,7 +148,8 @@ impl Fleet {
             if now >= until {
                 return;
             }
-            let mishap = Duration::from_secs(self.rng.random_range(30..2400)).min(until.since(now));
+            let pause_max = if self.world.plan.theme == Theme::Zombies { 240 } else { 2400 };
+            let mishap = Duration::from_secs(self.rng.random_range(30..pause_max)).min(until.since(now));
             let crashed = {
                 let waits = self.processes.iter().map(|process| Box::pin(process.hook.crash.notified()));
                 let waits: Vec<_> = waits.collect();
@@ -182,7 +184,7 @@ impl Fleet {
         let which = self.rng.random_range(0..self.processes.len());
         let faults = &self.world.plan.faults;
         match self.rng.random_range(0..5) {
-            0 if faults.stall => self.stall(which).await,
+            0 | 4 if faults.stall => self.stall(which).await,
             1 if faults.move_partitions => {
                 self.world.truth.lock().note(self.world.clock.now(), "a process comes and one goes");
                 self.add();

@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::sync::Notify;
 
 use crate::clock::SimClock;
+use crate::fleet::LEASE;
 use crate::plan::{Faults, chance};
 
 /// How often each fault point was passed and crashed at, over all runs of this program.
@@ -29,8 +30,8 @@ pub(crate) struct ProcessHook {
     active: Arc<AtomicBool>,
     crashed: AtomicBool,
     pub(crate) crash: Notify,
-    /// Commits hang until then: the broker no longer hears of this process.
-    stalled_until: Mutex<Option<Timestamp>>,
+    /// Commits hang from the first time to the second: the broker no longer hears of this process.
+    stalled: Mutex<Option<(Timestamp, Timestamp)>>,
 }
 
 impl ProcessHook {
@@ -49,24 +50,30 @@ impl ProcessHook {
             active,
             crashed: AtomicBool::new(false),
             crash: Notify::new(),
-            stalled_until: Mutex::new(None),
+            stalled: Mutex::new(None),
         })
     }
 
     pub(crate) fn stall_until(&self, until: Timestamp) {
-        *self.stalled_until.lock() = Some(until);
+        *self.stalled.lock() = Some((self.clock.now(), until));
     }
 
     pub(crate) fn has_crashed(&self) -> bool {
         self.crashed.load(Ordering::Relaxed)
     }
 
-    fn stalled(&self, operation: &str) -> Option<Duration> {
-        if operation != "commit" {
-            return None;
-        }
+    /// How long an operation of a stalled process hangs. Commits hang to the end. Once the lease has certainly run
+    /// out the others may hang too, writes among them: nothing that needs the lease is on its way any more.
+    fn hangs(&self, point: FaultPoint) -> Option<Duration> {
         let now = self.clock.now();
-        self.stalled_until.lock().filter(|until| *until > now).map(|until| until.since(now))
+        let (since, until) = (*self.stalled.lock()).filter(|(_, until)| *until > now)?;
+        if point.operation == "commit" {
+            return Some(until.since(now));
+        }
+        let mut rng = self.rng.lock();
+        let lost = now > since + LEASE + Duration::from_secs(1);
+        let hangs = lost && point.when == When::Before && chance(&mut rng, 250);
+        hangs.then(|| Duration::from_millis(rng.random_range(5_000..120_000)))
     }
 
     fn drawn(&self, point: FaultPoint) -> Fault {
@@ -120,7 +127,7 @@ impl FaultHook for ProcessHook {
             When::Between => "between",
             When::After => "after",
         };
-        if let Some(left) = self.stalled(point.operation) {
+        if let Some(left) = self.hangs(point) {
             return Fault::delayed(left);
         }
         let active = self.active.load(Ordering::Relaxed);

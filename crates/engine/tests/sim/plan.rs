@@ -110,13 +110,10 @@ impl Plan {
         match self.theme {
             Theme::Mixed => {}
             Theme::Slow => {
-                faults.freeze = 60;
-                faults.op_delay = 200;
-                faults.op_delay_max = Duration::from_secs(10);
+                faults.slow_rows = 50;
                 faults.late_landing = 500;
                 faults.crash = 0;
-                self.in_flight = 1;
-                self.burst = 500;
+                self.in_flight = 8;
                 self.kinds = vec!["quick"];
                 self.closed_by_caller = 700;
                 self.hurried = true;
@@ -125,7 +122,9 @@ impl Plan {
                 faults.stall = true;
                 faults.op_delay = 300;
                 faults.op_delay_max = Duration::from_secs(10);
+                faults.refused = 200;
                 self.processes = self.processes.max(2);
+                self.kinds = vec!["quick", "xor", "wechat"];
                 self.arrivals = Duration::from_secs(3600);
                 self.hurried = true;
             }

@@ -23,7 +23,7 @@ use crate::truth::{Real, RealOrder, RealPayment, Truth};
 use crate::world::Notifier;
 
 /// The longest time that a request takes to land; part of the engine's settling time.
-const LANDING: Duration = Duration::from_secs(60);
+const LANDING: Duration = Duration::from_secs(90);
 /// The engine's HTTP deadline.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a provider's read side may lag behind.

@@ -28,8 +28,9 @@ const UNSIGNED: &str = "UNSIGNED";
 const BAD_SIGNATURE: &str = "BAD_SIGNATURE";
 /// A signature by a key that the account does not have.
 const UNKNOWN_KEY: &str = "UNKNOWN_KEY";
-/// A signature whose time is too far from ours.
-const STALE_SIGNATURE: &str = "STALE_SIGNATURE";
+/// A signature that verifies, at a time too far from ours: one of the two clocks is wrong, and WeChat Pay refuses
+/// our signatures for the same reason.
+const CLOCK_SKEW: &str = "CLOCK_SKEW";
 /// A signature that was made wrong on purpose.
 const PROBE: &str = "SIGNTEST";
 /// An answer that says nothing readable.
@@ -58,6 +59,7 @@ pub(super) async fn parse(
 ) -> CallReport {
     let is_signed = match proof(account, call, response, skew_max) {
         Ok(is_signed) => is_signed,
+        Err(CLOCK_SKEW) => return CallReport::of(Class::Ops, CLOCK_SKEW),
         Err(code) => return CallReport::of(Class::Unknown, code),
     };
     match (response.status, call.operation) {
@@ -79,17 +81,17 @@ fn proof(
     if response.header("wechatpay-signature").is_none() {
         return Ok(false);
     }
-    let signed =
-        Signed::read(|name| response.header(name), call.now, skew_max).map_err(|fault| match fault {
-            SignatureFault::Header(_) => BAD_SIGNATURE,
-            SignatureFault::Probe => PROBE,
-            SignatureFault::Stale => STALE_SIGNATURE,
-        })?;
+    let signed = Signed::read(|name| response.header(name)).map_err(|fault| match fault {
+        SignatureFault::Header(_) => BAD_SIGNATURE,
+        SignatureFault::Probe => PROBE,
+    })?;
     let key = account.platform_keys.get(signed.serial).ok_or(UNKNOWN_KEY)?;
-    if key.has_signed(&signed.message(&response.body), signed.signature()) {
+    if !key.has_signed(&signed.message(&response.body), signed.signature()) {
+        Err(BAD_SIGNATURE)
+    } else if signed.is_fresh(call.now, skew_max) {
         Ok(true)
     } else {
-        Err(BAD_SIGNATURE)
+        Err(CLOCK_SKEW)
     }
 }
 

@@ -170,6 +170,6 @@ async fn a_clock_that_is_wrong_is_for_a_person() {
     let order = rig.order("jsapi", 1200);
     let behind = rig.now() - Duration::from_secs(6 * 60);
     let report = rig.call_at(behind, Operation::Create, &order, vec![attempt(1)]).await;
-    // The refusal is signed with the provider's time, which is as far from ours.
-    check(&report, Class::Unknown, "STALE_SIGNATURE", &[]);
+    // The provider refuses our time, and its refusal is signed with its own.
+    check(&report, Class::Ops, "CLOCK_SKEW", &[]);
 }

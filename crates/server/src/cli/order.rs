@@ -149,7 +149,8 @@ fn request_id(order: &str) -> String {
 
 pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit> {
     use anyhow::Context as _;
-    let client = Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
+    let client =
+        Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
     let called = match args.command {
         OrderCommand::Create(create) => create::run(&client, create, output).await,
         OrderCommand::Get(get) => self::get(&client, get, output).await,
@@ -223,7 +224,8 @@ async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Resul
             page_token,
             ..v1::ListOrdersRequest::default()
         };
-        let page = client.orders().list_orders(Client::request(request, None)).await.map_err(refused)?.into_inner();
+        let page =
+            client.orders().list_orders(Client::request(request, None)).await.map_err(refused)?.into_inner();
         for order in page.orders.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
             output.print(text::order_line(order), &to_json::order(order))?;
             left -= 1;

@@ -27,9 +27,4 @@ impl Output {
         }
         out.flush()
     }
-
-    /// Whether programs read it.
-    pub(crate) fn is_json(&self) -> bool {
-        self.format == Format::Json
-    }
 }

@@ -52,7 +52,8 @@ impl Layers {
     }
 
     fn of_file(path: &Path) -> Result<Self, Faults> {
-        let unreadable = |error: std::io::Error| Faults::of_file(path, None, format!("cannot be read: {error}"));
+        let unreadable =
+            |error: std::io::Error| Faults::of_file(path, None, format!("cannot be read: {error}"));
         if std::fs::metadata(path).map_err(unreadable)?.len() > FILE_BYTES_MAX {
             return Err(Faults::of_file(path, None, format!("is larger than {FILE_BYTES_MAX} bytes")));
         }
@@ -76,7 +77,9 @@ impl Layers {
         if !self.lines.contains_key(key) {
             // A section that only the environment or a flag has brought into being.
             let inside = format!("{key}.");
-            if let Some((_, origin)) = self.overlaid.range(inside.clone()..).find(|(k, _)| k.starts_with(&inside)) {
+            if let Some((_, origin)) =
+                self.overlaid.range(inside.clone()..).find(|(k, _)| k.starts_with(&inside))
+            {
                 return origin.clone();
             }
         }
@@ -149,7 +152,8 @@ fn line_of(text: &str, at: usize) -> usize {
 
 fn note_lines(text: &str, table: &DeTable<'_>, path: &str, lines: &mut BTreeMap<String, usize>) {
     for (name, value) in table {
-        let key = if path.is_empty() { name.get_ref().to_string() } else { format!("{path}.{}", name.get_ref()) };
+        let key =
+            if path.is_empty() { name.get_ref().to_string() } else { format!("{path}.{}", name.get_ref()) };
         lines.insert(key.clone(), line_of(text, name.span().start));
         note_value(text, value, &key, lines);
     }

@@ -124,7 +124,10 @@ impl LiveRegistry {
 impl Directory for LiveRegistry {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
         let registry = self.0.load();
-        registry.merchants.get(merchant_id).map(|merchant| MerchantPolicy { late_payment: merchant.late_payment })
+        registry
+            .merchants
+            .get(merchant_id)
+            .map(|merchant| MerchantPolicy { late_payment: merchant.late_payment })
     }
 
     fn account(&self, account: &AccountId) -> Option<AccountPolicy> {
@@ -145,7 +148,8 @@ pub(crate) fn ambiguous_prefixes(
     for (merchant_id, merchant) in &registry.merchants {
         for route in &merchant.routes {
             // Without the provider's word each account counts as a space of its own.
-            let space = info(&route.account).map_or_else(|| route.account.to_string(), |info| info.number_space);
+            let space =
+                info(&route.account).map_or_else(|| route.account.to_string(), |info| info.number_space);
             let prefixes = by_space.entry((route.provider.clone(), space)).or_default();
             prefixes.push((&route.order_prefix, merchant_id, &route.account));
         }
@@ -177,6 +181,7 @@ pub(crate) fn accounts_across_groups(registry: &Registry) -> Vec<(AccountId, Vec
             sharers.push((merchant_id.clone(), merchant.shard_group.clone()));
         }
     }
-    by_account.retain(|_, sharers| sharers.iter().any(|(_, group)| Some(group) != sharers.first().map(|(_, g)| g)));
+    by_account
+        .retain(|_, sharers| sharers.iter().any(|(_, group)| Some(group) != sharers.first().map(|(_, g)| g)));
     by_account.into_iter().map(|(account, sharers)| (account.clone(), sharers)).collect()
 }

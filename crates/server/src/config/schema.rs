@@ -144,7 +144,7 @@ pub(crate) const BACKEND: &[Key] = &[
         "folder",
         Kind::Text { chars_max: 4096 },
         Absent::Required("\"/var/lib/paymux\""),
-        "The data folder of the embedded backend. One process at a time.",
+        "The data folder of the embedded backend, relative to the folder of this file. One process at a time.",
     ),
     int("partitions", 1, 1024, "8", "Partitions of the log, fixed for the life of the folder."),
     int(
@@ -189,6 +189,22 @@ pub(crate) const ENGINE: &[Key] = &[
         "1000",
         "A call whose budget comes within this time waits in line; a later one is stored first.",
     ),
+    int(
+        "send_margin_ms",
+        100,
+        600_000,
+        "10000",
+        "A call leaves within this time of its fact or not at all. \"Does not exist\" is believed only that much later, \
+         and what a call of the provider may take to land.",
+    ),
+    int(
+        "call_horizon_ms",
+        1000,
+        600_000,
+        "45000",
+        "A call has ended this long after its fact, whatever happens: longer than send_margin_ms and the longest \
+         time-out of an account together.",
+    ),
 ];
 
 /// `[ingest]`.
@@ -218,13 +234,7 @@ pub(crate) const ACCOUNT: &[Key] = &[
         Absent::Required("\"wechatpay\""),
         "The provider that the account is at.",
     ),
-    int(
-        "in_flight_max",
-        1,
-        10_000,
-        "128",
-        "Calls to the provider under way on this account at once.",
-    ),
+    int("in_flight_max", 1, 10_000, "128", "Calls to the provider under way on this account at once."),
 ];
 
 /// `[accounts.NAME.budgets]`: calls per second of real time, and how many may leave at once after a pause.

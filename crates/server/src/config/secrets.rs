@@ -25,10 +25,14 @@ impl Secrets<'_> {
         match reference {
             SecretRef::File(path) => {
                 let path = self.folder.join(path);
-                let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+                let unreadable =
+                    |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
                 let bytes = std::fs::metadata(&path).map_err(unreadable)?.len();
                 if bytes > SECRET_BYTES_MAX {
-                    return Err(format!("{} has {bytes} bytes, more than {SECRET_BYTES_MAX}", path.display()));
+                    return Err(format!(
+                        "{} has {bytes} bytes, more than {SECRET_BYTES_MAX}",
+                        path.display()
+                    ));
                 }
                 std::fs::read_to_string(&path).map(SecretString::from).map_err(unreadable)
             }

@@ -1,10 +1,10 @@
 //! Reads the sections into their types and checks what concerns several of them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use paymux_domain::decide::Timing;
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{AccountPolicy, Budget, LatePolicy};
 use paymux_domain::time::ClockFactor;
@@ -62,7 +62,7 @@ impl<'a> Sections<'a> {
         let clock = clock(&mut top);
         let factor = clock.map_or(ClockFactor::REAL, |clock| clock.factor);
         let server = server(self.reader("server", schema::SERVER, top.table("server")));
-        let backend = backend(self.reader("backend", schema::BACKEND, top.table("backend")));
+        let backend = self.backend(top.table("backend"));
         let ingest = ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
         let engine = engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
         let mut registry = Registry::default();
@@ -98,8 +98,31 @@ impl<'a> Sections<'a> {
         })
     }
 
+    fn backend(self, table: Table) -> Option<BackendConfig> {
+        let mut backend = self.reader("backend", schema::BACKEND, table);
+        let kind = backend.text("kind");
+        // As secrets: relative to the folder of the configuration file.
+        let folder = backend.text("folder").map(|folder| self.secrets.folder.join(folder));
+        let partitions = backend.count("partitions");
+        let events_kept = backend.count("events_kept");
+        let cache_bytes = backend.count::<u64>("cache_mib").map(|mib| mib << 20);
+        backend.finish(&[]);
+        kind?;
+        Some(BackendConfig {
+            folder: folder?,
+            partitions: partitions?,
+            events_kept: events_kept?,
+            cache_bytes: cache_bytes?,
+        })
+    }
+
     /// Reads the providers' own keys; their faults join the others.
-    fn providers(self, top: &Reader<'_>, accounts: &[AccountSection], factor: ClockFactor) -> Option<Providers> {
+    fn providers(
+        self,
+        top: &Reader<'_>,
+        accounts: &[AccountSection],
+        factor: ClockFactor,
+    ) -> Option<Providers> {
         let fetch = |reference: &paymux_providers::SecretRef| self.secrets.fetch(reference);
         match Accounts::read(accounts, &fetch, factor) {
             Ok(accounts) => Some(Providers {
@@ -136,12 +159,12 @@ impl<'a> Sections<'a> {
         let settings = account.rest();
         let Some(provider) = provider else { return (None, None) };
         let section = AccountSection { account: name.clone(), provider: provider.clone(), settings };
-        let [Some(create), Some(query), Some(close), Some(refund)] = budgets else { return (None, Some(section)) };
+        let [Some(create), Some(query), Some(close), Some(refund)] = budgets else {
+            return (None, Some(section));
+        };
         let budgets = [create, query, close, refund];
-        let account = in_flight_max.map(|in_flight_max| Account {
-            provider,
-            policy: AccountPolicy { budgets, in_flight_max },
-        });
+        let account = in_flight_max
+            .map(|in_flight_max| Account { provider, policy: AccountPolicy { budgets, in_flight_max } });
         (account, Some(section))
     }
 
@@ -267,22 +290,6 @@ fn loopback(server: &mut Reader<'_>, name: &'static str) -> Option<SocketAddr> {
     Some(address)
 }
 
-fn backend(mut backend: Reader<'_>) -> Option<BackendConfig> {
-    let kind = backend.text("kind");
-    let folder = backend.text("folder").map(PathBuf::from);
-    let partitions = backend.count("partitions");
-    let events_kept = backend.count("events_kept");
-    let cache_bytes = backend.count::<u64>("cache_mib").map(|mib| mib << 20);
-    backend.finish(&[]);
-    kind?;
-    Some(BackendConfig {
-        folder: folder?,
-        partitions: partitions?,
-        events_kept: events_kept?,
-        cache_bytes: cache_bytes?,
-    })
-}
-
 fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<EngineConfig> {
     let window_max = engine.count("window_max");
     let commit_interval = engine.count("commit_interval_ms").map(Duration::from_millis);
@@ -293,9 +300,25 @@ fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<EngineConfig> {
     if let (Some(commit), Some(lease)) = (commit_interval, lease)
         && lease < commit * 10
     {
-        engine.fault("lease_ms", format!("{} is too short", lease.as_millis()), "ten times commit_interval_ms or more");
+        engine.fault(
+            "lease_ms",
+            format!("{} is too short", lease.as_millis()),
+            "ten times commit_interval_ms or more",
+        );
+    }
+    let send_margin = engine.count("send_margin_ms").map(Duration::from_millis);
+    let call_horizon = engine.count("call_horizon_ms").map(Duration::from_millis);
+    if let (Some(margin), Some(horizon)) = (send_margin, call_horizon)
+        && horizon <= margin
+    {
+        engine.fault("call_horizon_ms", "is not longer than send_margin_ms", "");
     }
     engine.finish(&[]);
+    let timing = Timing {
+        send_margin: factor.stretch(send_margin?),
+        call_horizon: factor.stretch(call_horizon?),
+        ..Timing::new(factor)
+    };
     Some(EngineConfig {
         window_max: window_max?,
         commit_interval: commit_interval?,
@@ -303,6 +326,7 @@ fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<EngineConfig> {
         sweep_concurrency_max: sweep_concurrency_max?,
         wheel_max: wheel_max?,
         near_budget: near_budget?,
+        timing,
         ..EngineConfig::new(factor)
     })
 }
@@ -352,7 +376,8 @@ fn named<N: FromStr<Err: std::fmt::Display> + Ord>(top: &mut Reader<'_>, section
 
 /// Notes merchants of one account that belong to several shard groups or whose prefixes are ambiguous.
 fn report_sharing(top: &Reader<'_>, registry: &Registry, info: InfoOf<'_>) {
-    for (account, [(merchant, prefix), (other, other_prefix)]) in registry::ambiguous_prefixes(registry, info) {
+    for (account, [(merchant, prefix), (other, other_prefix)]) in registry::ambiguous_prefixes(registry, info)
+    {
         top.fault(
             &format!("merchants.{other}.routes"),
             format!(
@@ -363,7 +388,8 @@ fn report_sharing(top: &Reader<'_>, registry: &Registry, info: InfoOf<'_>) {
         );
     }
     for (account, sharers) in registry::accounts_across_groups(registry) {
-        let names: Vec<String> = sharers.iter().map(|(merchant, group)| format!("{merchant} in {group}")).collect();
+        let names: Vec<String> =
+            sharers.iter().map(|(merchant, group)| format!("{merchant} in {group}")).collect();
         top.fault(
             &format!("accounts.{account}"),
             format!("is shared across shard groups: {}", names.join(", ")),

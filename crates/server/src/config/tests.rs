@@ -82,7 +82,11 @@ fn the_example_passes_its_own_check() {
 #[test]
 fn the_example_shows_every_key_with_its_default() {
     let bare = Case::new(GOOD).load().unwrap();
-    let uncommented = example().lines().map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    let uncommented = example()
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n");
     let full = Case::new(&uncommented).load().unwrap_or_else(|faults| panic!("{faults}"));
     assert_eq!((&bare.server, bare.ingest, &bare.engine), (&full.server, full.ingest, &full.engine));
 }
@@ -95,7 +99,8 @@ fn is_setting(line: &str) -> bool {
 #[test]
 fn the_defaults_are_those_of_the_engine() {
     let config = Case::new(GOOD).load().unwrap();
-    let engine = EngineConfig { drain_timeout: config.server.drain_timeout, ..EngineConfig::new(ClockFactor::REAL) };
+    let engine =
+        EngineConfig { drain_timeout: config.server.drain_timeout, ..EngineConfig::new(ClockFactor::REAL) };
     assert_eq!(config.engine, engine);
 }
 
@@ -167,7 +172,7 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     assert_eq!(config.registry.accounts.get(&account).unwrap().policy.in_flight_max, 3);
     assert_eq!(config.providers.registry.account(&account).unwrap().number_space, "1900000110");
     let dump = config.dump();
-    assert!(dump.contains("drain_timeout_ms = \"3000\" # flag --set"), "{dump}");
+    assert!(dump.contains("drain_timeout_ms = 3000 # flag --set"), "{dump}");
     assert!(dump.contains("PAYMUX__SERVER__CALLS_IN_FLIGHT_MAX"), "{dump}");
 }
 
@@ -178,14 +183,20 @@ fn a_fault_of_the_environment_names_the_variable() {
         .env("PAYMUX__SEVER__X", "1")
         .flag("engine.window_max", "1");
     let faults = case.faults();
-    assert!(faults.contains("environment variable PAYMUX__SERVER__GRPC_LISTEN: server.grpc_listen: "), "{faults}");
+    assert!(
+        faults.contains("environment variable PAYMUX__SERVER__GRPC_LISTEN: server.grpc_listen: "),
+        "{faults}"
+    );
     assert!(faults.contains("environment variable PAYMUX__SEVER__X: sever: unknown key"), "{faults}");
     assert!(faults.contains("flag --set: engine.window_max: "), "{faults}");
 }
 
 #[test]
 fn no_secret_is_ever_printed() {
-    let inline = GOOD.replace("apiv3_key_env = \"WECHATPAY_APIV3_KEY\"", "apiv3_key = \"inline-secret-inline-secret-1234\"");
+    let inline = GOOD.replace(
+        "apiv3_key_env = \"WECHATPAY_APIV3_KEY\"",
+        "apiv3_key = \"inline-secret-inline-secret-1234\"",
+    );
     let faults = Case::new(&inline).faults();
     assert!(faults.contains("apiv3_key") && !faults.contains("inline-secret"), "{faults}");
     let wrong = Case::new(GOOD).env("WECHATPAY_APIV3_KEY", "too-short-a-secret").faults();
@@ -197,9 +208,8 @@ fn no_secret_is_ever_printed() {
 
 /// Two merchants on the account of the good configuration.
 fn sharing(first: &str, second: &str) -> String {
-    let merchants = format!(
-        "[merchants.tea]\nname = \"Tea\"\n{first}\n[merchants.rice]\nname = \"Rice\"\n{second}\n"
-    );
+    let merchants =
+        format!("[merchants.tea]\nname = \"Tea\"\n{first}\n[merchants.rice]\nname = \"Rice\"\n{second}\n");
     let accounts = GOOD.split("[merchants.tea]").next().unwrap_or_default();
     format!("{accounts}{merchants}")
 }
@@ -224,9 +234,13 @@ fn merchants_of_one_account_share_a_group_and_have_prefixes_that_do_not_begin_ea
 
 #[test]
 fn methods_must_be_offered_by_the_account() {
-    let toml = GOOD.replace("account = \"direct\"\n", "account = \"direct\"\nmethods = [\"jsapi\", \"scannedpos\"]\n");
+    let toml = GOOD
+        .replace("account = \"direct\"\n", "account = \"direct\"\nmethods = [\"jsapi\", \"scannedpos\"]\n");
     let faults = Case::new(&toml).faults();
-    assert!(faults.contains("routes[0].methods: the account does not offer \"scannedpos\"; allowed: jsapi"), "{faults}");
+    assert!(
+        faults.contains("routes[0].methods: the account does not offer \"scannedpos\"; allowed: jsapi"),
+        "{faults}"
+    );
     let config = Case::new(GOOD).load().unwrap();
     assert_eq!(config.registry.merchants.values().next().unwrap().routes[0].methods, ["jsapi"]);
 }
@@ -235,6 +249,7 @@ fn methods_must_be_offered_by_the_account() {
 fn a_faster_clock_needs_an_origin_that_stays() {
     let faults = Case::new(&format!("clock_factor = 100\n{GOOD}")).faults();
     assert!(faults.contains("clock_origin_ms: missing with a clock_factor above 1"), "{faults}");
-    let config = Case::new(&format!("clock_factor = 100\nclock_origin_ms = 1735689600000\n{GOOD}")).load().unwrap();
+    let config =
+        Case::new(&format!("clock_factor = 100\nclock_origin_ms = 1735689600000\n{GOOD}")).load().unwrap();
     assert_eq!(config.clock.factor.get(), 100);
 }

@@ -1,6 +1,6 @@
 //! The audit: every order's end, and what was told of it, against the provider's truth.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use paymux_proto::v1;
 use paymux_proto::v1::{AttentionReason, Closure, Fulfilment, OrderEventKind, OrderState};
@@ -73,7 +73,8 @@ pub(super) fn money_taken(truth: Option<&OrderTruth>) -> i64 {
 /// Money that the engine has on record for an order, in fen: its payments, and a payment that differs from the order
 /// and so stands in the attention that parked it.
 pub(super) fn money_recorded(order: &v1::Order, truth: Option<&OrderTruth>) -> i64 {
-    let recorded: i64 = order.payments.iter().filter_map(|payment| payment.total.as_ref()).map(|total| total.minor).sum();
+    let recorded: i64 =
+        order.payments.iter().filter_map(|payment| payment.total.as_ref()).map(|total| total.minor).sum();
     recorded + money_parked(order, truth)
 }
 
@@ -82,9 +83,10 @@ pub(super) fn money_parked(order: &v1::Order, truth: Option<&OrderTruth>) -> i64
     let Some(payment) = truth.and_then(|truth| truth.payment.as_ref()) else { return 0 };
     let is_fact = order.payments.iter().any(|known| known.provider_trade_no == payment.transaction_id);
     let stated = format!("{} states {} ", payment.transaction_id, payment.reported_total);
-    let in_attention = order.attention.iter().any(|item| {
-        item.reason() == AttentionReason::PaymentMismatch && item.detail.contains(&stated)
-    });
+    let in_attention = order
+        .attention
+        .iter()
+        .any(|item| item.reason() == AttentionReason::PaymentMismatch && item.detail.contains(&stated));
     if in_attention && !is_fact { payment.reported_total } else { 0 }
 }
 
@@ -126,7 +128,11 @@ fn agrees(order: &v1::Order, truth: Option<&OrderTruth>) -> Result<(), String> {
     }
     match order.state() {
         OrderState::Paid => match paid {
-            Some(paid) if order.payments.iter().all(|known| known.provider_trade_no == paid.transaction_id) => Ok(()),
+            Some(paid)
+                if order.payments.iter().all(|known| known.provider_trade_no == paid.transaction_id) =>
+            {
+                Ok(())
+            }
             Some(_) => Err("it names another payment than the provider".to_owned()),
             None => Err("paid here, not there".to_owned()),
         },
@@ -141,21 +147,16 @@ fn agrees(order: &v1::Order, truth: Option<&OrderTruth>) -> Result<(), String> {
 
 /// The first event that is owed and was not told.
 fn untold(order: &v1::Order, told: &Told) -> Option<&'static str> {
-    let mut owed = BTreeSet::new();
-    match order.state() {
-        OrderState::Closed => drop(owed.insert(OrderEventKind::Closed)),
-        OrderState::Failed => drop(owed.insert(OrderEventKind::Failed)),
-        _ => {}
-    }
-    match order.fulfilment() {
-        Fulfilment::Fulfil => drop(owed.insert(OrderEventKind::Fulfil)),
-        Fulfilment::DoNotFulfil => drop(owed.insert(OrderEventKind::DoNotFulfil)),
-        _ => {}
-    }
-    if is_open(order) {
-        owed.insert(OrderEventKind::Attention);
-    }
-    let missing = owed.into_iter().find(|kind| told.count(*kind) == 0);
+    let state = order.state();
+    let owed = [
+        (state == OrderState::Closed, OrderEventKind::Closed),
+        (state == OrderState::Failed, OrderEventKind::Failed),
+        (order.fulfilment() == Fulfilment::Fulfil, OrderEventKind::Fulfil),
+        (order.fulfilment() == Fulfilment::DoNotFulfil, OrderEventKind::DoNotFulfil),
+        (is_open(order), OrderEventKind::Attention),
+    ];
+    let mut owed = owed.into_iter().filter(|(is_owed, _)| *is_owed).map(|(_, kind)| kind);
+    let missing = owed.find(|kind| told.count(*kind) == 0);
     let missing = missing.map(|kind| kind.as_str_name().trim_start_matches("ORDER_EVENT_KIND_"));
     let payments_told = told.count(OrderEventKind::Paid);
     missing.or_else(|| (payments_told != order.payments.len()).then_some("PAID"))
@@ -184,7 +185,7 @@ mod tests {
             mchid: "19".to_owned(),
             sub_mchid: None,
             out_trade_no: "A-1".to_owned(),
-            product: Product::Jsapi,
+            product: Product::DirectJsapi,
             trade_state,
             total: 100,
             created_ms: 0,
@@ -202,8 +203,7 @@ mod tests {
 
     fn paid_order(minor: i64) -> v1::Order {
         let total = Some(v1::Amount { currency: "CNY".to_owned(), minor });
-        let payment =
-            v1::Payment { provider_trade_no: TRADE_NO.to_owned(), total, ..v1::Payment::default() };
+        let payment = v1::Payment { provider_trade_no: TRADE_NO.to_owned(), total, ..v1::Payment::default() };
         v1::Order {
             payments: vec![payment],
             fulfilment: Fulfilment::Fulfil.into(),
@@ -274,10 +274,8 @@ mod tests {
             detail,
             ..v1::Attention::default()
         };
-        let parked = v1::Order {
-            attention: vec![attention],
-            ..order(OrderState::Pending, Closure::Unspecified)
-        };
+        let parked =
+            v1::Order { attention: vec![attention], ..order(OrderState::Pending, Closure::Unspecified) };
         let truth = truth(TradeState::Success, Some(101));
         assert_eq!(money_recorded(&parked, Some(&truth)), 101);
         assert_eq!(judge(&parked, Some(&truth), &told(&[OrderEventKind::Attention])), Verdict::Parked);

@@ -39,7 +39,11 @@ impl Truth {
                 path.push_str(&after);
             }
             let page: OrdersPage = self.get(&path).await?;
-            book.extend(page.orders.into_iter().map(|order| ((order.mchid.clone(), order.out_trade_no.clone()), order)));
+            book.extend(
+                page.orders
+                    .into_iter()
+                    .map(|order| ((order.mchid.clone(), order.out_trade_no.clone()), order)),
+            );
             match page.next {
                 Some(next) => after = next,
                 None => return Ok(book),

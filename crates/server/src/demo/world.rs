@@ -20,7 +20,9 @@ use paymux_domain::time::ClockFactor;
 use paymux_simulators::faults::{FaultPlan, FaultTuning, Preset};
 use paymux_simulators::keys::{self, GeneratedKey};
 use paymux_simulators::payers::PayerPlan;
-use paymux_simulators::wechatpay::{ApiV3Key, PlatformVerifier, SubMerchant, WechatMerchant, WechatpayConfig};
+use paymux_simulators::wechatpay::{
+    ApiV3Key, PlatformVerifier, SubMerchant, WechatMerchant, WechatpayConfig,
+};
 use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 
 use crate::clock::ScaledClock;
@@ -37,6 +39,10 @@ const CALL_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// How long the simulator holds a slow answer: longer than the time-out.
 const HANG_MS: u64 = 2000;
+
+/// How long a lagging read side does not know a new order, in provider time: so long that the first follow-up meets it
+/// even when the machine is busy.
+const QUERY_LAG_MS: u32 = 120_000;
 
 /// Within this real time a call must leave after its fact; shorter than in production, since nothing is far away.
 const SEND_MARGIN: Duration = Duration::from_secs(3);
@@ -98,7 +104,11 @@ impl World {
             clock_factor: f64::from(wishes.factor.get()),
             clock_origin_ms: Some(clock.origin_ms()),
             faults: FaultPlan::preset(wishes.faults, wishes.seed),
-            fault_tuning: FaultTuning { hang_ms: HANG_MS, ..FaultTuning::default() },
+            fault_tuning: FaultTuning {
+                hang_ms: HANG_MS,
+                query_lag_ms: QUERY_LAG_MS,
+                ..FaultTuning::default()
+            },
             payers: PayerPlan { enabled: wishes.payers, seed: wishes.seed, ..PayerPlan::default() },
             wechatpay: WechatpayConfig { merchants: accounts(&merchants, &keys), platform: None },
             ..SimulatorConfig::default()
@@ -109,9 +119,7 @@ impl World {
         write_secrets(folder, &keys, &simulator)?;
         let toml = config_toml(wishes, &merchants, &keys, &simulator, clock.origin_ms());
         fs::write(&config_file, toml).context("the configuration cannot be written")?;
-        let mut config = Config::load(Some(&config_file), [], &[])?;
-        config.engine.timing.send_margin = wishes.factor.stretch(SEND_MARGIN);
-        config.engine.timing.call_horizon = wishes.factor.stretch(CALL_HORIZON);
+        let config = Config::load(Some(&config_file), [], &[])?;
         Ok(Self { merchants, simulator, clock, config_file, config })
     }
 }
@@ -225,8 +233,11 @@ fn config_toml(
         "# Written by the demo.\n\
          clock_factor = {}\nclock_origin_ms = {origin_ms}\n\n\
          [server]\ngrpc_listen = \"{grpc}\"\nnotify_listen = \"{notify}\"\nnotify_base_url = \"http://{notify}\"\n\n\
-         [backend]\nfolder = \"data\"\npartitions = {PARTITIONS}\n",
+         [backend]\nfolder = \"data\"\npartitions = {PARTITIONS}\n\n\
+         [engine]\nsend_margin_ms = {}\ncall_horizon_ms = {}\n",
         factor.get(),
+        SEND_MARGIN.as_millis(),
+        CALL_HORIZON.as_millis(),
     );
     let mut known: Vec<&str> = Vec::new();
     for merchant in merchants {
@@ -258,7 +269,9 @@ fn account_toml(
     let who = match sub_mchid {
         None => format!("kind = \"direct\"\nmchid = \"{mchid}\""),
         Some(sub) => {
-            format!("kind = \"partner\"\nsp_mchid = \"{mchid}\"\nsub_mchid = \"{sub}\"\nstore_out_id = \"0001\"")
+            format!(
+                "kind = \"partner\"\nsp_mchid = \"{mchid}\"\nsub_mchid = \"{sub}\"\nstore_out_id = \"0001\""
+            )
         }
     };
     let platform = simulator.platform();

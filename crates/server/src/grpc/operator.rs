@@ -20,10 +20,12 @@ use crate::ingest::{Refusal, page_size_of};
 const LOOKED_AT_MAX: usize = 10_000;
 
 const DEAD: &str = "listing dead records waits for a log that can read them back";
-const UNRESOLVED: &str = "listing unresolved calls waits for an index of them in the store; GetTimeline shows those of one order";
+const UNRESOLVED: &str =
+    "listing unresolved calls waits for an index of them in the store; GetTimeline shows those of one order";
 const REPLAY: &str = "replaying waits for the replay command in the log";
 const CONFIRM: &str = "confirming outcomes waits for the confirm command in the log";
-const LIMITS: &str = "live budgets wait for workers that publish them; the configured ones stand in `config dump`";
+const LIMITS: &str =
+    "live budgets wait for workers that publish them; the configured ones stand in `config dump`";
 
 /// What the service looks things up in.
 pub struct OperatorParts {
@@ -180,14 +182,16 @@ impl Operator {
         let (shard_group, slices, partition) = match target {
             None => return Err(Refusal::field("target", "is required")),
             Some(Target::MerchantId(id)) => {
-                let id: MerchantId =
-                    id.parse().map_err(|error: paymux_domain::name::NameError| Refusal::field("merchant_id", error.to_string()))?;
+                let id: MerchantId = id.parse().map_err(|error: paymux_domain::name::NameError| {
+                    Refusal::field("merchant_id", error.to_string())
+                })?;
                 let registry = self.parts.registry.load();
                 by_group(&registry.merchants.get(&id).ok_or(Refusal::MerchantUnknown)?.shard_group)
             }
             Some(Target::ShardGroup(group)) => {
-                let group: ShardGroup =
-                    group.parse().map_err(|error: paymux_domain::name::NameError| Refusal::field("shard_group", error.to_string()))?;
+                let group: ShardGroup = group.parse().map_err(|error: paymux_domain::name::NameError| {
+                    Refusal::field("shard_group", error.to_string())
+                })?;
                 by_group(&group)
             }
             Some(Target::Partition(number)) => {
@@ -215,11 +219,15 @@ impl Operator {
             .ok_or_else(|| Refusal::field("page_size", "must be 0 to 1000"))?;
         let after: Option<MerchantId> = match request.page_token.as_str() {
             "" => None,
-            token => Some(token.strip_prefix("m1.").and_then(|id| id.parse().ok()).ok_or(Refusal::PageToken)?),
+            token => {
+                Some(token.strip_prefix("m1.").and_then(|id| id.parse().ok()).ok_or(Refusal::PageToken)?)
+            }
         };
         let registry = self.parts.registry.load();
-        let mut rest = registry.merchants.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
-        let merchants: Vec<_> = rest.by_ref().take(limit).map(|(id, merchant)| summary(id, merchant)).collect();
+        let mut rest =
+            registry.merchants.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
+        let merchants: Vec<_> =
+            rest.by_ref().take(limit).map(|(id, merchant)| summary(id, merchant)).collect();
         let last = merchants.last().filter(|_| rest.next().is_some());
         let next_page_token = last.map(|last| format!("m1.{}", last.merchant_id)).unwrap_or_default();
         Ok(v1::ListMerchantsResponse { merchants, next_page_token })
@@ -271,8 +279,12 @@ const fn way_out(reason: AttentionReason) -> &'static str {
             "Look the order up in the provider's console; when the provider answers again, ask again (RequeryOrder)."
         }
         AttentionReason::DuplicatePayment => "Refund one of the payments in the provider's console.",
-        AttentionReason::LatePayment => "Deliver all the same, or refund the payment in the provider's console.",
+        AttentionReason::LatePayment => {
+            "Deliver all the same, or refund the payment in the provider's console."
+        }
         AttentionReason::RefundedElsewhere => "Somebody refunded it at the provider: do not deliver.",
-        AttentionReason::ProviderOps => "Repair the account's credentials or balance; orders go on by themselves.",
+        AttentionReason::ProviderOps => {
+            "Repair the account's credentials or balance; orders go on by themselves."
+        }
     }
 }

@@ -121,7 +121,8 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::RequeryOrderRequest>,
     ) -> Result<Response<v1::RequeryOrderResponse>, Status> {
         let _slot = self.gate.enter()?;
-        let v1::RequeryOrderRequest { merchant_id, merchant_order_no, request_id, wait } = request.into_inner();
+        let v1::RequeryOrderRequest { merchant_id, merchant_order_no, request_id, wait } =
+            request.into_inner();
         let command = CommandRequest { merchant_id, merchant_order_no, request_id, wait };
         let (order, basis) = view(self.ingest.requery(&command).await?);
         Ok(Response::new(v1::RequeryOrderResponse { order: Some(order), basis: basis.into() }))

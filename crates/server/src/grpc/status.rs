@@ -58,10 +58,15 @@ fn told(refusal: &Refusal) -> Told {
         }
         Refusal::NotOffered(what) => {
             let message = format!("not offered; {what}");
-            return Told { code: Code::FailedPrecondition, reason: ErrorReason::OperationNotOffered, message };
+            return Told {
+                code: Code::FailedPrecondition,
+                reason: ErrorReason::OperationNotOffered,
+                message,
+            };
         }
         Refusal::Conflict { differing } => {
-            let message = format!("the number is taken with other content; differing: {}", differing.join(", "));
+            let message =
+                format!("the number is taken with other content; differing: {}", differing.join(", "));
             return Told { code: Code::AlreadyExists, reason: ErrorReason::OrderConflict, message };
         }
         Refusal::PageToken => {
@@ -72,9 +77,11 @@ fn told(refusal: &Refusal) -> Told {
         }
         Refusal::MerchantUnknown => (Code::NotFound, ErrorReason::MerchantUnknown, "no such merchant"),
         Refusal::OrderNotFound => (Code::NotFound, ErrorReason::OrderNotFound, "no such order"),
-        Refusal::MerchantLimited(_) => {
-            (Code::ResourceExhausted, ErrorReason::MerchantLimited, "more commands of this merchant than admitted")
-        }
+        Refusal::MerchantLimited(_) => (
+            Code::ResourceExhausted,
+            ErrorReason::MerchantLimited,
+            "more commands of this merchant than admitted",
+        ),
         Refusal::Overloaded(_) => (Code::ResourceExhausted, ErrorReason::Overloaded, "the engine is behind"),
         Refusal::LogUnavailable => {
             (Code::Unavailable, ErrorReason::LogUnavailable, "the log cannot take it; nothing was accepted")

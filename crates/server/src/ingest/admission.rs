@@ -153,7 +153,9 @@ mod tests {
             let (clock, admission, _) = admission(factor, 1000);
             let take = |name| admission.admit(&merchant(name), 10, Partition(0)).map(drop);
             assert_eq!((0..12).filter(|_| take("m1").is_ok()).count(), 10, "factor {factor}");
-            assert!(matches!(take("m1"), Err(Refusal::MerchantLimited(wait)) if wait == Duration::from_millis(100)));
+            assert!(
+                matches!(take("m1"), Err(Refusal::MerchantLimited(wait)) if wait == Duration::from_millis(100))
+            );
             assert_eq!(take("m2"), Ok(()));
             clock.0.fetch_add(200 * i64::from(factor), Ordering::Relaxed);
             assert_eq!((0..5).filter(|_| take("m1").is_ok()).count(), 2, "factor {factor}");
@@ -163,7 +165,8 @@ mod tests {
     #[test]
     fn records_on_their_way_are_bounded() {
         let (_, admission, _) = admission(1, 2);
-        let permits: Vec<_> = (0..2).map(|_| admission.admit(&merchant("m1"), 100, Partition(0)).unwrap()).collect();
+        let permits: Vec<_> =
+            (0..2).map(|_| admission.admit(&merchant("m1"), 100, Partition(0)).unwrap()).collect();
         let refused = admission.admit(&merchant("m1"), 100, Partition(0)).map(drop);
         assert_eq!(refused, Err(Refusal::Overloaded(Duration::from_millis(500))));
         drop(permits);

@@ -112,7 +112,9 @@ impl Faults {
     }
 
     pub(super) fn word(&mut self, field: &str, text: &str) {
-        if text.len() > WORD_CHARS_MAX || !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') {
+        if text.len() > WORD_CHARS_MAX
+            || !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        {
             self.add(field, format!("must have at most {WORD_CHARS_MAX} of a-z 0-9 _"));
         }
     }
@@ -134,7 +136,10 @@ impl Faults {
             (1..=METADATA_BYTES_MAX).contains(&key.len()) && value.len() <= METADATA_BYTES_MAX
         };
         if !metadata.iter().all(|(key, value)| fits(key, value)) {
-            self.add("metadata", format!("must have keys of 1 to {METADATA_BYTES_MAX} bytes and values of at most as many"));
+            self.add(
+                "metadata",
+                format!("must have keys of 1 to {METADATA_BYTES_MAX} bytes and values of at most as many"),
+            );
         }
     }
 
@@ -189,7 +194,9 @@ pub(super) fn fingerprint(request: &v1::CreateOrderRequest, options_json: &str) 
         note("payer.client_ip", &payer.client_ip);
     }
     match &request.expiry {
-        Some(Expiry::ExpireAfter(span)) => note("expire_after", &format!("{}.{:09}", span.seconds, span.nanos)),
+        Some(Expiry::ExpireAfter(span)) => {
+            note("expire_after", &format!("{}.{:09}", span.seconds, span.nanos))
+        }
         Some(Expiry::ExpireTime(time)) => note("expire_time", &format!("{}.{:09}", time.seconds, time.nanos)),
         None => {}
     }

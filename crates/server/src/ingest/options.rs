@@ -101,7 +101,8 @@ mod tests {
         };
         assert_eq!(
             to_json(&Options::Wechatpay(options)).unwrap(),
-            r#"{"detail":{"goods_detail":[{"merchant_goods_id":"g","quantity":2,"unit_price":5}]},"#.to_owned()
+            r#"{"detail":{"goods_detail":[{"merchant_goods_id":"g","quantity":2,"unit_price":5}]},"#
+                .to_owned()
                 + r#""goods_tag":"sale","payer_scope":"sub_merchant","store_info":{"out_id":"7"}}"#
         );
         assert_eq!(to_json(&Options::Wechatpay(v1::WechatpayOptions::default())).as_deref(), Some("{}"));

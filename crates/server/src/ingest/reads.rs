@@ -53,7 +53,9 @@ impl Ingest {
         let mut faults = Faults::default();
         let key = order_key(&mut faults, &request.merchant_id, &request.merchant_order_no);
         let wait = faults.wait(request.wait.as_ref());
-        let (Some(key), true) = (key, faults.is_empty()) else { return Err(faults.or(Refusal::OrderNotFound)) };
+        let (Some(key), true) = (key, faults.is_empty()) else {
+            return Err(faults.or(Refusal::OrderNotFound));
+        };
         self.home_of(&key)?;
         let is_done = |order: &Order, _replied: bool| {
             won_by(order, request.request_id.as_deref())?;
@@ -108,7 +110,8 @@ impl Ingest {
         });
         let orders: Vec<_> = futures_util::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
         // An index row is written before the facts: an order that is not there yet is not shown.
-        let shown = |order: &Order| !order.is_empty() && (states.is_empty() || states.contains(&order.state()));
+        let shown =
+            |order: &Order| !order.is_empty() && (states.is_empty() || states.contains(&order.state()));
         let orders = orders.into_iter().filter(|(_, order)| shown(order)).collect();
         Ok(ListedPage { orders, next_page_token })
     }
@@ -192,7 +195,14 @@ fn bound(
 
 /// Binds a page token to everything in the request but the token itself.
 fn filter_mark(request: &v1::ListOrdersRequest) -> u64 {
-    let v1::ListOrdersRequest { merchant_id, create_time_min, create_time_max, states, page_size, page_token: _ } = request;
+    let v1::ListOrdersRequest {
+        merchant_id,
+        create_time_min,
+        create_time_max,
+        states,
+        page_size,
+        page_token: _,
+    } = request;
     let text = format!("{merchant_id} {create_time_min:?} {create_time_max:?} {states:?} {page_size}");
     stable_hash(text.as_bytes())
 }

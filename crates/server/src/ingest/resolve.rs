@@ -69,7 +69,9 @@ impl Resolver<'_> {
             faults.add_missing(provider.check(&created));
         }
         if provider.is_none() || !faults.is_empty() {
-            return Err(faults.or(Refusal::NotOffered(format!("{} has no usable account here", route.provider))));
+            return Err(
+                faults.or(Refusal::NotOffered(format!("{} has no usable account here", route.provider)))
+            );
         }
         let accept_per_s_max = merchant.accept_per_s_max;
         Ok(Resolved { created: Arc::new(created), wait, accept_per_s_max })
@@ -154,7 +156,10 @@ fn out_trade_no(faults: &mut Faults, route: &Route, order_no: &MerchantOrderNo) 
     let number = format!("{}{order_no}", route.order_prefix);
     let chars_max = 32_usize.saturating_sub(route.order_prefix.len());
     let too_long = |_: &NameError| {
-        let reason = format!("must have at most {chars_max} characters, since {:?} is put before it", route.order_prefix);
+        let reason = format!(
+            "must have at most {chars_max} characters, since {:?} is put before it",
+            route.order_prefix
+        );
         faults.add("merchant_order_no", reason);
     };
     number.parse().inspect_err(too_long).ok()

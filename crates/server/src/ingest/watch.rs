@@ -42,7 +42,8 @@ impl Ingest {
             Some(text) => faults.name("merchant_order_no", text),
             None => None,
         };
-        let known = request.kinds.iter().all(|kind| v1::OrderEventKind::try_from(*kind).is_ok_and(|k| k as i32 != 0));
+        let known =
+            request.kinds.iter().all(|kind| v1::OrderEventKind::try_from(*kind).is_ok_and(|k| k as i32 != 0));
         if !known || request.kinds.len() > KINDS_MAX {
             faults.add("kinds", format!("must be at most {KINDS_MAX} known kinds"));
         }

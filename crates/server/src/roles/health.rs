@@ -18,7 +18,11 @@ const LIVENESS: &str = "liveness";
 const READINESS: [&str; 3] = ["", "readiness", "paymux.v1.OrderService"];
 
 /// Keeps the statuses up to date until the stop, which makes them NOT_SERVING.
-pub(super) async fn follow(reporter: HealthReporter, worker: Option<Arc<WorkerStatus>>, stop: CancellationToken) {
+pub(super) async fn follow(
+    reporter: HealthReporter,
+    worker: Option<Arc<WorkerStatus>>,
+    stop: CancellationToken,
+) {
     reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
     let mut told = None;
     loop {

@@ -1,6 +1,7 @@
 //! What every order store must do.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use paymux_domain::fact::{AttentionReason, FactBody};
 use paymux_domain::followup::{Followup, NotExist};
@@ -116,20 +117,20 @@ pub(crate) async fn bookkeeping_is_overwritten(world: StoreWorld) {
 pub(crate) async fn due_rows_come_in_order_and_in_pages(world: StoreWorld) {
     let store = &world.store;
     let bucket = Bucket::of(at(0));
-    let start = bucket.start();
-    let at = |millis: i64| start + std::time::Duration::from_millis(millis.unsigned_abs());
+    let (start, end) = (bucket.start(), bucket.next().start());
+    let ms = Duration::from_millis(1);
     let rows = [
-        due(at(0), &key("m", "o")),
-        due(at(0), &key("m", "o-2")),
-        due(at(0), &key("m-2", "a")),
-        due(at(7), &key("a", "a")),
-        due(at(9999), &key("z", "z")),
+        due(start, &key("m", "o")),
+        due(start, &key("m", "o-2")),
+        due(start, &key("m-2", "a")),
+        due(start + ms, &key("a", "a")),
+        due(end - ms, &key("z", "z")),
     ];
-    let outside = [due(at(10_000), &key("m", "next")), due(start - Bucket::WIDTH, &key("m", "before"))];
+    let outside = [due(end, &key("m", "next")), due(start - ms, &key("m", "before"))];
     for row in rows.iter().rev().chain(&outside).chain(&rows[..1]) {
         done!(store.insert_due(PARTITION, row));
     }
-    done!(store.insert_due(Partition(2), &due(at(1), &key("m", "elsewhere"))));
+    done!(store.insert_due(Partition(2), &due(start, &key("m", "elsewhere"))));
 
     assert_eq!(done!(store.read_due(PARTITION, bucket, None, 100)), rows);
     let mut paged: Vec<DueRow> = Vec::new();
@@ -142,7 +143,7 @@ pub(crate) async fn due_rows_come_in_order_and_in_pages(world: StoreWorld) {
         paged.extend(page);
     }
     assert_eq!(paged, rows);
-    let unknown = due(at(3), &key("never", "written"));
+    let unknown = due(start, &key("never", "written"));
     assert_eq!(done!(store.read_due(PARTITION, bucket, Some(&unknown), 100)), rows[3..]);
     assert_eq!(done!(store.read_due(PARTITION, bucket.next(), None, 100)), outside[..1]);
     assert_eq!(done!(store.read_due(Partition(3), bucket, None, 100)), []);

@@ -20,8 +20,8 @@ fn expired(capabilities: Capabilities) -> Model {
     model
 }
 
-/// The calls of an expired order with their seconds after expiry, answered in turn by what is given and then for
-/// ever by its last, until it ends.
+/// The calls of an expired order with their seconds after expiry, answered in turn by what is given and
+/// then for ever by its last, until it ends.
 fn calls_of_closing(capabilities: Capabilities, answers: &[CallReport]) -> (Model, Vec<(Operation, u64)>) {
     let mut model = expired(capabilities);
     let mut calls = Vec::new();
@@ -67,6 +67,28 @@ fn a_close_is_the_providers_own() {
     let open_then_closed = [told(Word::Open), closed];
     check(closes_paid(), &open_then_closed, &[(Query, 0), (Close, 30)], State::Closed, confirmed);
     check(closes_paid(), &[told(paid("T1"))], &[(Query, 0)], State::Paid, None);
+}
+
+#[test]
+fn a_provider_that_would_close_a_paid_order_is_asked_anew_before_each_close() {
+    let mut model = Model::created_at(closes_paid());
+    model.answer(launched());
+    let mut calls = Vec::new();
+    while calls.len() < 9 {
+        match model.live {
+            Some(call) => {
+                calls.push((call.operation, call.left_time.since(at(0)).as_secs()));
+                let open = call.operation == Operation::Query;
+                model.answer(if open { told(Word::Open) } else { report(Class::Unknown) });
+            }
+            None => drop(model.tick()),
+        }
+    }
+    use Operation::{Close, Query};
+    // The questions while the payer could pay say nothing of what was paid since.
+    let asked = [(Query, 15), (Query, 30), (Query, 60), (Query, 180), (Query, 600)];
+    assert_eq!(calls[..5], asked);
+    assert_eq!(calls[5..], [(Query, 1800), (Close, 1830), (Query, 1860), (Close, 1890)]);
 }
 
 #[test]
@@ -144,6 +166,25 @@ fn two_absences_in_one_breath_count_once() {
     }
     assert_eq!(model.order().last_attempt_number(), 1, "no second create yet");
     assert!(model.scene.followup.not_exist.is_some_and(|word| !word.twice));
+}
+
+#[test]
+fn absences_before_a_later_attempt_count_for_nothing() {
+    let mut model = Model::created_at(closes_paid());
+    let mut decision = model.answer(report(Class::Unknown));
+    model.scene.slots[0] = at(400);
+    while decision.call != Some(Operation::Create) {
+        decision = match model.live {
+            Some(_) => model.answer(told(Word::NotExist)),
+            None => model.tick(),
+        };
+    }
+    // The owner dies right then, and its last bookkeeping with it.
+    model.live = None;
+    model.scene.followup = model.steps.last().expect("a step").before.followup.clone();
+    assert!(model.scene.followup.not_exist.is_some_and(|word| word.twice));
+    model.close();
+    assert_eq!((model.state(), model.order().closure()), (State::Closing, None));
 }
 
 #[test]

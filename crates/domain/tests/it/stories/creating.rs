@@ -209,6 +209,15 @@ fn no_create_leaves_once_paying_has_ended() {
 }
 
 #[test]
+fn a_repeat_whose_slot_lies_past_expiry_is_not_waited_for() {
+    let mut model = Model::created();
+    model.answer(report(Class::Unknown));
+    model.scene.slots = [at(EXPIRY_SECS + 100); 4];
+    let decision = model.tick();
+    assert_eq!((decision.call, decision.due, decision.waits_for), (None, Some(at(EXPIRY_SECS)), None));
+}
+
+#[test]
 fn trouble_with_the_account_calls_a_person_once_and_the_order_goes_on() {
     let mut model = Model::created();
     model.answer(report(Class::Ops));
@@ -239,5 +248,5 @@ fn the_same_request_renews_launch_parameters_that_no_longer_work() {
     check(wechat(), at(600), Some(Operation::Create));
     check(xorpay(), at(600), Some(Operation::Create));
     check(closes_paid(), at(600), None);
-    check(wechat(), at(EXPIRY_SECS), None);
+    check(wechat(), at(EXPIRY_SECS), Some(Operation::Close));
 }

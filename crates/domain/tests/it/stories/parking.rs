@@ -68,9 +68,9 @@ fn the_providers_word_moves_a_parked_order() {
 }
 
 #[test]
-fn a_settled_order_goes_on_for_as_many_calls_again() {
+fn a_resolved_order_goes_on_for_as_many_calls_again() {
     let (mut model, _) = exhausted();
-    model.settle(AttentionReason::RetriesExhausted, 1);
+    model.resolve(AttentionReason::RetriesExhausted, 1);
     let mut calls = 0;
     model.hear(crate::support::model::Heard::Timer);
     while model.due.is_some() {
@@ -87,12 +87,12 @@ fn a_settled_order_goes_on_for_as_many_calls_again() {
 }
 
 #[test]
-fn a_payment_before_its_mismatch_is_settled_waits_for_the_person() {
+fn a_payment_before_its_mismatch_is_resolved_waits_for_the_person() {
     let mut model = Model::created();
     model.notify(vec![Word::Mismatch { field: "mchid" }]);
     let decision = model.notify(vec![paid("T1")]);
     assert_eq!(keys_of(&decision), ["paid/T1"], "recorded, not fulfilled");
-    model.settle(AttentionReason::AnswerMismatch, 1);
+    model.resolve(AttentionReason::AnswerMismatch, 1);
     let decision = model.hear(crate::support::model::Heard::Timer);
     assert_eq!(keys_of(&decision), ["fulfilment/FULFIL"]);
 }

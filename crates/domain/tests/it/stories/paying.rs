@@ -2,6 +2,7 @@
 
 use paymux_domain::fact::{AttentionReason, Fulfilment};
 use paymux_domain::fold::State;
+use paymux_domain::limits::ATTENTION_PER_REASON_MAX;
 use paymux_domain::name::{AccountId, OutTradeNo};
 use paymux_domain::outcome::{CallReport, Class, Word};
 use paymux_domain::payment::Payment;
@@ -111,6 +112,16 @@ fn a_second_payment_is_kept_and_flagged_and_fulfil_stays() {
 }
 
 #[test]
+fn however_many_payments_come_all_are_kept_and_the_calls_for_a_person_are_bounded() {
+    let mut model = Model::created();
+    for n in 0..40 {
+        model.notify(vec![paid(&format!("T{n}"))]);
+    }
+    assert_eq!(model.order().paid_minor(), 40 * PRICE);
+    assert_eq!(model.order().attention_count(AttentionReason::DuplicatePayment), ATTENTION_PER_REASON_MAX);
+}
+
+#[test]
 fn a_payment_for_a_number_that_was_never_ordered_is_kept_and_parked() {
     let mut model = Model::new(wechat());
     let decision = model.notify(vec![paid("T1")]);
@@ -139,11 +150,11 @@ fn a_wrong_amount_or_currency_is_no_payment_of_this_order() {
 }
 
 #[test]
-fn the_same_notification_again_calls_nobody_again_after_a_person_has_settled_it() {
+fn the_same_notification_again_calls_nobody_again_after_a_person_has_resolved_it() {
     let wrong = || Heard::Notification(notification("n-1", at(0), vec![Word::Paid(payment("T8", 1))]));
     let mut model = Model::created();
     model.hear(wrong());
-    model.settle(AttentionReason::PaymentMismatch, 1);
+    model.resolve(AttentionReason::PaymentMismatch, 1);
     assert_eq!(keys_of(&model.hear(wrong())), Vec::<String>::new());
     assert!(!model.order().is_frozen());
 }

@@ -111,6 +111,8 @@ pub(crate) struct Model {
     /// How long a call takes to leave after its fact.
     pub(crate) leaving: Duration,
     pub(crate) steps: Vec<Step>,
+    /// A crash has taken the last bookkeeping along.
+    pub(crate) forgot: bool,
 }
 
 impl fmt::Debug for Model {
@@ -153,7 +155,7 @@ impl Model {
             slots: [Timestamp::EPOCH; 4],
             live_call: false,
         };
-        Self { scene, live: None, due: None, leaving: Duration::ZERO, steps: Vec::new() }
+        Self { scene, live: None, due: None, leaving: Duration::ZERO, steps: Vec::new(), forgot: false }
     }
 
     /// The order has been created, at a provider like WeChat Pay; its first create call is under way.
@@ -254,8 +256,8 @@ impl Model {
         panic!("no {} call ever left", operation.as_str());
     }
 
-    /// A person settles an attention: until the operator's own command, the fact alone.
-    pub(crate) fn settle(&mut self, reason: AttentionReason, k: u32) {
+    /// A person resolves an attention: until the operator's own command, the fact alone.
+    pub(crate) fn resolve(&mut self, reason: AttentionReason, k: u32) {
         Arc::make_mut(&mut self.scene.order).add(Fact {
             key: FactKey::AttentionResolved(reason, k),
             body: FactBody::AttentionResolved { caller: "alice".to_owned(), reason: "looked".to_owned() },

@@ -1,5 +1,5 @@
-//! Random walks: an order driven by random inputs, at random times, against a provider that may answer anything
-//! that a provider can answer.
+//! Random walks: an order driven by random inputs, at random times, against a provider that may answer
+//! anything that a provider can answer.
 
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use super::model::{Heard, Model};
 /// One thing that may happen.
 #[derive(Clone, Debug)]
 pub(crate) enum Move {
-    /// The call under way ends with one of the possible answers; without a call the owner looks when it is due.
+    /// The call under way ends with one of the possible answers; without a call the owner looks when it is
+    /// due.
     GoOn { answer: usize, took_ms: u64, retry_after_s: Option<u64> },
     /// Time passes and the owner looks, early or late.
     Look { after_ms: u64 },
@@ -34,12 +35,22 @@ pub(crate) enum Move {
     Repeat,
     /// Another request comes under the number.
     Conflict,
-    /// The owner dies: its call is never answered, and what was not a fact may be lost.
-    Crash { forgets: bool },
+    /// The owner dies: its call is never answered, and what was no fact may be lost.
+    Crash { lost: Lost },
+    /// The last step stored its facts and failed before its bookkeeping: it is taken again.
+    Again,
     /// Budget or breaker lets an operation leave only later.
     Budget { operation: usize, later_ms: u64 },
-    /// A person settles the first open attention.
-    Settle,
+    /// A person resolves the first open attention.
+    Resolve,
+}
+
+/// Bookkeeping that a crash takes along.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lost {
+    Nothing,
+    LastWrite,
+    All,
 }
 
 pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
@@ -53,10 +64,12 @@ pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => Just(Move::Requery),
         1 => Just(Move::Repeat),
         1 => Just(Move::Conflict),
-        1 => any::<bool>().prop_map(|forgets| Move::Crash { forgets }),
+        1 => prop_oneof![Just(Lost::Nothing), Just(Lost::LastWrite), Just(Lost::All)]
+            .prop_map(|lost| Move::Crash { lost }),
+        1 => Just(Move::Again),
         1 => (0..4_usize, 0..3_000_000_u64)
             .prop_map(|(operation, later_ms)| Move::Budget { operation, later_ms }),
-        1 => Just(Move::Settle),
+        1 => Just(Move::Resolve),
     ];
     prop::collection::vec(one, 1..50)
 }
@@ -101,19 +114,32 @@ fn step(model: &mut Model, one: &Move) {
         Move::Requery => drop(model.requery()),
         Move::Repeat => drop(model.create()),
         Move::Conflict => drop(model.conflict()),
-        Move::Crash { forgets } => {
+        Move::Crash { lost } => {
             model.live = None;
-            if *forgets {
-                model.scene.followup = Followup::default();
+            match (lost, model.steps.last()) {
+                (Lost::LastWrite, Some(last)) => {
+                    model.scene.followup = last.before.followup.clone();
+                    model.forgot = true;
+                }
+                (Lost::All, _) => model.scene.followup = Followup::default(),
+                _ => {}
+            }
+        }
+        Move::Again => {
+            if let Some(last) = model.steps.last() {
+                let heard = last.heard.clone();
+                model.scene.followup = last.before.followup.clone();
+                model.live = None;
+                model.hear(heard);
             }
         }
         Move::Budget { operation, later_ms } => {
             model.scene.slots[*operation] = model.now() + Duration::from_millis(*later_ms);
         }
-        Move::Settle => {
+        Move::Resolve => {
             let open = model.order().attention().next().map(|(reason, k, _)| (reason, k));
             if let Some((reason, k)) = open {
-                model.settle(reason, k);
+                model.resolve(reason, k);
                 model.hear(Heard::Timer);
             }
         }

@@ -90,7 +90,9 @@ fn a_signature_must_verify_under_a_known_key_and_be_fresh() {
     check_unknown(&changed("wechatpay-timestamp", "soon"), "BAD_SIGNATURE");
     check_unknown(&changed("wechatpay-signature", "WECHATPAY/SIGNTEST/AAAA"), "SIGNTEST");
     let late = Timestamp::from_millis(NOW.as_millis() - 302_000);
-    check_unknown(&create_answered(&with(headers_by(TEST_KEY, late, body))), "STALE_SIGNATURE");
+    let stale = create_answered(&with(headers_by(TEST_KEY, late, body)));
+    assert_eq!((stale.class, stale.code.as_str(), stale.words.len()), (Class::Ops, "CLOCK_SKEW", 0));
+    check_unknown(&create_answered(&with(headers_by(STRANGER_KEY, late, body))), "BAD_SIGNATURE");
     let mut headers = headers_by(TEST_KEY, NOW, body);
     headers.retain(|(name, _)| name != "wechatpay-nonce");
     check_unknown(&create_answered(&with(headers)), "BAD_SIGNATURE");

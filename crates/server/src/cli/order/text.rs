@@ -96,7 +96,8 @@ pub(super) fn timeline(story: &v1::GetTimelineResponse) -> String {
 /// Why it is so and what comes next.
 pub(super) fn explanation(story: &v1::GetTimelineResponse) -> String {
     let order = story.order.clone().unwrap_or_default();
-    let mut text = format!("{}/{} is {}", order.merchant_id, order.merchant_order_no, api::state_word(order.state));
+    let mut text =
+        format!("{}/{} is {}", order.merchant_id, order.merchant_order_no, api::state_word(order.state));
     text.push_str("\n\nWhat happened:\n");
     for entry in &story.entries {
         let at = time(entry.fact_time.as_ref()).unwrap_or_default();

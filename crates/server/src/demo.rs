@@ -1,0 +1,182 @@
+//! `paymux demo` and `paymux dev`: simulator and all roles in one process, on the embedded backend in a folder of
+//! its own, used from outside: orders through gRPC, notifications through HTTP, truth from the simulator's HTTP API.
+
+mod audit;
+mod ends;
+mod load;
+#[cfg(feature = "plant")]
+mod plant;
+mod progress;
+mod report;
+mod running;
+mod staying;
+mod truth;
+mod watching;
+mod world;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use paymux_domain::time::ClockFactor;
+use paymux_proto::client::Client;
+use paymux_simulators::faults::Preset;
+use tokio::time::Instant;
+
+use crate::cli::{Exit, Output};
+use crate::roles::Listeners;
+use ends::Ends;
+use load::Planned;
+use progress::Progress;
+use report::Report;
+use running::{Folder, Running, loopback, near};
+use truth::Truth;
+use watching::Watching;
+use world::{DemoMerchant, Wishes, World};
+
+pub(crate) use staying::{DevArgs, dev};
+
+/// Real time that every demo may take before orders without an end count as wrong.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Further real time for each order.
+const TIMEOUT_PER_ORDER: Duration = Duration::from_millis(60);
+
+/// How many faults the simulator injects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Faults {
+    /// None.
+    None,
+    /// A bad day: each kind at one order in a hundred.
+    Usual,
+    /// Every kind, often.
+    Heavy,
+}
+
+impl From<Faults> for Preset {
+    fn from(faults: Faults) -> Self {
+        match faults {
+            Faults::None => Self::None,
+            Faults::Usual => Self::Usual,
+            Faults::Heavy => Self::Heavy,
+        }
+    }
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code 1 if an order's end is not the truth at the provider, was not told, or money differs.
+
+Examples:
+  paymux demo
+  paymux demo --orders 5000 --seed 1 --faults heavy
+  paymux demo --faults none --output json")]
+pub(crate) struct DemoArgs {
+    /// How many orders.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    orders: u32,
+    /// How many merchants, on direct and partner accounts.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    merchants: u16,
+    /// What is drawn at random follows this number.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many faults the provider's side injects.
+    #[arg(long, value_enum, default_value_t = Faults::Usual)]
+    faults: Faults,
+    /// How many times faster than real time all schedules run.
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    clock_factor: u32,
+    /// Creates in flight at once.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=2048))]
+    at_once: u16,
+    /// Seconds after which orders without an end count as wrong; absent: 90, and 0.06 for each order.
+    #[arg(long)]
+    timeout_s: Option<u64>,
+    /// A folder for keys, configuration and data, which stays; absent: one that is deleted afterwards.
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+    /// Plant a fault in the engine's surroundings; the demo must find it.
+    #[cfg(feature = "plant")]
+    #[arg(long, value_enum)]
+    plant: Option<plant::Plant>,
+}
+
+impl DemoArgs {
+    fn timeout(&self) -> Duration {
+        self.timeout_s.map_or_else(|| TIMEOUT + TIMEOUT_PER_ORDER * self.orders, Duration::from_secs)
+    }
+}
+
+pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit> {
+    let begun = Instant::now();
+    let folder = Folder::make(args.folder.clone())?;
+    let listeners = Listeners::bind(loopback(0), loopback(0)).await?;
+    let wishes = Wishes {
+        merchants: usize::from(args.merchants),
+        seed: args.seed,
+        faults: args.faults.into(),
+        payers: true,
+        factor: factor(args.clock_factor)?,
+        grpc: listeners.grpc.local_addr()?,
+        notify: listeners.notify.local_addr()?,
+        simulator: loopback(0),
+    };
+    let World { merchants, simulator, clock, config, .. } = World::build(&wishes, folder.path()).await?;
+    let surroundings = near(clock);
+    #[cfg(feature = "plant")]
+    let surroundings = plant::plant(args.plant, surroundings);
+    let mut running = Running::start(config, listeners, surroundings).await?;
+    let truth = Truth::new(simulator.base_url())?;
+    let address = format!("http://{}", wishes.grpc);
+    let work = interruptible(orders(&args, &address, &merchants, &truth, begun));
+    let report = running.during(work).await;
+    let refused = running.refused();
+    let stopped = running.stop().await;
+    simulator.shutdown().await;
+    let mut report = report?;
+    report.add_refused(refused);
+    stopped?;
+    output.print(report.text(), &report.json())?;
+    Ok(if report.is_clean() { Exit::Ok } else { Exit::Failed })
+}
+
+/// Creates the orders, waits for their ends and judges them.
+async fn orders(
+    args: &DemoArgs,
+    address: &str,
+    merchants: &[DemoMerchant],
+    truth: &Truth,
+    begun: Instant,
+) -> anyhow::Result<Report> {
+    let client = Client::connect(address).await.context("the demo's own server does not answer")?;
+    let planned: Vec<Planned> = load::plan(merchants, usize::try_from(args.orders)?, args.seed);
+    let mut watching = Watching::start(&client, merchants.iter().map(|merchant| merchant.id.clone())).await?;
+    let progress = Progress::new(planned.len());
+    let created = load::create_all(address, &planned, usize::from(args.at_once), &progress).await?;
+    let ends = Ends { client, truth, planned: &planned };
+    ends.wait(&mut watching, begun + args.timeout(), &progress).await?;
+    drop(progress);
+    let mut report = ends.report(&watching).await?;
+    report.add_times(&created, begun.elapsed().as_secs_f64());
+    Ok(report)
+}
+
+/// The work, unless a person interrupts it: then everything is still stopped and cleaned up.
+async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::select! {
+        biased;
+        signal = tokio::signal::ctrl_c() => {
+            signal.context("signals cannot be caught")?;
+            anyhow::bail!("interrupted")
+        }
+        done = work => done,
+    }
+}
+
+fn factor(factor: u32) -> anyhow::Result<ClockFactor> {
+    ClockFactor::new(factor).with_context(|| format!("a clock factor of {factor} is not possible"))
+}

@@ -1,0 +1,156 @@
+//! `paymux dev`: the demo's world staying up, for grpcurl, load drivers and the command line.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::running::{Folder, Running, loopback, near};
+use super::world::{DemoMerchant, Wishes, World};
+use super::{Faults, factor};
+use crate::cli::{Exit, Output};
+use crate::roles::Listeners;
+use crate::shutdown::Signals;
+
+/// Arguments of `dev`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  paymux dev
+  paymux dev --seed 7 --payers --clock-factor 60 --faults usual
+  paymux dev --grpc-port 0 --notify-port 0 --simulator-port 0 --folder ./dev --output json")]
+pub(crate) struct DevArgs {
+    /// Port of gRPC; 0 takes a free one.
+    #[arg(long, default_value_t = 7700)]
+    grpc_port: u16,
+    /// Port of the notifications; 0 takes a free one.
+    #[arg(long, default_value_t = 7701)]
+    notify_port: u16,
+    /// Port of the simulator and its control API; 0 takes a free one.
+    #[arg(long, default_value_t = 7702)]
+    simulator_port: u16,
+    /// How many merchants, on direct and partner accounts.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    merchants: u16,
+    /// What is drawn at random follows this number.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many faults the provider's side injects by chance; amounts that end on 50 to 99 fen ask for one.
+    #[arg(long, value_enum, default_value_t = Faults::None)]
+    faults: Faults,
+    /// Let payers act on their own; without it orders are paid at the simulator's control API.
+    #[arg(long)]
+    payers: bool,
+    /// How many times faster than real time all schedules run.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    clock_factor: u32,
+    /// A folder for keys, configuration and data, which stays; absent: one that is deleted afterwards.
+    #[arg(long, value_name = "FOLDER")]
+    folder: Option<PathBuf>,
+}
+
+pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> {
+    let mut signals = Signals::install().context("signals cannot be caught")?;
+    let folder = Folder::make(args.folder)?;
+    let listeners = Listeners::bind(loopback(args.grpc_port), loopback(args.notify_port)).await?;
+    let wishes = Wishes {
+        merchants: usize::from(args.merchants),
+        seed: args.seed,
+        faults: args.faults.into(),
+        payers: args.payers,
+        factor: factor(args.clock_factor)?,
+        grpc: listeners.grpc.local_addr()?,
+        notify: listeners.notify.local_addr()?,
+        simulator: loopback(args.simulator_port),
+    };
+    let world = World::build(&wishes, folder.path()).await?;
+    let (text, json) = (told(&wishes, &world), told_json(&wishes, &world));
+    let World { simulator, clock, config, .. } = world;
+    let mut running = Running::start(config, listeners, near(clock)).await?;
+    output.print(text, &json)?;
+    let waiting = async {
+        signals.next().await;
+        Ok(())
+    };
+    let waited = running.during(waiting).await;
+    let stopped = running.stop().await;
+    simulator.shutdown().await;
+    waited?;
+    stopped?;
+    Ok(Exit::Ok)
+}
+
+/// Everything that a person needs to go on from here.
+fn told(wishes: &Wishes, world: &World) -> String {
+    let Wishes { grpc, notify, seed, factor, .. } = wishes;
+    let sim = world.simulator.base_url();
+    let mut text = format!(
+        "gRPC            {grpc}\n\
+         notifications   http://{notify}\n\
+         simulator       {sim}  (control API under /control/)\n\
+         configuration   {}\n\
+         seed {seed}, schedules run {} times as fast as real time\n\n\
+         merchant  method         mchid       prefix\n",
+        world.config_file.display(),
+        factor.get(),
+    );
+    for merchant in &world.merchants {
+        let DemoMerchant { id, method, mchid, prefix, .. } = merchant;
+        // Writing to a string cannot fail.
+        let _ok = writeln!(text, "{id:9} {method:14} {mchid:11} {prefix}");
+    }
+    if let Some(merchant) = world.merchants.first() {
+        let DemoMerchant { id, mchid, prefix, .. } = merchant;
+        let _ok = write!(
+            text,
+            "\nCreate an order, pay it, look at it:\n\n  \
+             {}\n\n  \
+             curl -s {sim}/control/pay -d '{{\"mchid\":\"{mchid}\",\"out_trade_no\":\"{prefix}ORDER-1\"}}'\n\n  \
+             paymux order explain --server http://{grpc} --merchant {id} --order ORDER-1\n\n\
+             The truth: curl -s {sim}/control/orders    What was counted: curl -s {sim}/control/stats\n\
+             Faults:    curl -s {sim}/control/faults -d '{{\"preset\":\"heavy\",\"seed\":7}}'\n\
+             Stop with Ctrl-C.",
+            grpcurl(&grpc.to_string(), merchant),
+        );
+    }
+    text
+}
+
+/// A grpcurl command that creates an order, ready to paste.
+fn grpcurl(address: &str, merchant: &DemoMerchant) -> String {
+    let request = json!({
+        "merchant_id": merchant.id,
+        "merchant_order_no": "ORDER-1",
+        "request_id": "first",
+        "amount": { "currency": "CNY", "minor": 1234 },
+        "description": "Tea",
+        "payer": { "open_id": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "client_ip": "127.0.0.1" },
+        "wait": "5s",
+    });
+    format!("grpcurl -plaintext -d '{request}' {address} paymux.v1.OrderService/CreateOrder")
+}
+
+fn told_json(wishes: &Wishes, world: &World) -> serde_json::Value {
+    let merchant = |merchant: &DemoMerchant| {
+        json!({
+            "merchant_id": merchant.id,
+            "account": merchant.account,
+            "method": merchant.method,
+            "mchid": merchant.mchid,
+            "sub_mchid": merchant.sub_mchid,
+            "order_prefix": merchant.prefix,
+        })
+    };
+    json!({
+        "grpc": wishes.grpc.to_string(),
+        "notify": format!("http://{}", wishes.notify),
+        "simulator": world.simulator.base_url(),
+        "config": world.config_file,
+        "seed": wishes.seed,
+        "clock_factor": wishes.factor.get(),
+        "merchants": world.merchants.iter().map(merchant).collect::<Vec<_>>(),
+        "grpcurl": world.merchants.first().map(|first| grpcurl(&wishes.grpc.to_string(), first)),
+    })
+}

@@ -1,0 +1,11 @@
+//! The real binary from outside: gRPC, HTTP, signals, kills, a failing disk, bad input, the demo.
+
+mod bad_input;
+mod calls;
+mod command_line;
+mod demo;
+mod disk;
+mod kills;
+mod notifications;
+mod rig;
+mod shutdown;

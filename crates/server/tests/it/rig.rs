@@ -1,0 +1,310 @@
+//! Runs the binary: a world (`paymux dev`: simulator, keys, a server of its own) and further servers beside it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use paymux_proto::client::Client;
+use paymux_proto::v1;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The binary under test.
+pub(crate) const PAYMUX: &str = env!("CARGO_BIN_EXE_paymux");
+
+/// Longest wait for a process to say something or to end; generous, since a test machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether the long counts are asked for.
+pub(crate) fn is_full() -> bool {
+    std::env::vars_os().any(|(name, value)| name == "PAYMUX_FULL" && value == "1")
+}
+
+/// Tells why something was not tested.
+pub(crate) fn skipped(what: &str, why: &str) {
+    println!("SKIPPED: {what}: {why}");
+}
+
+/// Runs the binary to its end.
+pub(crate) fn paymux(args: &[&str]) -> Output {
+    Command::new(PAYMUX).args(args).output().expect("the binary runs")
+}
+
+/// A process that is killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    log: Receiver<String>,
+}
+
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let log = lines_of(child.stderr.take().expect("standard error is piped"));
+        Self { child, log }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
+        assert!(sent.success(), "signal {name} was not sent");
+    }
+
+    /// Kills it as a power cut would, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Waits for its own end and gives the exit code.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let begun = tokio::time::Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                return status.code();
+            }
+            assert!(begun.elapsed() < PATIENCE, "the process does not end");
+            // Nothing tells of the end of a process but asking.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The next line of its log that holds all words.
+    fn wait_for(&self, words: &[&str]) -> String {
+        loop {
+            let line = self
+                .log
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|error| panic!("no line with {words:?}: {error}"));
+            if words.iter().all(|word| line.contains(word)) {
+                return line;
+            }
+        }
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS is there");
+        line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn lines_of(stderr: ChildStderr) -> Receiver<String> {
+    let (tx, rx) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            drop(tx.send(line));
+        }
+    });
+    rx
+}
+
+/// Merchant, order prefix and merchant number as `dev` tells them.
+#[derive(Clone, Debug)]
+pub(crate) struct Merchant {
+    pub(crate) id: String,
+    pub(crate) mchid: String,
+    pub(crate) prefix: String,
+}
+
+/// A simulator with accounts, and a server of its own.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) process: Process,
+    pub(crate) grpc: String,
+    pub(crate) notify: String,
+    pub(crate) simulator: String,
+    pub(crate) merchants: Vec<Merchant>,
+    pub(crate) folder: TempDir,
+}
+
+impl World {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let folder = TempDir::new().expect("a temporary folder");
+        let mut command = Command::new(PAYMUX);
+        command.args(["dev", "--output", "json", "--log", "warn", "--merchants", "4"]);
+        command.args(["--grpc-port", "0", "--notify-port", "0", "--simulator-port", "0", "--folder"]);
+        command.arg(folder.path()).args(args).stdout(Stdio::piped());
+        let mut process = Process::start(&mut command);
+        let mut told = String::new();
+        let stdout = process.child.stdout.take().expect("standard output is piped");
+        BufReader::new(stdout).read_line(&mut told).expect("it tells where it is");
+        let told: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told:?}"));
+        let text = |name: &str| told[name].as_str().expect(name).to_owned();
+        let merchant = |merchant: &Value| Merchant {
+            id: merchant["merchant_id"].as_str().expect("an id").to_owned(),
+            mchid: merchant["mchid"].as_str().expect("a number").to_owned(),
+            prefix: merchant["order_prefix"].as_str().expect("a prefix").to_owned(),
+        };
+        Self {
+            grpc: format!("http://{}", text("grpc")),
+            notify: text("notify"),
+            simulator: text("simulator"),
+            merchants: told["merchants"].as_array().expect("merchants").iter().map(merchant).collect(),
+            process,
+            folder,
+        }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(&self.grpc).await.expect("the server answers")
+    }
+
+    /// Posts to the simulator's control API.
+    pub(crate) async fn control(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}/control/{path}", self.simulator);
+        let answer = http().post(url).body(body.to_string()).send().await.expect("the simulator answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.unwrap_or(Value::Null)
+    }
+
+    /// Everything that the provider knows, by out_trade_no.
+    pub(crate) async fn truth(&self) -> std::collections::BTreeMap<String, Value> {
+        let mut all = std::collections::BTreeMap::new();
+        let mut after = String::new();
+        loop {
+            let url = format!("{}/control/orders?limit=1000{after}", self.simulator);
+            let page: Value = http().get(url).send().await.expect("an answer").json().await.expect("JSON");
+            for order in page["orders"].as_array().expect("orders") {
+                all.insert(order["out_trade_no"].as_str().expect("a number").to_owned(), order.clone());
+            }
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return all,
+            }
+        }
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder.path().join("paymux.toml")
+    }
+}
+
+/// A client for simulator and notifications.
+pub(crate) fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
+}
+
+/// `paymux serve` with the accounts of a world, on its own folder and ports.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) process: Process,
+    pub(crate) grpc: String,
+}
+
+/// The ports of a server that is started again and again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    grpc: SocketAddr,
+    notify: SocketAddr,
+}
+
+impl Ports {
+    /// Two ports that are free now.
+    pub(crate) fn free() -> Self {
+        let free = || {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            (listener.local_addr().expect("an address"), listener)
+        };
+        let ((grpc, first), (notify, second)) = (free(), free());
+        drop((first, second));
+        Self { grpc, notify }
+    }
+}
+
+impl Server {
+    pub(crate) fn command(config: &Path, data: &Path, ports: Ports) -> Command {
+        let Ports { grpc, notify } = ports;
+        let mut command = Command::new(PAYMUX);
+        command.args(["serve", "--log", "info", "--log-format", "json", "--config"]).arg(config);
+        command.args(["--set", &format!("backend.folder={}", data.display())]);
+        command.args(["--set", &format!("server.grpc_listen={grpc}")]);
+        command.args(["--set", &format!("server.notify_listen={notify}")]);
+        command.args(["--set", &format!("server.notify_base_url=http://{notify}")]);
+        command.stdout(Stdio::null());
+        command
+    }
+
+    /// Starts it; when it returns, the doors are open.
+    pub(crate) fn start(config: &Path, data: &Path, ports: Ports) -> Self {
+        let process = Process::start(&mut Self::command(config, data, ports));
+        process.wait_for(&["\"serving\""]);
+        Self { process, grpc: format!("http://{}", ports.grpc) }
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(&self.grpc).await.expect("the server answers")
+    }
+}
+
+/// A create that every server of a world takes.
+pub(crate) fn order(merchant: &str, number: &str, minor: i64) -> v1::CreateOrderRequest {
+    v1::CreateOrderRequest {
+        merchant_id: merchant.to_owned(),
+        merchant_order_no: number.to_owned(),
+        request_id: format!("request-{number}"),
+        amount: Some(v1::Amount { currency: "CNY".to_owned(), minor }),
+        description: "Tea".to_owned(),
+        payer: Some(v1::Payer {
+            open_id: "oUpF8uMuAJO".to_owned(),
+            app_id: String::new(),
+            client_ip: "127.0.0.1".to_owned(),
+        }),
+        expiry: Some(v1::create_order_request::Expiry::ExpireAfter(seconds(600))),
+        ..v1::CreateOrderRequest::default()
+    }
+}
+
+pub(crate) fn seconds(seconds: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos: 0 }
+}
+
+/// A GetOrder, waiting up to so many seconds.
+pub(crate) fn get(merchant: &str, number: &str, wait_s: i64) -> tonic::Request<v1::GetOrderRequest> {
+    let request = v1::GetOrderRequest {
+        merchant_id: merchant.to_owned(),
+        merchant_order_no: number.to_owned(),
+        wait: Some(seconds(wait_s)),
+        ..v1::GetOrderRequest::default()
+    };
+    Client::request(request, Some(Duration::from_secs(u64::try_from(wait_s).unwrap_or(0))))
+}
+
+/// Reads an order again and again until it is as wanted.
+pub(crate) async fn until(
+    client: &Client,
+    merchant: &str,
+    number: &str,
+    wanted: impl Fn(&v1::Order) -> bool,
+) -> v1::Order {
+    let begun = tokio::time::Instant::now();
+    let mut known = None;
+    loop {
+        let mut request = get(merchant, number, 5);
+        request.get_mut().known_version = known;
+        let order = client.orders().get_order(request).await.expect("the order is there").into_inner().order;
+        let order = order.expect("an order");
+        if wanted(&order) {
+            return order;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not as wanted: {order:?}");
+        known = Some(order.version);
+    }
+}

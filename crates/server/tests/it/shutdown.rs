@@ -1,0 +1,119 @@
+//! Stopping and starting: the graceful stop, the second writer, the ports.
+
+use paymux_proto::client::Refusal;
+use paymux_proto::v1;
+use paymux_proto::v1::{ErrorReason, OrderState};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::rig::{Ports, Process, Server, World, get, order};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_what_is_under_way_and_exits_0() {
+    let world = World::start(&[]);
+    let data = TempDir::new().unwrap();
+    let ports = Ports::free();
+    let mut server = Server::start(&world.config_file(), data.path(), ports);
+    let client = server.client().await;
+    for n in 0..50 {
+        client.create(order("m01", &format!("STOP-{n:04}"), 100)).await.unwrap();
+    }
+    let request =
+        v1::WatchOrdersRequest { merchant_id: "m01".to_owned(), ..v1::WatchOrdersRequest::default() };
+    let mut watch = client.orders().watch_orders(request).await.unwrap().into_inner();
+    watch.message().await.unwrap();
+    let waiting = {
+        let client = client.clone();
+        tokio::spawn(async move {
+            let mut request = get("m01", "STOP-0000", 30);
+            // A version that it never has, and which so is waited for to the end: it has it from the start.
+            let seen = client.orders().get_order(get("m01", "STOP-0000", 10)).await?.into_inner().order;
+            request.get_mut().known_version = seen.map(|order| order.version);
+            client.orders().get_order(request).await
+        })
+    };
+    let begun = Instant::now();
+    server.process.signal("TERM");
+    // A waiting call is answered with the state as it is; a watch is told where to go on.
+    let answer = waiting.await.unwrap();
+    if let Err(status) = &answer {
+        assert_eq!(Refusal::of(status).code, tonic::Code::Unavailable, "{status}");
+    }
+    let end = loop {
+        match watch.message().await {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("the watch ended without a reason"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(Refusal::of(&end).reason, ErrorReason::ShuttingDown, "{end}");
+    assert_eq!(server.process.exit_code(), Some(0));
+    assert!(begun.elapsed().as_secs() < 20, "the drain took {:?}", begun.elapsed());
+
+    let server = Server::start(&world.config_file(), data.path(), ports);
+    let client = server.client().await;
+    for n in 0..50 {
+        let order = client
+            .orders()
+            .get_order(get("m01", &format!("STOP-{n:04}"), 20))
+            .await
+            .unwrap()
+            .into_inner()
+            .order
+            .unwrap();
+        assert!(order.state() != OrderState::Unspecified);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_writer_on_the_folder_is_told_so() {
+    let world = World::start(&[]);
+    let data = world.folder.path().join("data");
+    let second = Server::command(&world.config_file(), &data, Ports::free())
+        .stderr(std::process::Stdio::piped())
+        .output();
+    let second = second.unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&second.stderr);
+    assert!(told.contains("is in use by another process"), "{told}");
+    // The first one goes on.
+    world.client().await.create(order("m01", "FIRST-0001", 100)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_named() {
+    let world = World::start(&[]);
+    let data = TempDir::new().unwrap();
+    let address = world.grpc.trim_start_matches("http://").to_owned();
+    let mut command = Server::command(&world.config_file(), data.path(), Ports::free());
+    let output = command
+        .args(["--set", &format!("server.grpc_listen={address}")])
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains(&format!("cannot listen on {address}")), "{told}");
+}
+
+#[test]
+fn beyond_loopback_it_does_not_listen() {
+    let world = World::start(&[]);
+    let config = world.config_file();
+    let config = config.to_str().unwrap();
+    let output =
+        crate::rig::paymux(&["serve", "--config", config, "--set", "server.grpc_listen=0.0.0.0:7700"]);
+    assert_eq!(output.status.code(), Some(64));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("callers are not authenticated yet"), "{told}");
+}
+
+/// A process is killed when its handle goes; the tests above rely on it.
+#[test]
+fn a_dropped_process_is_gone() {
+    let world = World::start(&[]);
+    let id = world.process.id();
+    drop::<World>(world);
+    assert!(!std::path::Path::new(&format!("/proc/{id}")).exists());
+    let _: fn(&Process) -> u32 = Process::id;
+}
