@@ -30,7 +30,8 @@ pub enum When {
 pub struct FaultPoint {
     /// The trait's method, such as `add_facts`; between steps with the step, such as `add_facts.index_row`.
     pub operation: &'static str,
-    /// The number of the operation, counted from 1 by one [`Steps`]; before and after have the same number.
+    /// The number of the operation, counted from 1 by one [`Steps`]: the same before and after it. Between its steps
+    /// it is the number of the newest operation.
     pub step: u64,
     /// Before, between or after.
     pub when: When,

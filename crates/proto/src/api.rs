@@ -46,7 +46,8 @@ pub fn duration(span: &prost_types::Duration) -> Option<std::time::Duration> {
 /// A gRPC status with all its details, as one message of a bulk stream carries it.
 #[must_use]
 pub fn status_view(status: &tonic::Status) -> tonic_types::Status {
-    let details = tonic_types::Status::decode(status.details()).map(|status| status.details).unwrap_or_default();
+    let details =
+        tonic_types::Status::decode(status.details()).map(|status| status.details).unwrap_or_default();
     tonic_types::Status { code: i32::from(status.code()), message: status.message().to_owned(), details }
 }
 

@@ -49,7 +49,7 @@ Examples:
   paymux config example > paymux.toml
   paymux config check --config paymux.toml
   paymux serve --config paymux.toml
-  paymux order get --merchant tea-house --order A-1";
+  paymux order get --merchant tea-house --order ORDER-1";
 
 /// Payment order processing: every order is brought to a known end.
 #[derive(Debug, Parser)]
@@ -91,7 +91,7 @@ enum Command {
     /// Run the engine.
     Serve(serve::ServeArgs),
     /// Create, read, close and explain orders at a running server.
-    Order(order::OrderArgs),
+    Order(Box<order::OrderArgs>),
     /// Check, show or make a configuration.
     Config(config_cmd::ConfigArgs),
     /// Run everything in one process and check every order's end against the providers' truth.
@@ -137,7 +137,7 @@ impl Cli {
         let output = Output::new(self.global.output);
         match self.command {
             Command::Serve(args) => serve::run(args).await,
-            Command::Order(args) => order::run(args, &output).await,
+            Command::Order(args) => order::run(*args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,

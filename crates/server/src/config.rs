@@ -8,6 +8,7 @@ mod dump;
 mod example;
 mod fault;
 mod layers;
+mod plain;
 mod reader;
 mod registry;
 mod schema;

@@ -9,8 +9,6 @@ mod options;
 mod reads;
 mod refusal;
 mod resolve;
-#[cfg(test)]
-mod tests;
 mod waits;
 mod watch;
 

@@ -64,7 +64,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("tonic-prost-build", &["xtask"]),
     ("protox", &["xtask"]),
     ("clap", &["paymux", "xtask"]),
-    ("anyhow", &["paymux", "xtask"]),
+    ("anyhow", &["paymux", "paymux-benches", "xtask"]),
 ];
 
 /// Everything that `domain` may use beside its tests: no IO, no runtime, no serialisation.

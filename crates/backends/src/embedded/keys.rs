@@ -254,5 +254,4 @@ fn take_order(bytes: &[u8]) -> Option<(OrderKey, &[u8])> {
 }
 
 #[cfg(test)]
-#[path = "keys_tests.rs"]
 mod tests;

@@ -123,6 +123,9 @@ impl CommandLog for EmbeddedLog {
         wait: Duration,
     ) -> BoxFuture<'_, Result<EventPage, LogError>> {
         Box::pin(async move {
+            if wait.is_zero() {
+                return self.page(partition, from, max).await;
+            }
             match timeout(wait, self.page_when_there(partition, from, max)).await {
                 Ok(page) => page,
                 Err(_) => self.page(partition, from, max).await,

@@ -6,6 +6,7 @@ mod suite;
 mod embedded;
 mod embedded_crash;
 mod embedded_open;
+mod faults;
 mod memory;
 mod memory_group;
 mod unreliable;

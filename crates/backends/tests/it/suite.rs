@@ -94,7 +94,7 @@ impl Clock for TokioClock {
     }
 
     fn sleep_until(&self, until: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep(until.since(self.now())))
+        Box::pin(tokio::time::sleep(until.since(self.now()))) // tidy: paused time
     }
 
     fn factor(&self) -> ClockFactor {

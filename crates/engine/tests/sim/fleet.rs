@@ -1,6 +1,7 @@
 //! The processes: workers that start, crash at any await, stall, lose their partitions, stop and come back.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{
     AccountPolicy, BoxFuture, Budget, Clock, Directory, Entropy, LatePolicy, LogConsumer, MerchantPolicy,
 };
-use paymux_domain::time::ClockFactor;
+use paymux_domain::time::{ClockFactor, Timestamp};
 use paymux_engine::spawn::Spawn;
 use paymux_engine::{EngineConfig, Worker, WorkerParts};
 use rand::{Rng, SeedableRng};
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SimClock;
 use crate::hook::ProcessHook;
-use crate::plan::Theme;
+use crate::plan::{HANDOVER_EVERY, Theme};
 use crate::world::World;
 
 /// The lease of the simulated workers, and the broker's session time-out: more than three leases.
@@ -148,6 +149,10 @@ impl Fleet {
             if now >= until {
                 return;
             }
+            if self.world.plan.theme == Theme::Handover && self.world.active.load(Ordering::Relaxed) {
+                self.handover().await;
+                continue;
+            }
             let pause_max = if self.world.plan.theme == Theme::Zombies { 240 } else { 2400 };
             let mishap = Duration::from_secs(self.rng.random_range(30..pause_max)).min(until.since(now));
             let crashed = {
@@ -161,7 +166,7 @@ impl Fleet {
             };
             match crashed {
                 Some(which) => self.crash(which).await,
-                None if self.world.active.load(std::sync::atomic::Ordering::Relaxed) => self.mishap().await,
+                None if self.world.active.load(Ordering::Relaxed) => self.mishap().await,
                 None => {}
             }
         }
@@ -200,12 +205,21 @@ impl Fleet {
             }
             3 if faults.outage => {
                 let outage = &self.world.providers.outage;
-                outage.store(true, std::sync::atomic::Ordering::Relaxed);
+                outage.store(true, Ordering::Relaxed);
                 self.world.clock.sleep(Duration::from_secs(self.rng.random_range(10..1800))).await;
-                outage.store(false, std::sync::atomic::Ordering::Relaxed);
+                outage.store(false, Ordering::Relaxed);
             }
             _ => {}
         }
+    }
+
+    /// At every full interval one process falls silent; often the one that takes over does not live long.
+    async fn handover(&mut self) {
+        let every = i64::try_from(HANDOVER_EVERY.as_millis()).expect("fits");
+        let now = self.world.clock.now();
+        let next = Timestamp::from_millis((now.as_millis().div_euclid(every) + 1) * every);
+        self.world.clock.sleep(next.since(now)).await;
+        self.stall(0).await;
     }
 
     /// The broker hears nothing of a process for longer than its session: its partitions go to others while it goes
@@ -222,6 +236,11 @@ impl Fleet {
             self.add();
         }
         self.world.cluster.evict(member);
+        if self.world.plan.theme == Theme::Handover && self.rng.random_bool(0.5) {
+            self.world.clock.sleep(Duration::from_secs(self.rng.random_range(20..200))).await;
+            let heir = (which + 1) % self.processes.len();
+            self.crash(heir).await;
+        }
         let left = (now + silent).since(self.world.clock.now());
         self.world.clock.sleep(left).await;
         self.world.cluster.readmit(member);
@@ -230,7 +249,7 @@ impl Fleet {
 
     /// Faults have stopped: processes that still wait for the broker wait no longer.
     pub(crate) fn settle(&mut self) {
-        self.world.providers.outage.store(false, std::sync::atomic::Ordering::Relaxed);
+        self.world.providers.outage.store(false, Ordering::Relaxed);
         for process in &self.processes {
             process.hook.stall_until(process.clock.now());
         }

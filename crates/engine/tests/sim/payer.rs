@@ -11,7 +11,7 @@ use paymux_domain::time::Timestamp;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::plan::chance;
+use crate::plan::{Theme, chance};
 use crate::provider::{SimProviders, stated};
 use crate::truth::{Real, RealPayment};
 
@@ -29,6 +29,10 @@ async fn pay(providers: SimProviders, created: &Created, mut rng: ChaCha8Rng) {
     let life = created.expire_time.since(clock.now());
     let life_ms = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1000);
     let think = match rng.random_range(0..10) {
+        // Around the moment at which the engine calls it over.
+        0..=6 if providers.theme == Theme::Handover && created.provider.as_str() == "xor" => {
+            life_ms + rng.random_range(280_000..330_000)
+        }
         0..=4 => rng.random_range(500..120_000.min(life_ms).max(501)),
         5 => rng.random_range(0..life_ms),
         // At the last moment, and where the provider lets them, after it.

@@ -85,18 +85,21 @@ pub(crate) enum Theme {
     Crashes,
     /// Timers rest on their rows alone, and rows are written slowly (V11, V12).
     Rows,
+    /// Everything happens around the loss of a lease and the takeover that follows it (V2 to V4, V12).
+    Handover,
     /// Providers that cannot close, payers after the expiry, lost notifications (V7).
     Expiry,
 }
 
 impl Plan {
     pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
-        let theme = match rng.random_range(0..9) {
+        let theme = match rng.random_range(0..10) {
             0..=3 => Theme::Mixed,
             4 => Theme::Slow,
             5 => Theme::Zombies,
             6 => Theme::Crashes,
             7 => Theme::Rows,
+            8 => Theme::Handover,
             _ => Theme::Expiry,
         };
         let mut plan = Self::mixed(rng);
@@ -137,6 +140,19 @@ impl Plan {
                 faults.slow_rows = 100;
                 self.wheel = 0;
                 self.arrivals = Duration::from_secs(2 * 3600);
+            }
+            Theme::Handover => {
+                faults.refused = 300;
+                faults.late_landing = 0;
+                faults.slow_rows = 100;
+                faults.crash = 0;
+                faults.notification_lost = 0;
+                self.wheel = 0;
+                self.in_flight = 8;
+                self.processes = 1;
+                self.partitions = 1;
+                self.arrivals = Duration::from_secs(4 * 3600);
+                self.kinds = vec!["quick", "xor"];
             }
             Theme::Expiry => {
                 faults.notification_lost = 900;
@@ -197,6 +213,9 @@ impl Plan {
         }
     }
 }
+
+/// Pause between two handovers of that theme.
+pub(crate) const HANDOVER_EVERY: Duration = Duration::from_secs(1200);
 
 /// `true` in `per_mille` of a thousand draws.
 pub(crate) fn chance(rng: &mut ChaCha8Rng, per_mille: u32) -> bool {

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::clock::SimClock;
 use crate::payer;
-use crate::plan::{Faults, chance};
+use crate::plan::{Faults, Theme, chance};
 use crate::truth::{Real, RealOrder, RealPayment, Truth};
 use crate::world::Notifier;
 
@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a provider's read side may lag behind.
 const LAG_MAX_MS: u64 = 20_000;
 /// How long after expiry the providers without close may still take money.
-const GRACE: Duration = Duration::from_secs(300);
+pub(crate) const GRACE: Duration = Duration::from_secs(300);
 
 const BASE: Capabilities = Capabilities {
     create: CreateKind::Call,
@@ -86,6 +86,7 @@ pub(crate) struct SimProviders {
     pub(crate) outage: Arc<AtomicBool>,
     pub(crate) rng: Arc<Mutex<ChaCha8Rng>>,
     pub(crate) notifier: Notifier,
+    pub(crate) theme: Theme,
 }
 
 /// How a call's request and answer travel.

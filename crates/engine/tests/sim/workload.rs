@@ -11,7 +11,8 @@ use paymux_domain::ports::Clock;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::plan::chance;
+use crate::plan::{HANDOVER_EVERY, Theme, chance};
+use crate::provider::GRACE;
 use crate::world::World;
 
 /// An order that ingest acknowledged.
@@ -36,7 +37,12 @@ async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
     let plan = &world.plan;
     let span = u64::try_from(plan.arrivals.as_millis()).expect("a day fits");
     let in_burst = chance(&mut rng, plan.burst);
-    let at = if in_burst { span / 2 } else { rng.random_range(0..span) };
+    let mut at = if in_burst { span / 2 } else { rng.random_range(0..span) };
+    if plan.theme == Theme::Handover {
+        // Calls leave with the last breath of a lease.
+        let every = u64::try_from(HANDOVER_EVERY.as_millis()).expect("fits");
+        at = at / every * every + rng.random_range(12_000..21_000);
+    }
     world.clock.sleep(Duration::from_millis(at)).await;
     let created = Arc::new(resolved(world, number, &mut rng));
     let provider = created.provider.as_str().to_owned();
@@ -92,7 +98,11 @@ fn resolved(world: &World, number: u32, rng: &mut ChaCha8Rng) -> Created {
     let merchant = rng.random_range(0..world.plan.merchants);
     let kind = world.plan.kinds[rng.random_range(0..world.plan.kinds.len())];
     let now = world.clock.now();
-    let life = Duration::from_secs(rng.random_range(60..if world.plan.hurried { 180 } else { 2400 }));
+    let mut life = Duration::from_secs(rng.random_range(60..if world.plan.hurried { 180 } else { 2400 }));
+    if world.plan.theme == Theme::Handover && kind == "xor" {
+        // It ends, grace included, just after the next takeover.
+        life = HANDOVER_EVERY + Duration::from_secs(rng.random_range(60..120)) - GRACE;
+    }
     let amount = Amount::new(rng.random_range(1..100_000), Currency::Cny).expect("a valid amount");
     let description = format!("order {number}");
     Created {

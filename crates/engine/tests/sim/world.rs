@@ -120,6 +120,7 @@ impl World {
             outage: Arc::default(),
             rng: stream(),
             notifier,
+            theme: plan.theme,
         };
         let store = MemoryStore::new();
         let accepted = Arc::default();

@@ -108,7 +108,8 @@ fn end_time(order: &Order) -> Option<Timestamp> {
 
 fn payments(order: &Order) -> Vec<v1::Payment> {
     let ended = end_time(order);
-    let recorded = |payment: &Payment| order.fact(&FactKey::Paid(payment.trade_no.clone())).map(|fact| fact.time);
+    let recorded =
+        |payment: &Payment| order.fact(&FactKey::Paid(payment.trade_no.clone())).map(|fact| fact.time);
     let first = order.payments().min_by_key(|payment| (recorded(payment), payment.trade_no.clone()));
     let view = |payment: &Payment| v1::Payment {
         provider_trade_no: payment.trade_no.to_string(),
@@ -144,7 +145,8 @@ fn failure(order: &Order, state: State) -> Option<v1::Failure> {
 
 fn attention(order: &Order) -> Vec<v1::Attention> {
     let view = |fact: &Fact| {
-        let (FactKey::Attention(reason, number), FactBody::Attention(detail)) = (&fact.key, &fact.body) else {
+        let (FactKey::Attention(reason, number), FactBody::Attention(detail)) = (&fact.key, &fact.body)
+        else {
             return None;
         };
         Some(v1::Attention {

@@ -1,3 +1,5 @@
+//! Conversions of the API as tables.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,11 +119,8 @@ fn a_payment_before_the_end_is_not_late() {
 
 #[test]
 fn a_failed_order_says_why() {
-    let outcome = AttemptOutcome {
-        class: Class::Final,
-        code: "PARAM_ERROR".to_owned(),
-        message: "openid".to_owned(),
-    };
+    let outcome =
+        AttemptOutcome { class: Class::Final, code: "PARAM_ERROR".to_owned(), message: "openid".to_owned() };
     let facts = [
         created(),
         fact(FactKey::Attempt(1), FactBody::Attempt, 1100),
@@ -141,11 +140,8 @@ fn the_version_changes_with_every_new_fact() {
 
 #[test]
 fn the_timeline_is_in_order_of_time_and_shows_no_personal_data() {
-    let fulfil = fact(
-        FactKey::Fulfilment(Fulfilment::Fulfil.into()),
-        FactBody::Fulfilment(Fulfilment::Fulfil),
-        3000,
-    );
+    let fulfil =
+        fact(FactKey::Fulfilment(Fulfilment::Fulfil.into()), FactBody::Fulfilment(Fulfilment::Fulfil), 3000);
     let order = Order::from_facts([fulfil, paid("4200-1", 3000), launched(), created()]);
     let sentences = ["one", "two", "three", "four"].map(str::to_owned);
     let entries = timeline_view(&order, &sentences);
@@ -157,13 +153,8 @@ fn the_timeline_is_in_order_of_time_and_shows_no_personal_data() {
 
 #[test]
 fn an_event_carries_its_rank_and_a_rejection_names_the_fields() {
-    let event = Event::rejected(
-        &key(),
-        State::Pending,
-        "r-2".parse().unwrap(),
-        vec!["amount".to_owned()],
-        at(5),
-    );
+    let event =
+        Event::rejected(&key(), State::Pending, "r-2".parse().unwrap(), vec!["amount".to_owned()], at(5));
     let view = event_view(&event, identity_view(&key()));
     assert_eq!((view.kind(), view.state_rank), (v1::OrderEventKind::Rejected, 3));
     assert_eq!(view.rejected.map(|r| r.differing_fields), Some(vec!["amount".to_owned()]));
@@ -185,7 +176,8 @@ fn times_and_durations_are_taken_only_when_they_are_valid() {
 #[test]
 fn a_status_keeps_its_details_in_a_stream() {
     use tonic_types::{ErrorDetails, StatusExt as _};
-    let details = ErrorDetails::with_error_info("ORDER_CONFLICT", "paymux", [("a".to_owned(), "b".to_owned())]);
+    let details =
+        ErrorDetails::with_error_info("ORDER_CONFLICT", "paymux", [("a".to_owned(), "b".to_owned())]);
     let status = tonic::Status::with_error_details(tonic::Code::AlreadyExists, "taken", details);
     let view = status_view(&status);
     assert_eq!((view.code, view.details.len()), (6, 1));

@@ -36,7 +36,10 @@ impl Refusal {
             .and_then(|info| v1::ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)))
             .unwrap_or(v1::ErrorReason::Unspecified);
         let violations = details.bad_request().map(|bad| {
-            bad.field_violations.iter().map(|fault| (fault.field.clone(), fault.description.clone())).collect()
+            bad.field_violations
+                .iter()
+                .map(|fault| (fault.field.clone(), fault.description.clone()))
+                .collect()
         });
         Self {
             code: status.code(),

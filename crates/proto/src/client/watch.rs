@@ -87,7 +87,8 @@ impl Watch {
     }
 
     async fn pause_after(&mut self, status: &tonic::Status) -> Result<(), Refusal> {
-        let passing = matches!(status.code(), Code::Unavailable | Code::Aborted | Code::Unknown | Code::Cancelled);
+        let passing =
+            matches!(status.code(), Code::Unavailable | Code::Aborted | Code::Unknown | Code::Cancelled);
         self.fruitless += 1;
         if !passing || self.fruitless > TRIES_MAX {
             return Err(Refusal::of(status));

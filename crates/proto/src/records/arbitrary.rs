@@ -103,15 +103,17 @@ fn payment() -> impl Strategy<Value = Payment> {
     let sums = (any::<i64>(), option::of(any::<i64>()), option::of(any::<i64>()));
     let rest = (option::of(Just(Currency::Cny)), option::of(time()), option::of(text()));
     let evidence = select(vec![Evidence::Stated, Evidence::Assumed]);
-    (named("[0-9A-Za-z_-]{1,64}"), sums, rest, evidence).prop_map(|(trade_no, sums, rest, evidence)| Payment {
-        trade_no,
-        total_minor: sums.0,
-        payer_total_minor: sums.1,
-        currency: rest.0,
-        success_time: rest.1,
-        fee_minor: sums.2,
-        bank_type: rest.2,
-        evidence,
+    (named("[0-9A-Za-z_-]{1,64}"), sums, rest, evidence).prop_map(|(trade_no, sums, rest, evidence)| {
+        Payment {
+            trade_no,
+            total_minor: sums.0,
+            payer_total_minor: sums.1,
+            currency: rest.0,
+            success_time: rest.1,
+            fee_minor: sums.2,
+            bank_type: rest.2,
+            evidence,
+        }
     })
 }
 

@@ -89,7 +89,7 @@ pub(super) fn word_message(word: &Word) -> v1::Word {
 }
 
 /// The fields in which a provider's message can differ from the order that it names.
-const MISMATCH_FIELDS: [&str; 10] = [
+const MISMATCH_FIELDS: [&str; 12] = [
     "account",
     "amount",
     "appid",
@@ -98,13 +98,15 @@ const MISMATCH_FIELDS: [&str; 10] = [
     "mchid",
     "out_trade_no",
     "provider_trade_no",
+    "sp_appid",
     "sp_mchid",
+    "sub_appid",
     "sub_mchid",
 ];
 
 /// A field's own name where it is known, else a word that says so: the mismatch counts, not its spelling.
 fn mismatch_field(text: &str) -> &'static str {
-    MISMATCH_FIELDS.into_iter().find(|field| *field == text).unwrap_or("another field")
+    MISMATCH_FIELDS.into_iter().find(|field| *field == text).unwrap_or("field")
 }
 
 pub(super) fn word(message: v1::Word) -> Result<Word, RecordError> {

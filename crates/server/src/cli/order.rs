@@ -26,13 +26,13 @@ pub(super) struct OrderArgs {
 enum OrderCommand {
     /// Create an order and wait for what the payer needs.
     #[command(after_help = "Examples:
-  paymux order create --merchant m01 --order A-1 --amount 1234 --description Tea --open-id oUpF8uMuAJO
-  paymux order create --merchant m01 --order A-2 --amount 50 --description Tea --open-id o1 --expire-after 300 --wait 0")]
-    Create(create::CreateArgs),
+  paymux order create --merchant m01 --order ORDER-1 --amount 1234 --description Tea --open-id oUpF8uMuAJO
+  paymux order create --merchant m01 --order ORDER-2 --amount 50 --description Tea --open-id o1 --expire-after 300 --wait 0")]
+    Create(Box<create::CreateArgs>),
     /// Show an order as it is.
     #[command(after_help = "Examples:
-  paymux order get --merchant m01 --order A-1
-  paymux order get --merchant m01 --order A-1 --wait 30 --output json")]
+  paymux order get --merchant m01 --order ORDER-1
+  paymux order get --merchant m01 --order ORDER-1 --wait 30 --output json")]
     Get(GetArgs),
     /// List a merchant's orders, newest day first.
     #[command(after_help = "Examples:
@@ -46,23 +46,23 @@ enum OrderCommand {
     /// Print events of a merchant as they come.
     #[command(after_help = "Examples:
   paymux order watch --merchant m01
-  paymux order watch --merchant m01 --order A-1 --count 2 --output json")]
+  paymux order watch --merchant m01 --order ORDER-1 --count 2 --output json")]
     Watch(WatchArgs),
     /// Ask that an order be closed.
     #[command(after_help = "Examples:
-  paymux order close --merchant m01 --order A-1 --wait 30")]
+  paymux order close --merchant m01 --order ORDER-1 --wait 30")]
     Close(GetArgs),
     /// Ask the provider now what became of an order.
     #[command(after_help = "Examples:
-  paymux order requery --merchant m01 --order A-1 --wait 10")]
+  paymux order requery --merchant m01 --order ORDER-1 --wait 10")]
     Requery(GetArgs),
     /// Show everything that happened to an order.
     #[command(after_help = "Examples:
-  paymux order timeline --merchant m01 --order A-1")]
+  paymux order timeline --merchant m01 --order ORDER-1")]
     Timeline(NameArgs),
     /// Say in plain words why an order is in its state and what comes next.
     #[command(after_help = "Examples:
-  paymux order explain --merchant m01 --order A-1")]
+  paymux order explain --merchant m01 --order ORDER-1")]
     Explain(NameArgs),
 }
 
@@ -152,7 +152,7 @@ pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit
     let client =
         Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
     let called = match args.command {
-        OrderCommand::Create(create) => create::run(&client, create, output).await,
+        OrderCommand::Create(create) => create::run(&client, *create, output).await,
         OrderCommand::Get(get) => self::get(&client, get, output).await,
         OrderCommand::List(list) => self::list(&client, list, output).await,
         OrderCommand::Find(find) => self::find(&client, find, output).await,

@@ -135,6 +135,9 @@ impl Directory for LiveRegistry {
     }
 }
 
+/// A prefix, with the merchant and the account that it belongs to.
+type Owned<'a> = (&'a str, &'a MerchantId, &'a AccountId);
+
 /// A merchant with one of its prefixes.
 pub(crate) type Prefixed = (MerchantId, String);
 
@@ -144,7 +147,7 @@ pub(crate) fn ambiguous_prefixes(
     registry: &Registry,
     info: &dyn Fn(&AccountId) -> Option<AccountInfo>,
 ) -> Vec<(AccountId, [Prefixed; 2])> {
-    let mut by_space: BTreeMap<(ProviderId, String), Vec<(&str, &MerchantId, &AccountId)>> = BTreeMap::new();
+    let mut by_space: BTreeMap<(ProviderId, String), Vec<Owned<'_>>> = BTreeMap::new();
     for (merchant_id, merchant) in &registry.merchants {
         for route in &merchant.routes {
             // Without the provider's word each account counts as a space of its own.

@@ -1,14 +1,10 @@
-//! Reads the sections into their types and checks what concerns several of them.
+//! Reads the sections of accounts and merchants, and checks what concerns several sections.
 
-use std::net::SocketAddr;
 use std::str::FromStr;
-use std::time::Duration;
 
-use paymux_domain::decide::Timing;
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{AccountPolicy, Budget, LatePolicy};
 use paymux_domain::time::ClockFactor;
-use paymux_engine::EngineConfig;
 use paymux_providers::{AccountInfo, AccountSection, Accounts};
 use toml::Table;
 
@@ -18,7 +14,7 @@ use super::reader::{Notes, Reader};
 use super::registry::{self, Account, Merchant, Registry, Route};
 use super::schema::{self, Key};
 use super::secrets::Secrets;
-use super::{BackendConfig, ClockConfig, Config, IngestConfig, Providers, ServerConfig};
+use super::{BackendConfig, Config, Providers, plain};
 
 /// Merchants at most, and accounts at most; more belong into a second cluster.
 const NAMES_MAX: usize = 100_000;
@@ -59,12 +55,12 @@ impl<'a> Sections<'a> {
 
     fn config(self, tree: Table) -> Option<Config> {
         let mut top = self.reader("", schema::TOP, tree);
-        let clock = clock(&mut top);
+        let clock = plain::clock(&mut top);
         let factor = clock.map_or(ClockFactor::REAL, |clock| clock.factor);
-        let server = server(self.reader("server", schema::SERVER, top.table("server")));
+        let server = plain::server(self.reader("server", schema::SERVER, top.table("server")));
         let backend = self.backend(top.table("backend"));
-        let ingest = ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
-        let engine = engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
+        let ingest = plain::ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
+        let engine = plain::engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
         let mut registry = Registry::default();
         let mut accounts = Vec::new();
         for (name, table) in named(&mut top, "accounts") {
@@ -248,100 +244,6 @@ impl<'a> Sections<'a> {
 
 /// What the providers know of an account.
 type InfoOf<'a> = &'a dyn Fn(&AccountId) -> Option<AccountInfo>;
-
-fn clock(top: &mut Reader<'_>) -> Option<ClockConfig> {
-    let factor = top.count("clock_factor").and_then(ClockFactor::new);
-    let origin_ms = top.integer("clock_origin_ms");
-    if factor.is_some_and(|factor| factor != ClockFactor::REAL) && origin_ms.is_none() {
-        top.fault("clock_origin_ms", "missing with a clock_factor above 1", "milliseconds since 1970");
-    }
-    Some(ClockConfig { factor: factor?, origin_ms })
-}
-
-fn server(mut server: Reader<'_>) -> Option<ServerConfig> {
-    let grpc_listen = loopback(&mut server, "grpc_listen");
-    let notify_listen = loopback(&mut server, "notify_listen");
-    let notify_base_url = server.text("notify_base_url");
-    let drain_timeout = server.count("drain_timeout_ms").map(Duration::from_millis);
-    let calls_in_flight_max = server.count("calls_in_flight_max");
-    let notifications_in_flight_max = server.count("notifications_in_flight_max");
-    server.finish(&[]);
-    Some(ServerConfig {
-        grpc_listen: grpc_listen?,
-        notify_listen: notify_listen?,
-        notify_base_url: notify_base_url?,
-        drain_timeout: drain_timeout?,
-        calls_in_flight_max: calls_in_flight_max?,
-        notifications_in_flight_max: notifications_in_flight_max?,
-    })
-}
-
-/// As long as callers are not authenticated, nothing may be reached from another machine.
-fn loopback(server: &mut Reader<'_>, name: &'static str) -> Option<SocketAddr> {
-    let address = server.address(name)?;
-    if !address.ip().is_loopback() {
-        server.fault(
-            name,
-            format!("{address} can be reached from other machines, and callers are not authenticated yet"),
-            "a loopback address (127.0.0.1 or [::1]); put a proxy that authenticates in front of it",
-        );
-        return None;
-    }
-    Some(address)
-}
-
-fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<EngineConfig> {
-    let window_max = engine.count("window_max");
-    let commit_interval = engine.count("commit_interval_ms").map(Duration::from_millis);
-    let lease = engine.count("lease_ms").map(Duration::from_millis);
-    let sweep_concurrency_max = engine.count("sweep_concurrency_max");
-    let wheel_max = engine.count("wheel_max");
-    let near_budget = engine.count("near_budget_ms").map(Duration::from_millis);
-    if let (Some(commit), Some(lease)) = (commit_interval, lease)
-        && lease < commit * 10
-    {
-        engine.fault(
-            "lease_ms",
-            format!("{} is too short", lease.as_millis()),
-            "ten times commit_interval_ms or more",
-        );
-    }
-    let send_margin = engine.count("send_margin_ms").map(Duration::from_millis);
-    let call_horizon = engine.count("call_horizon_ms").map(Duration::from_millis);
-    if let (Some(margin), Some(horizon)) = (send_margin, call_horizon)
-        && horizon <= margin
-    {
-        engine.fault("call_horizon_ms", "is not longer than send_margin_ms", "");
-    }
-    engine.finish(&[]);
-    let timing = Timing {
-        send_margin: factor.stretch(send_margin?),
-        call_horizon: factor.stretch(call_horizon?),
-        ..Timing::new(factor)
-    };
-    Some(EngineConfig {
-        window_max: window_max?,
-        commit_interval: commit_interval?,
-        lease: lease?,
-        sweep_concurrency_max: sweep_concurrency_max?,
-        wheel_max: wheel_max?,
-        near_budget: near_budget?,
-        timing,
-        ..EngineConfig::new(factor)
-    })
-}
-
-fn ingest(mut ingest: Reader<'_>) -> Option<IngestConfig> {
-    let appends_in_flight_max = ingest.count("appends_in_flight_max");
-    let lag_records_max = ingest.count("lag_records_max");
-    let retry_after = ingest.count("retry_after_ms").map(Duration::from_millis);
-    ingest.finish(&[]);
-    Some(IngestConfig {
-        appends_in_flight_max: appends_in_flight_max?,
-        lag_records_max: lag_records_max?,
-        retry_after: retry_after?,
-    })
-}
 
 fn budget(rates: &mut Reader<'_>, per_second: &'static str, burst: &'static str) -> Option<Budget> {
     let (per_second, burst) = (rates.count(per_second), rates.count(burst));

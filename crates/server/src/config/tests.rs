@@ -1,3 +1,5 @@
+//! The configuration: every fault at once, each with its place.
+
 use std::fs;
 
 use tempfile::TempDir;

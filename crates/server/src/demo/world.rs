@@ -153,7 +153,7 @@ fn merchants(count: usize) -> Vec<DemoMerchant> {
                 mchid: "1230000109".to_owned(),
                 sub_mchid: Some(format!("18{turn:08}")),
                 prefix: format!("P{turn:02}-"),
-                method: if turn % 2 == 0 { "scannedpos" } else { "partner_jsapi" },
+                method: if turn.is_multiple_of(2) { "scannedpos" } else { "partner_jsapi" },
             },
         }
     };

@@ -11,6 +11,7 @@ use paymux_domain::limits::{
     ATTACH_BYTES_MAX, DESCRIPTION_CHARS_MAX, EXPIRY_DEFAULT, EXPIRY_MAX, EXPIRY_MIN, METADATA_BYTES_MAX,
     METADATA_ENTRIES_MAX, OPEN_ID_CHARS_MAX, URL_BYTES_MAX, WAIT_MAX,
 };
+use paymux_domain::name::NameError;
 use paymux_domain::ports::FieldFault;
 use paymux_domain::time::Timestamp;
 use paymux_proto::api;
@@ -56,8 +57,9 @@ impl Faults {
     }
 
     /// A name; `None` when it is none.
-    pub(super) fn name<N: FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<N> {
-        text.parse().inspect_err(|error: &N::Err| self.add(field, error.to_string())).ok()
+    pub(super) fn name<N: FromStr<Err = NameError>>(&mut self, field: &str, text: &str) -> Option<N> {
+        let not_one = |error: &NameError| self.add(field, format!("must be {}", error.allowed));
+        text.parse().inspect_err(not_one).ok()
     }
 
     pub(super) fn amount(&mut self, amount: Option<&v1::Amount>) -> Option<Amount> {
@@ -120,12 +122,14 @@ impl Faults {
     }
 
     pub(super) fn return_url(&mut self, url: &str) -> Option<String> {
+        if url.is_empty() {
+            return None;
+        }
         let is_web = url.starts_with("https://") || url.starts_with("http://");
-        let fits = url.len() <= URL_BYTES_MAX && url.bytes().all(|byte| byte.is_ascii_graphic());
-        if !url.is_empty() && !(is_web && fits) {
+        if !is_web || url.len() > URL_BYTES_MAX || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
             self.add("return_url", format!("must be http:// or https:// with at most {URL_BYTES_MAX} bytes"));
         }
-        (!url.is_empty()).then(|| url.to_owned())
+        Some(url.to_owned())
     }
 
     pub(super) fn metadata(&mut self, metadata: &BTreeMap<String, String>) {

@@ -14,7 +14,7 @@ fn refused(status: &tonic::Status) -> (tonic::Code, ErrorReason) {
 }
 
 async fn pay(world: &World, number: &str) {
-    let merchant = world.merchants.first().unwrap();
+    let merchant = world.merchants.first().expect("a merchant");
     let out_trade_no = format!("{}{number}", merchant.prefix);
     world.control("pay", &json!({ "mchid": merchant.mchid, "out_trade_no": out_trade_no })).await;
 }
@@ -27,7 +27,7 @@ async fn an_order_is_created_launched_paid_found_and_explained() {
     let mut watch = client.watch(watch);
     watch.open().await.unwrap();
 
-    let request = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "A-1", 1234) };
+    let request = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "ORDER-1", 1234) };
     let created = client.create(request.clone()).await.unwrap();
     assert_eq!(created.basis(), AnswerBasis::Current);
     let launched = created.order.unwrap();
@@ -36,18 +36,18 @@ async fn an_order_is_created_launched_paid_found_and_explained() {
 
     // The same request again is the same order, whatever its request_id; other content is refused.
     let again = v1::CreateOrderRequest { request_id: "again".to_owned(), ..request.clone() };
-    assert_eq!(client.create(again).await.unwrap().order.unwrap().request_id, "request-A-1");
+    assert_eq!(client.create(again).await.unwrap().order.unwrap().request_id, "request-ORDER-1");
     let other = v1::CreateOrderRequest { description: "Coffee".to_owned(), ..request };
     let conflict = client.create(other).await.unwrap_err();
     assert_eq!(conflict.reason, ErrorReason::OrderConflict);
     assert_eq!(conflict.metadata.get("differing_fields").map(String::as_str), Some("description"));
-    let mut foreign = get("m01", "A-1", 0);
+    let mut foreign = get("m01", "ORDER-1", 0);
     foreign.get_mut().request_id = Some("another-request".to_owned());
     let status = client.orders().get_order(foreign).await.unwrap_err();
     assert_eq!(refused(&status), (tonic::Code::AlreadyExists, ErrorReason::OrderConflict));
 
-    pay(&world, "A-1").await;
-    let paid = until(&client, "m01", "A-1", |order| order.fulfilment() == Fulfilment::Fulfil).await;
+    pay(&world, "ORDER-1").await;
+    let paid = until(&client, "m01", "ORDER-1", |order| order.fulfilment() == Fulfilment::Fulfil).await;
     assert_eq!((paid.state(), paid.payments.len()), (OrderState::Paid, 1));
     let find = v1::FindOrderRequest {
         merchant_id: "m01".to_owned(),
@@ -55,7 +55,7 @@ async fn an_order_is_created_launched_paid_found_and_explained() {
         provider_trade_no: paid.payments[0].provider_trade_no.clone(),
     };
     let found = client.orders().find_order(find.clone()).await.unwrap().into_inner().order.unwrap();
-    assert_eq!(found.merchant_order_no, "A-1");
+    assert_eq!(found.merchant_order_no, "ORDER-1");
     let elsewhere = v1::FindOrderRequest { merchant_id: "m02".to_owned(), ..find };
     let status = client.orders().find_order(elsewhere).await.unwrap_err();
     assert_eq!(refused(&status), (tonic::Code::NotFound, ErrorReason::OrderNotFound));
@@ -70,7 +70,7 @@ async fn an_order_is_created_launched_paid_found_and_explained() {
     );
 
     let timeline =
-        v1::GetTimelineRequest { merchant_id: "m01".to_owned(), merchant_order_no: "A-1".to_owned() };
+        v1::GetTimelineRequest { merchant_id: "m01".to_owned(), merchant_order_no: "ORDER-1".to_owned() };
     let story = client.orders().get_timeline(timeline).await.unwrap().into_inner();
     assert_eq!(story.entries.first().unwrap().fact_key, "created");
     assert!(story.entries.iter().all(|entry| !entry.summary.is_empty()), "{story:?}");
@@ -89,12 +89,12 @@ async fn a_watch_goes_on_behind_its_token_and_takes_no_other_token() {
     let token = watch.resume_token().unwrap().to_owned();
     drop(watch);
     client
-        .create(v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "W-1", 100) })
+        .create(v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "WATCH-1", 100) })
         .await
         .unwrap();
     let resumed = v1::WatchOrdersRequest { resume_token: Some(token.clone()), ..request.clone() };
     let event = client.watch(resumed).next().await.unwrap();
-    assert_eq!((event.kind(), event.event_id.as_str()), (OrderEventKind::Launched, "m01/W-1/launch/1"));
+    assert_eq!((event.kind(), event.event_id.as_str()), (OrderEventKind::Launched, "m01/WATCH-1/launch/1"));
     for (merchant_id, token) in [("m02", token.as_str()), ("m01", "nonsense"), ("m01", "w1.0.0.0")] {
         let request = v1::WatchOrdersRequest {
             merchant_id: merchant_id.to_owned(),
@@ -204,10 +204,8 @@ async fn what_is_not_there_yet_says_so() {
     assert!(status.message().contains("refunds"), "{status}");
     let status = client.operator().get_limits(v1::GetLimitsRequest::default()).await.unwrap_err();
     assert_eq!(refused(&status), (tonic::Code::Unimplemented, ErrorReason::NotImplemented));
-    let listed = client
-        .operator()
-        .list_merchants(v1::ListMerchantsRequest { page_size: 3, ..v1::ListMerchantsRequest::default() });
-    let listed = listed.await.unwrap().into_inner();
+    let three = v1::ListMerchantsRequest { page_size: 3, ..v1::ListMerchantsRequest::default() };
+    let listed = client.operator().list_merchants(three).await.unwrap().into_inner();
     assert_eq!((listed.merchants.len(), listed.next_page_token.as_str()), (3, "m1.m03"));
     let target = Some(v1::get_shard_request::Target::MerchantId("m01".to_owned()));
     let shard = client.operator().get_shard(v1::GetShardRequest { target }).await.unwrap().into_inner();
@@ -222,11 +220,11 @@ async fn a_misreported_amount_is_parked_and_listed_with_the_way_out() {
     let client = world.client().await;
     // These digits make the provider state one fen more than the order has.
     client
-        .create(v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "P-1", 1095) })
+        .create(v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "MISSTATED-1", 1095) })
         .await
         .unwrap();
-    pay(&world, "P-1").await;
-    let parked = until(&client, "m01", "P-1", |order| !order.attention.is_empty()).await;
+    pay(&world, "MISSTATED-1").await;
+    let parked = until(&client, "m01", "MISSTATED-1", |order| !order.attention.is_empty()).await;
     assert_eq!(parked.attention[0].reason(), v1::AttentionReason::PaymentMismatch);
     assert_eq!(parked.fulfilment(), Fulfilment::Pending);
     let listed = client.operator().list_parked(v1::ListParkedRequest::default()).await.unwrap().into_inner();

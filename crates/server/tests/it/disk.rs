@@ -47,7 +47,7 @@ async fn a_failed_fsync_ends_every_acknowledgement_and_the_process() {
             skipped("failing fsync", &format!("strace cannot attach here ({status})"));
             return;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await; // tidy: looks again
     }
     let code = server.process.exit_code();
     drop(tracer.kill());

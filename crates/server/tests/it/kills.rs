@@ -47,7 +47,7 @@ async fn what_was_acknowledged_survives_kills_and_ends_right() {
             callers.spawn(call(client.clone(), Arc::clone(&numbers), last, Arc::clone(&known)));
         }
         // The moment of the kill is what is tested; the load goes on beside it.
-        tokio::time::sleep(Duration::from_millis(rng.random_range(50..900))).await;
+        tokio::time::sleep(Duration::from_millis(rng.random_range(50..900))).await; // tidy: looks again
         server.process.kill();
         while callers.join_next().await.is_some() {}
     }
@@ -104,7 +104,7 @@ async fn call(client: Client, numbers: Arc<AtomicU64>, last: u64, known: Arc<Mut
         }
         let number = format!("KILL-{n:06}");
         known.lock().await.sent.insert(number.clone());
-        let minor = 100 + i64::try_from(n % 50).unwrap();
+        let minor = 100 + i64::try_from(n % 50).expect("below 50");
         match client.orders().create_order(order("m03", &number, minor)).await {
             Ok(_) => drop(known.lock().await.acknowledged.insert(number)),
             Err(_) => return,

@@ -16,8 +16,8 @@ const GROWTH_KIB_MAX: u64 = 96 * 1024;
 /// Sends raw bytes and reads what comes back until the server hangs up or is silent.
 fn raw(world: &World, bytes: &[u8]) -> String {
     let address = world.notify.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a time-out");
     // The server may hang up before it has read everything.
     drop(stream.write_all(bytes));
     let mut answer = Vec::new();

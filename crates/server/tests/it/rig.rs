@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use paymux_proto::client::Client;
@@ -24,6 +24,7 @@ pub(crate) fn is_full() -> bool {
 }
 
 /// Tells why something was not tested.
+#[expect(clippy::print_stdout, reason = "the test command counts these lines")]
 pub(crate) fn skipped(what: &str, why: &str) {
     println!("SKIPPED: {what}: {why}");
 }
@@ -64,17 +65,16 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
-    /// Waits for its own end and gives the exit code.
+    /// Waits for its own end and gives the exit code. Standard error ends with the process.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
-        let begun = tokio::time::Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
-                return status.code();
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => panic!("the process does not end"),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
-            assert!(begun.elapsed() < PATIENCE, "the process does not end");
-            // Nothing tells of the end of a process but asking.
-            std::thread::sleep(Duration::from_millis(5));
         }
+        self.child.wait().expect("it can be waited for").code()
     }
 
     /// The next line of its log that holds all words.
@@ -116,10 +116,9 @@ fn lines_of(stderr: ChildStderr) -> Receiver<String> {
     rx
 }
 
-/// Merchant, order prefix and merchant number as `dev` tells them.
+/// A merchant as `dev` tells them.
 #[derive(Clone, Debug)]
 pub(crate) struct Merchant {
-    pub(crate) id: String,
     pub(crate) mchid: String,
     pub(crate) prefix: String,
 }
@@ -149,7 +148,6 @@ impl World {
         let told: Value = serde_json::from_str(&told).unwrap_or_else(|error| panic!("{error}: {told:?}"));
         let text = |name: &str| told[name].as_str().expect(name).to_owned();
         let merchant = |merchant: &Value| Merchant {
-            id: merchant["merchant_id"].as_str().expect("an id").to_owned(),
             mchid: merchant["mchid"].as_str().expect("a number").to_owned(),
             prefix: merchant["order_prefix"].as_str().expect("a prefix").to_owned(),
         };

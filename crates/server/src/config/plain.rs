@@ -1,0 +1,105 @@
+//! The sections that stand on their own: clock, server, ingest, engine.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use paymux_domain::decide::Timing;
+use paymux_domain::time::ClockFactor;
+use paymux_engine::EngineConfig;
+
+use super::reader::Reader;
+use super::{ClockConfig, IngestConfig, ServerConfig};
+
+pub(super) fn clock(top: &mut Reader<'_>) -> Option<ClockConfig> {
+    let factor = top.count("clock_factor").and_then(ClockFactor::new);
+    let origin_ms = top.integer("clock_origin_ms");
+    if factor.is_some_and(|factor| factor != ClockFactor::REAL) && origin_ms.is_none() {
+        top.fault("clock_origin_ms", "missing with a clock_factor above 1", "milliseconds since 1970");
+    }
+    Some(ClockConfig { factor: factor?, origin_ms })
+}
+
+pub(super) fn server(mut server: Reader<'_>) -> Option<ServerConfig> {
+    let grpc_listen = loopback(&mut server, "grpc_listen");
+    let notify_listen = loopback(&mut server, "notify_listen");
+    let notify_base_url = server.text("notify_base_url");
+    let drain_timeout = server.count("drain_timeout_ms").map(Duration::from_millis);
+    let calls_in_flight_max = server.count("calls_in_flight_max");
+    let notifications_in_flight_max = server.count("notifications_in_flight_max");
+    server.finish(&[]);
+    Some(ServerConfig {
+        grpc_listen: grpc_listen?,
+        notify_listen: notify_listen?,
+        notify_base_url: notify_base_url?,
+        drain_timeout: drain_timeout?,
+        calls_in_flight_max: calls_in_flight_max?,
+        notifications_in_flight_max: notifications_in_flight_max?,
+    })
+}
+
+/// As long as callers are not authenticated, nothing may be reached from another machine.
+fn loopback(server: &mut Reader<'_>, name: &'static str) -> Option<SocketAddr> {
+    let address = server.address(name)?;
+    if !address.ip().is_loopback() {
+        server.fault(
+            name,
+            format!("{address} can be reached from other machines, and callers are not authenticated yet"),
+            "a loopback address (127.0.0.1 or [::1]); put a proxy that authenticates in front of it",
+        );
+        return None;
+    }
+    Some(address)
+}
+
+pub(super) fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<EngineConfig> {
+    let window_max = engine.count("window_max");
+    let commit_interval = engine.count("commit_interval_ms").map(Duration::from_millis);
+    let lease = engine.count("lease_ms").map(Duration::from_millis);
+    let sweep_concurrency_max = engine.count("sweep_concurrency_max");
+    let wheel_max = engine.count("wheel_max");
+    let near_budget = engine.count("near_budget_ms").map(Duration::from_millis);
+    if let (Some(commit), Some(lease)) = (commit_interval, lease)
+        && lease < commit * 10
+    {
+        engine.fault(
+            "lease_ms",
+            format!("{} is too short", lease.as_millis()),
+            "ten times commit_interval_ms or more",
+        );
+    }
+    let send_margin = engine.count("send_margin_ms").map(Duration::from_millis);
+    let call_horizon = engine.count("call_horizon_ms").map(Duration::from_millis);
+    if let (Some(margin), Some(horizon)) = (send_margin, call_horizon)
+        && horizon <= margin
+    {
+        engine.fault("call_horizon_ms", "is not longer than send_margin_ms", "");
+    }
+    engine.finish(&[]);
+    let timing = Timing {
+        send_margin: factor.stretch(send_margin?),
+        call_horizon: factor.stretch(call_horizon?),
+        ..Timing::new(factor)
+    };
+    Some(EngineConfig {
+        window_max: window_max?,
+        commit_interval: commit_interval?,
+        lease: lease?,
+        sweep_concurrency_max: sweep_concurrency_max?,
+        wheel_max: wheel_max?,
+        near_budget: near_budget?,
+        timing,
+        ..EngineConfig::new(factor)
+    })
+}
+
+pub(super) fn ingest(mut ingest: Reader<'_>) -> Option<IngestConfig> {
+    let appends_in_flight_max = ingest.count("appends_in_flight_max");
+    let lag_records_max = ingest.count("lag_records_max");
+    let retry_after = ingest.count("retry_after_ms").map(Duration::from_millis);
+    ingest.finish(&[]);
+    Some(IngestConfig {
+        appends_in_flight_max: appends_in_flight_max?,
+        lag_records_max: lag_records_max?,
+        retry_after: retry_after?,
+    })
+}
