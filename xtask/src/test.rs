@@ -126,6 +126,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let seeds = if options.full { FULL_SIMULATION_SEEDS } else { SIMULATION_SEEDS };
     tally.add(counted(&mut crate::simulation(None, Some(seeds), &[]))?);
     tally.add(counted(&mut crate::simulation(None, None, &["--plants".to_owned()]))?);
+    // Faults that tests plant into the demo: what is built with them is never shipped.
+    let mut planted = process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);
+    tally.add(counted(&mut planted)?);
     let mut ran = BTreeSet::new();
     match check::lint_protos()? {
         Some(status) => {

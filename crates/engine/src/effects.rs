@@ -13,6 +13,7 @@ use paymux_domain::fact::FactKey;
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::OrderKey;
+use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{LatePolicy, MerchantPolicy, Reply, ReplyKind};
 use paymux_domain::time::Timestamp;
@@ -21,6 +22,7 @@ use crate::call;
 use crate::partition::Owner;
 use crate::queue::{Mind, Work};
 use crate::step::{Hindrance, Surroundings};
+use crate::waiters::Awaited;
 
 /// Carries out a decision on an order as it was read.
 ///
@@ -225,23 +227,29 @@ fn answer(owner: &Owner, key: &OrderKey, work: &Work, order: &Order, decision: &
     let shared = &owner.shared;
     let reply = |to, kind| shared.log.reply(Reply { to, key: key.clone(), kind });
     if let Work::Record { record, .. } = work {
-        let to = match record {
-            Record::Create(command) => command.reply_to.clone(),
-            Record::Close(command) | Record::Requery(command) => command.reply_to.clone(),
-            Record::Notification(_) => None,
+        let (awaited, to) = match record {
+            Record::Create(command) => (Awaited::Launch, command.reply_to.clone()),
+            Record::Close(command) => (Awaited::End, command.reply_to.clone()),
+            Record::Requery(command) => (Awaited::Answer, command.reply_to.clone()),
+            Record::Notification(_) => (Awaited::End, None),
         };
         match (to, &decision.conflict) {
             (Some(to), Some(conflict)) => {
                 reply(to, ReplyKind::Conflict { differing: conflict.differing.clone() })
             }
-            (Some(to), None) => shared.waiters.add(key, to),
+            (Some(to), None) => shared.waiters.add(key, awaited, to),
             (None, _) => {}
         }
     }
-    if order.launch().is_some() || order.state().is_final() || order.is_frozen() {
-        for to in shared.waiters.take(key) {
-            reply(to, ReplyKind::Ready);
-        }
+    let answered = matches!(work, Work::Report { operation: Operation::Query, .. });
+    let ended = order.state().is_final();
+    let is_over = |awaited| match awaited {
+        Awaited::Launch => ended || order.launch().is_some() || order.is_frozen(),
+        Awaited::Answer => ended || answered,
+        Awaited::End => ended || order.is_frozen(),
+    };
+    for to in shared.waiters.take(key, is_over) {
+        reply(to, ReplyKind::Ready);
     }
 }
 

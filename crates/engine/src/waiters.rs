@@ -11,6 +11,17 @@ const PER_ORDER_MAX: usize = 16;
 /// Orders that may be waited for; the oldest is forgotten, its caller reads the store at its deadline.
 const ORDERS_MAX: usize = 20_000;
 
+/// What a caller waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// Launch parameters, or an end.
+    Launch,
+    /// The provider's answer to a query, or an end.
+    Answer,
+    /// An end.
+    End,
+}
+
 /// Who waits for which order.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
@@ -19,16 +30,16 @@ pub(crate) struct Waiters {
 
 #[derive(Debug, Default)]
 struct Inner {
-    by_order: BTreeMap<OrderKey, Vec<ReplyAddress>>,
+    by_order: BTreeMap<OrderKey, Vec<(Awaited, ReplyAddress)>>,
     oldest: VecDeque<OrderKey>,
 }
 
 impl Waiters {
-    pub(crate) fn add(&self, key: &OrderKey, address: ReplyAddress) {
+    pub(crate) fn add(&self, key: &OrderKey, awaited: Awaited, address: ReplyAddress) {
         let mut inner = self.inner.lock();
         if let Some(waiting) = inner.by_order.get_mut(key) {
             if waiting.len() < PER_ORDER_MAX {
-                waiting.push(address);
+                waiting.push((awaited, address));
             }
             return;
         }
@@ -37,19 +48,60 @@ impl Waiters {
                 inner.by_order.remove(&forgotten);
             }
         }
-        inner.by_order.insert(key.clone(), vec![address]);
+        inner.by_order.insert(key.clone(), vec![(awaited, address)]);
         inner.oldest.push_back(key.clone());
     }
 
-    pub(crate) fn take(&self, key: &OrderKey) -> Vec<ReplyAddress> {
+    /// Takes those whose wait is over.
+    pub(crate) fn take(&self, key: &OrderKey, is_over: impl Fn(Awaited) -> bool) -> Vec<ReplyAddress> {
         let mut inner = self.inner.lock();
-        let taken = inner.by_order.remove(key).unwrap_or_default();
-        if !taken.is_empty() {
+        let Some(waiting) = inner.by_order.get_mut(key) else { return Vec::new() };
+        let taken =
+            waiting.extract_if(.., |(awaited, _)| is_over(*awaited)).map(|(_, address)| address).collect();
+        if waiting.is_empty() {
+            inner.by_order.remove(key);
             // Waiters are mostly the newest, so the search is short.
             if let Some(at) = inner.oldest.iter().rposition(|waiting| waiting == key) {
                 inner.oldest.remove(at);
             }
         }
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> OrderKey {
+        OrderKey {
+            merchant_id: "m".parse().expect("a valid merchant"),
+            order_no: "o".parse().expect("a valid number"),
+        }
+    }
+
+    fn address(call: u64) -> ReplyAddress {
+        ReplyAddress { instance: "local".to_owned(), call }
+    }
+
+    #[test]
+    fn each_hears_what_it_waits_for_and_once() {
+        let waiters = Waiters::default();
+        waiters.add(&key(), Awaited::Launch, address(1));
+        waiters.add(&key(), Awaited::Answer, address(2));
+        waiters.add(&key(), Awaited::End, address(3));
+        assert_eq!(waiters.take(&key(), |awaited| awaited == Awaited::Launch), [address(1)]);
+        assert_eq!(waiters.take(&key(), |awaited| awaited == Awaited::Launch), []);
+        assert_eq!(waiters.take(&key(), |_| true), [address(2), address(3)]);
+        assert!(waiters.inner.lock().oldest.is_empty(), "and nothing is left of the order");
+    }
+
+    #[test]
+    fn one_order_has_a_bounded_number_of_waiters() {
+        let waiters = Waiters::default();
+        for call in 0..100 {
+            waiters.add(&key(), Awaited::End, address(call));
+        }
+        assert_eq!(waiters.take(&key(), |_| true).len(), PER_ORDER_MAX);
     }
 }

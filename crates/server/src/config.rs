@@ -1,7 +1,7 @@
 //! The configuration: defaults in code, then a TOML file, then `PAYMUX__SECTION__KEY`, then flags; every fault is
 //! named at once.
 //!
-//! [`schema`] declares the keys, [`layers`] merges the sources, [`reader`] reads sections and collects faults.
+//! `schema` declares the keys, `layers` merges the sources, `reader` reads sections and collects faults.
 //! Secrets come only from files or the environment and are never printed.
 
 mod dump;

@@ -90,7 +90,7 @@ pub(crate) struct DemoArgs {
     /// How many times faster than real time all schedules run.
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=1000))]
     clock_factor: u32,
-    /// Creates in flight at once.
+    /// Callers at once, each of which creates an order and waits for what its payer needs.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=2048))]
     at_once: u16,
     /// Seconds after which orders without an end count as wrong; absent: 90, and 0.06 for each order.
@@ -153,7 +153,7 @@ async fn orders(
     begun: Instant,
 ) -> anyhow::Result<Report> {
     let client = Client::connect(address).await.context("the demo's own server does not answer")?;
-    let planned: Vec<Planned> = load::plan(merchants, usize::try_from(args.orders)?, args.seed);
+    let planned: Vec<Planned> = load::plan(merchants, args.orders, args.seed, factor(args.clock_factor)?);
     let mut watching = Watching::start(&client, merchants.iter().map(|merchant| merchant.id.clone())).await?;
     let progress = Progress::new(planned.len());
     let created = load::create_all(address, &planned, usize::from(args.at_once), &progress).await?;

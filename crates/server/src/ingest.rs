@@ -5,6 +5,7 @@
 
 mod admission;
 mod fields;
+mod news;
 mod options;
 mod reads;
 mod refusal;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{IngestConfig, LiveRegistry};
 use admission::{Admission, Lags};
 use fields::Faults;
+use news::News;
 use resolve::{Resolved, Resolver};
 use waits::Waiting;
 
@@ -42,11 +44,12 @@ pub(crate) use watch::Watch;
 /// Real time that an append may take before its outcome counts as unknown.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// First pause between two looks at the store while a call waits; it doubles. Replies make most looks needless.
-const LOOK_FIRST: Duration = Duration::from_millis(25);
+/// First pause between two looks at the store while a call waits; it doubles. Replies and events make most looks
+/// needless.
+const LOOK_FIRST: Duration = Duration::from_millis(100);
 
 /// Longest pause between two looks at the store while a call waits.
-const LOOK_MAX: Duration = Duration::from_millis(500);
+const LOOK_MAX: Duration = Duration::from_secs(1);
 
 /// Who asks, as long as callers are not authenticated and only this machine can reach the port.
 const CALLER: &str = "loopback";
@@ -89,6 +92,7 @@ pub struct Ingest {
     parts: IngestParts,
     admission: Admission,
     lags: Lags,
+    news: Arc<News>,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -130,7 +134,8 @@ impl Ingest {
     pub fn new(parts: IngestParts) -> Self {
         let lags = Lags::new(parts.log.partitions());
         let admission = Admission::new(Arc::clone(&parts.clock), parts.config, lags.clone());
-        Self { parts, admission, lags }
+        let news = News::new(Arc::clone(&parts.log), parts.stop.clone());
+        Self { parts, admission, lags, news }
     }
 
     /// Follows the lag of the partitions until the stop.
@@ -157,7 +162,7 @@ impl Ingest {
             same_request(order, &created)?;
             Ok(order.state().is_final() || has_launch(order, self.now()))
         };
-        match self.wait(&created.key, Some(waiting), deadline, &is_done).await {
+        match self.wait(partition, &created.key, Some(waiting), deadline, &is_done).await {
             Ok(Some(order)) => {
                 same_request(&order, &created)?;
                 Ok(Answer::Current(created.key.clone(), Box::new(order)))
@@ -217,7 +222,7 @@ impl Ingest {
         self.append(partition, record(command)).await?;
         drop(permit);
         let Some(waiting) = waiting else { return Ok(Answer::Accepted(key)) };
-        match self.wait(&key, Some(waiting), deadline, is_done).await {
+        match self.wait(partition, &key, Some(waiting), deadline, is_done).await {
             Ok(Some(order)) => Ok(Answer::Current(key, Box::new(order))),
             Ok(None) => Err(Refusal::OrderNotFound),
             Err(Refusal::StoreUnavailable) => Ok(Answer::Accepted(key)),
@@ -239,11 +244,13 @@ impl Ingest {
     /// is known of it. A refusal that a reply brings or `is_done` finds ends the wait.
     async fn wait(
         &self,
+        partition: Partition,
         key: &OrderKey,
         mut waiting: Option<Waiting>,
         deadline: Instant,
         is_done: IsDone<'_>,
     ) -> Result<Option<Order>, Refusal> {
+        let listening = self.news.listen(partition, key);
         let mut pause = LOOK_FIRST;
         let mut replied = false;
         loop {
@@ -259,6 +266,7 @@ impl Ingest {
                 }
                 () = self.parts.stop.cancelled() => true,
                 () = tokio::time::sleep_until(deadline) => true,
+                () = listening.news() => false,
                 () = tokio::time::sleep(pause) => false,
             };
             match self.read(key).await {
@@ -328,3 +336,6 @@ fn same_request(order: &Order, created: &Created) -> Result<(), Refusal> {
 fn has_launch(order: &Order, now: Timestamp) -> bool {
     order.launch().is_some_and(|launch| launch.expire_time.is_none_or(|expires| expires > now))
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,3 +221,6 @@ fn answer(answer: NotificationAnswer) -> Response {
 fn not_now() -> Response {
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{
     AccountPolicy, BoxFuture, Budget, Clock, Directory, Entropy, LatePolicy, LogConsumer, MerchantPolicy,
 };
+use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use paymux_engine::spawn::Spawn;
 use paymux_engine::{EngineConfig, Worker, WorkerParts};
@@ -99,6 +100,7 @@ impl Fleet {
         for _ in 0..fleet.world.plan.processes {
             fleet.add();
         }
+        fleet.world.cluster.rebalance(Notice::Now);
         fleet
     }
 
@@ -138,7 +140,17 @@ impl Fleet {
             drop(worker.run(stopping).await);
         }));
         self.processes.push(Process { clock, hook, consumer, tasks, stop });
-        self.world.cluster.rebalance(Notice::Now);
+    }
+
+    /// Spreads the partitions over all processes. As in a real group, nobody gets a partition before its former owner
+    /// has let go of it or certainly has no lease any more.
+    async fn spread(&self) {
+        let cluster = &self.world.cluster;
+        for partition in (0..self.world.plan.partitions).map(Partition) {
+            cluster.revoke(partition, Notice::Now);
+        }
+        self.world.clock.sleep(LEASE + Duration::from_secs(1)).await;
+        cluster.rebalance(Notice::Now);
     }
 
     /// Lets time pass, with whatever befalls processes meanwhile.
@@ -183,6 +195,7 @@ impl Fleet {
         self.world.cluster.evict(gone.consumer.member());
         self.world.clock.sleep(Duration::from_millis(self.rng.random_range(100..20_000))).await;
         self.add();
+        self.spread().await;
     }
 
     async fn mishap(&mut self) {
@@ -193,6 +206,7 @@ impl Fleet {
             1 if faults.move_partitions => {
                 self.world.truth.lock().note(self.world.clock.now(), "a process comes and one goes");
                 self.add();
+                self.spread().await;
                 let gone = self.processes.remove(which);
                 gone.stop.cancel();
                 self.world.clock.sleep(Duration::from_secs(25)).await;
@@ -235,6 +249,7 @@ impl Fleet {
         if self.processes.len() == 1 {
             self.add();
         }
+        // The session has run out: the others get its partitions, and it is not told.
         self.world.cluster.evict(member);
         if self.world.plan.theme == Theme::Handover && self.rng.random_bool(0.5) {
             self.world.clock.sleep(Duration::from_secs(self.rng.random_range(20..200))).await;
@@ -244,7 +259,7 @@ impl Fleet {
         let left = (now + silent).since(self.world.clock.now());
         self.world.clock.sleep(left).await;
         self.world.cluster.readmit(member);
-        self.world.cluster.rebalance(Notice::Now);
+        self.spread().await;
     }
 
     /// Faults have stopped: processes that still wait for the broker wait no longer.

@@ -51,10 +51,17 @@ impl Refusal {
         }
     }
 
-    /// Whether sending the same create again can help and cannot harm.
+    /// Whether sending the same create again can help and cannot harm; so after a broken connection, too.
     #[must_use]
     pub const fn may_be_sent_again(&self) -> bool {
-        matches!(self.code, Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
+        matches!(
+            self.code,
+            Code::Unavailable
+                | Code::ResourceExhausted
+                | Code::DeadlineExceeded
+                | Code::Cancelled
+                | Code::Unknown
+        )
     }
 }
 

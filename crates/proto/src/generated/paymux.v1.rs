@@ -1533,7 +1533,7 @@ impl CauseKind {
 }
 /// Every reason of an error, with its gRPC code. google.rpc.ErrorInfo carries the name without the prefix, such as
 /// `ORDER_CONFLICT`. The list is closed: an error of this API without one of these comes from the transport
-/// (such as OUT_OF_RANGE for a message above 4 MiB).
+/// (such as OUT_OF_RANGE for a message above 256 KiB).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ErrorReason {
@@ -3544,7 +3544,7 @@ pub mod operator_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Lists orders with an open attention that stops the engine, oldest first, with the way out of each.
+        /// Lists orders with an open attention that stops the engine, by merchant and number, with the way out of each.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
         pub async fn list_parked(
             &mut self,
@@ -3767,7 +3767,7 @@ pub mod operator_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with OperatorServiceServer.
     #[async_trait]
     pub trait OperatorService: std::marker::Send + std::marker::Sync + 'static {
-        /// Lists orders with an open attention that stops the engine, oldest first, with the way out of each.
+        /// Lists orders with an open attention that stops the engine, by merchant and number, with the way out of each.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
         async fn list_parked(
             &self,

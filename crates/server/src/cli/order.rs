@@ -27,7 +27,7 @@ enum OrderCommand {
     /// Create an order and wait for what the payer needs.
     #[command(after_help = "Examples:
   paymux order create --merchant m01 --order ORDER-1 --amount 1234 --description Tea --open-id oUpF8uMuAJO
-  paymux order create --merchant m01 --order ORDER-2 --amount 50 --description Tea --open-id o1 --expire-after 300 --wait 0")]
+  paymux order create --merchant m01 --order ORDER-2 --amount 50 --description Tea --open-id o1 --wait 0")]
     Create(Box<create::CreateArgs>),
     /// Show an order as it is.
     #[command(after_help = "Examples:

@@ -1,7 +1,7 @@
 //! What commands print on standard output: text for people, or one JSON value per result for programs.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 
 use serde_json::Value;
 
@@ -21,10 +21,14 @@ impl Output {
     /// Prints a result.
     pub(crate) fn print(&self, text: impl Display, json: &Value) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
-        match self.format {
-            Format::Text => writeln!(out, "{text}")?,
-            Format::Json => writeln!(out, "{json}")?,
+        let written = match self.format {
+            Format::Text => writeln!(out, "{text}"),
+            Format::Json => writeln!(out, "{json}"),
+        };
+        match written.and_then(|()| out.flush()) {
+            // Whoever read has had enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written,
         }
-        out.flush()
     }
 }

@@ -194,8 +194,8 @@ pub(crate) const ENGINE: &[Key] = &[
         100,
         600_000,
         "10000",
-        "A call leaves within this time of its fact or not at all. \"Does not exist\" is believed only that much later, \
-         and what a call of the provider may take to land.",
+        "A call leaves within this time of its fact or not at all. \"Does not exist\" is believed only that much \
+         later, and what a call of the provider may take to land.",
     ),
     int(
         "call_horizon_ms",
@@ -275,7 +275,7 @@ pub(crate) const MERCHANT: &[Key] = &[
         Kind::Choice(&["complete", "park"]),
         Absent::Default("\"park\""),
         "What happens to money that comes after an order has ended. complete: deliver all the same. park: a person \
-         decides. (refund comes with refunds.)",
+         decides.",
     ),
     int(
         "accept_per_s_max",

@@ -251,6 +251,15 @@ fn budget(rates: &mut Reader<'_>, per_second: &'static str, burst: &'static str)
 }
 
 fn late_payment(merchant: &mut Reader<'_>) -> Option<LatePolicy> {
+    if merchant.text_is("late_payment", "refund") {
+        merchant.fault(
+            "late_payment",
+            "refund waits for refunds, which this release does not have",
+            "complete | park",
+        );
+        merchant.skip("late_payment");
+        return None;
+    }
     match merchant.text("late_payment")?.as_str() {
         "complete" => Some(LatePolicy::Complete),
         _ => Some(LatePolicy::Park),
@@ -283,7 +292,8 @@ fn report_sharing(top: &Reader<'_>, registry: &Registry, info: InfoOf<'_>) {
         top.fault(
             &format!("merchants.{other}.routes"),
             format!(
-                "on account {account} (or another one of the same merchant number) the prefix {other_prefix:?} begins with the prefix {prefix:?} of merchant \
+                "on account {account} (or another one of the same merchant number) the prefix {other_prefix:?} begins \
+                 with the prefix {prefix:?} of merchant \
                  {merchant}, so a number could belong to both"
             ),
             "prefixes on one account of which none begins with another one",

@@ -1,12 +1,13 @@
 //! The load of a demo: orders of all merchants through real gRPC, many at a time, each timed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use futures_util::StreamExt as _;
-use paymux_proto::client::Client;
+use paymux_domain::limits::EXPIRY_MAX;
+use paymux_domain::time::ClockFactor;
+use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use paymux_proto::v1::create_order_request::Expiry;
 use rand::{Rng as _, SeedableRng as _};
@@ -17,7 +18,14 @@ use super::progress::Progress;
 use super::world::DemoMerchant;
 
 /// Life of an order in schedule time: above the five minutes before which WeChat Pay closes nothing.
-const EXPIRE_AFTER_S: i64 = 600;
+const EXPIRE_AFTER: Duration = Duration::from_secs(600);
+
+/// Further life for each order of a demo, in real time, so that a crowd reaches the payers before it expires: two cores
+/// sign some hundred orders a second.
+const EXPIRE_AFTER_PER_ORDER: Duration = Duration::from_millis(3);
+
+/// How long a caller waits for what its payer needs before it goes on to the next order.
+const LAUNCH_WAIT: Duration = Duration::from_secs(3);
 
 /// Connections that the load is spread over.
 const CONNECTIONS: usize = 4;
@@ -42,15 +50,19 @@ impl Planned {
 /// What creating took.
 #[derive(Debug)]
 pub(super) struct Created {
-    /// Latency of each create, sorted.
+    /// Latency of each create until it was durable, sorted.
     pub(super) latencies: Vec<Duration>,
+    /// From each create until the payer could pay, or it was known that nobody can, sorted.
+    pub(super) launches: Vec<Duration>,
     /// From the first create to the last answer.
     pub(super) took: Duration,
 }
 
 /// The orders of a seed: the same seed gives the same orders.
-pub(super) fn plan(merchants: &[DemoMerchant], orders: usize, seed: u64) -> Vec<Planned> {
+pub(super) fn plan(merchants: &[DemoMerchant], orders: u32, seed: u64, factor: ClockFactor) -> Vec<Planned> {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
+    let life = EXPIRE_AFTER + factor.stretch(EXPIRE_AFTER_PER_ORDER * orders);
+    let seconds = i64::try_from(life.min(EXPIRY_MAX).as_secs()).unwrap_or(i64::MAX);
     let order = |(n, merchant): (usize, &DemoMerchant)| {
         // The last two digits 00 to 49 choose no behaviour of the simulator, so its rates do.
         let minor = rng.random_range(1..=999_i64) * 100 + rng.random_range(0..50_i64);
@@ -71,20 +83,23 @@ pub(super) fn plan(merchants: &[DemoMerchant], orders: usize, seed: u64) -> Vec<
                     app_id: String::new(),
                     client_ip: "127.0.0.1".to_owned(),
                 }),
-                expiry: Some(Expiry::ExpireAfter(prost_types::Duration {
-                    seconds: EXPIRE_AFTER_S,
-                    nanos: 0,
-                })),
+                expiry: Some(Expiry::ExpireAfter(prost_types::Duration { seconds, nanos: 0 })),
                 metadata: BTreeMap::from([("demo".to_owned(), seed.to_string())]),
                 ..v1::CreateOrderRequest::default()
             },
             order_no,
         }
     };
-    merchants.iter().cycle().take(orders).enumerate().map(order).collect()
+    merchants
+        .iter()
+        .cycle()
+        .take(usize::try_from(orders).unwrap_or(usize::MAX))
+        .enumerate()
+        .map(order)
+        .collect()
 }
 
-/// Creates all orders, `at_once` in flight.
+/// Creates all orders by `at_once` callers.
 pub(super) async fn create_all(
     address: &str,
     planned: &[Planned],
@@ -95,36 +110,52 @@ pub(super) async fn create_all(
     for _ in 0..CONNECTIONS {
         clients.push(Client::connect(address).await.context("the demo's own server does not answer")?);
     }
-    let clients = Arc::new(clients);
     let begun = Instant::now();
-    let creates = planned.iter().enumerate().map(|(n, order)| {
-        let clients = Arc::clone(&clients);
-        let request = order.request.clone();
-        async move {
-            let sent = Instant::now();
-            let client = clients.get(n % CONNECTIONS).context("no connection")?;
-            let name = request.merchant_order_no.clone();
-            client.create(request).await.with_context(|| format!("order {name} was not accepted"))?;
-            Ok::<_, anyhow::Error>(sent.elapsed())
-        }
+    let callers = planned.iter().enumerate().map(|(n, order)| {
+        let client = clients.get(n % CONNECTIONS).cloned();
+        async move { create(client.context("no connection")?, order).await }
     });
-    let mut creates = futures_util::stream::iter(creates).buffer_unordered(at_once.max(1));
-    let mut latencies = Vec::with_capacity(planned.len());
-    while let Some(latency) = creates.next().await {
-        latencies.push(latency?);
+    let mut callers = futures_util::stream::iter(callers).buffer_unordered(at_once.max(1));
+    let (mut latencies, mut launches) = (Vec::new(), Vec::new());
+    while let Some(timed) = callers.next().await {
+        let (latency, launch) = timed?;
+        latencies.push(latency);
+        launches.extend(launch);
         progress.created(latencies.len());
     }
     let took = begun.elapsed();
     latencies.sort_unstable();
-    Ok(Created { latencies, took })
+    launches.sort_unstable();
+    Ok(Created { latencies, launches, took })
 }
 
-impl Created {
-    /// A percentile of the latencies in milliseconds, 0 without any.
-    pub(super) fn percentile_ms(&self, percent: usize) -> f64 {
-        let rank = (self.latencies.len() * percent).div_ceil(100).saturating_sub(1);
-        self.latencies.get(rank).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
-    }
+/// One caller: creates an order, then waits for what its payer needs. Gives both times, the second unless it waited in
+/// vain.
+async fn create(client: Client, order: &Planned) -> anyhow::Result<(Duration, Option<Duration>)> {
+    let sent = Instant::now();
+    let (merchant_id, merchant_order_no) = order.name();
+    let not_accepted = || format!("order {merchant_order_no} was not accepted");
+    client.create(order.request.clone()).await.with_context(not_accepted)?;
+    let latency = sent.elapsed();
+    let request = v1::GetOrderRequest {
+        merchant_id,
+        merchant_order_no,
+        wait: Some(prost_types::Duration { seconds: LAUNCH_WAIT.as_secs().try_into()?, nanos: 0 }),
+        ..v1::GetOrderRequest::default()
+    };
+    let launched = match client.orders().get_order(Client::request(request, Some(LAUNCH_WAIT))).await {
+        Ok(got) => got.into_inner().order.is_some_and(|order| order.state() >= v1::OrderState::Pending),
+        // Accepted, and not yet taken out of the log after all the waiting.
+        Err(status) if status.code() == tonic::Code::NotFound => false,
+        Err(status) => return Err(Refusal::of(&status).into()),
+    };
+    Ok((latency, launched.then(|| sent.elapsed())))
+}
+
+/// A percentile of sorted times in milliseconds, 0 without any.
+pub(super) fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(rank).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
 }
 
 #[cfg(test)]
@@ -133,11 +164,10 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_nearest_rank() {
-        let latencies = (1..=100).map(Duration::from_millis).collect();
-        let created = Created { latencies, took: Duration::ZERO };
-        assert!((created.percentile_ms(50) - 50.0).abs() < 1e-9);
-        assert!((created.percentile_ms(99) - 99.0).abs() < 1e-9);
-        assert!(Created { latencies: Vec::new(), took: Duration::ZERO }.percentile_ms(99).abs() < 1e-9);
+        let times: Vec<_> = (1..=100).map(Duration::from_millis).collect();
+        assert!((percentile_ms(&times, 50) - 50.0).abs() < 1e-9);
+        assert!((percentile_ms(&times, 99) - 99.0).abs() < 1e-9);
+        assert!(percentile_ms(&[], 99).abs() < 1e-9);
     }
 
     #[test]
@@ -151,7 +181,8 @@ mod tests {
             method: "jsapi",
         };
         let merchants = [merchant];
-        let (one, two) = (plan(&merchants, 50, 7), plan(&merchants, 50, 7));
+        let (one, two) =
+            (plan(&merchants, 50, 7, ClockFactor::REAL), plan(&merchants, 50, 7, ClockFactor::REAL));
         assert!(one.iter().zip(&two).all(|(a, b)| a.request == b.request));
         let minors =
             one.iter().filter_map(|planned| planned.request.amount.as_ref()).map(|amount| amount.minor);

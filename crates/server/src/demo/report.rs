@@ -10,7 +10,7 @@ use paymux_simulators::payers::PayerAct;
 use serde_json::{Value, json};
 
 use super::audit::{self, Told, Verdict};
-use super::load::Created;
+use super::load::{Created, percentile_ms};
 
 /// Wrong orders that are told one by one.
 const WRONG_SHOWN_MAX: usize = 20;
@@ -37,6 +37,8 @@ pub(super) struct Report {
     orders_per_s: f64,
     create_p50_ms: f64,
     create_p99_ms: f64,
+    launch_p50_ms: f64,
+    launch_p99_ms: f64,
     seconds: f64,
 }
 
@@ -112,8 +114,10 @@ impl Report {
     pub(super) fn add_times(&mut self, created: &Created, seconds: f64) {
         let orders = u32::try_from(created.latencies.len()).unwrap_or(u32::MAX);
         self.orders_per_s = f64::from(orders) / created.took.as_secs_f64().max(f64::EPSILON);
-        self.create_p50_ms = created.percentile_ms(50);
-        self.create_p99_ms = created.percentile_ms(99);
+        self.create_p50_ms = percentile_ms(&created.latencies, 50);
+        self.create_p99_ms = percentile_ms(&created.latencies, 99);
+        self.launch_p50_ms = percentile_ms(&created.launches, 50);
+        self.launch_p99_ms = percentile_ms(&created.launches, 99);
         self.seconds = seconds;
     }
 
@@ -141,6 +145,7 @@ impl Report {
             "money_parked": self.money_parked,
             "orders_per_s": round(self.orders_per_s),
             "create_ms": { "p50": round(self.create_p50_ms), "p99": round(self.create_p99_ms) },
+            "launch_ms": { "p50": round(self.launch_p50_ms), "p99": round(self.launch_p99_ms) },
             "seconds": round(self.seconds),
             "wrong": self.wrong,
         })
@@ -179,6 +184,7 @@ impl Report {
                 self.orders_per_s, self.create_p50_ms, self.create_p99_ms
             ),
         );
+        line("launch", format!("p50 {:.1} ms, p99 {:.1} ms", self.launch_p50_ms, self.launch_p99_ms));
         line("took", format!("{:.1} s", self.seconds));
         for wrong in &self.wrong {
             line("!", wrong.clone());

@@ -40,9 +40,9 @@ const CALL_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long the simulator holds a slow answer: longer than the time-out.
 const HANG_MS: u64 = 2000;
 
-/// How long a lagging read side does not know a new order, in provider time: so long that the first follow-up meets it
-/// even when the machine is busy.
-const QUERY_LAG_MS: u32 = 120_000;
+/// How long a lagging read side does not know a new order, in real time: so long that the first follow-up meets it even
+/// when the machine is busy, and well below the time after which "does not exist" is believed.
+const QUERY_LAG: Duration = Duration::from_secs(2);
 
 /// Within this real time a call must leave after its fact; shorter than in production, since nothing is far away.
 const SEND_MARGIN: Duration = Duration::from_secs(3);
@@ -106,7 +106,7 @@ impl World {
             faults: FaultPlan::preset(wishes.faults, wishes.seed),
             fault_tuning: FaultTuning {
                 hang_ms: HANG_MS,
-                query_lag_ms: QUERY_LAG_MS,
+                query_lag_ms: query_lag_ms(wishes.factor),
                 ..FaultTuning::default()
             },
             payers: PayerPlan { enabled: wishes.payers, seed: wishes.seed, ..PayerPlan::default() },
@@ -122,6 +122,12 @@ impl World {
         let config = Config::load(Some(&config_file), [], &[])?;
         Ok(Self { merchants, simulator, clock, config_file, config })
     }
+}
+
+/// The lag in provider time; at least the simulator's own.
+fn query_lag_ms(factor: ClockFactor) -> u32 {
+    let lag = u32::try_from(factor.stretch(QUERY_LAG).as_millis()).unwrap_or(u32::MAX);
+    lag.max(FaultTuning::default().query_lag_ms)
 }
 
 /// Merchants in turns of four: two that share a direct account, one with an account of its own, one sub-merchant of

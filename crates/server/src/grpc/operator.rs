@@ -266,10 +266,12 @@ fn summary(id: &MerchantId, merchant: &Merchant) -> v1::MerchantSummary {
 const fn way_out(reason: AttentionReason) -> &'static str {
     match reason {
         AttentionReason::PaymentMismatch => {
-            "Compare the payment with the order in the provider's console; refund there what does not belong, or deliver."
+            "Compare the payment with the order in the provider's console; refund there what does not \
+             belong, or deliver."
         }
         AttentionReason::AnswerMismatch => {
-            "An answer named another order or account: check the account's keys and numbers, then ask again (RequeryOrder)."
+            "An answer named another order or account: check the account's keys and numbers, then ask \
+             again (RequeryOrder)."
         }
         AttentionReason::UnknownOrder => {
             "A payment came for a number that was never ordered here: find out who gave the number, refund it in the \

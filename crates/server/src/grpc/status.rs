@@ -75,6 +75,11 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::ResumeToken => {
             (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "not a resume token of this stream")
         }
+        Refusal::ResumeTokenExpired => (
+            Code::OutOfRange,
+            ErrorReason::ResumeTokenExpired,
+            "the events behind the resume token are no longer kept; list the orders and watch from now",
+        ),
         Refusal::MerchantUnknown => (Code::NotFound, ErrorReason::MerchantUnknown, "no such merchant"),
         Refusal::OrderNotFound => (Code::NotFound, ErrorReason::OrderNotFound, "no such order"),
         Refusal::MerchantLimited(_) => (

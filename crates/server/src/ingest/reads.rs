@@ -56,7 +56,7 @@ impl Ingest {
         let (Some(key), true) = (key, faults.is_empty()) else {
             return Err(faults.or(Refusal::OrderNotFound));
         };
-        self.home_of(&key)?;
+        let (partition, _) = self.home_of(&key)?;
         let is_done = |order: &Order, _replied: bool| {
             won_by(order, request.request_id.as_deref())?;
             Ok(match request.known_version.as_deref() {
@@ -68,7 +68,7 @@ impl Ingest {
         let order = if wait.is_zero() || (!order.is_empty() && is_done(&order, false)?) {
             Some(order)
         } else {
-            self.wait(&key, None, Instant::now() + wait, &is_done).await?
+            self.wait(partition, &key, None, Instant::now() + wait, &is_done).await?
         };
         let order = order.filter(|order| !order.is_empty()).ok_or(Refusal::OrderNotFound)?;
         won_by(&order, request.request_id.as_deref())?;

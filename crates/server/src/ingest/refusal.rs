@@ -13,6 +13,8 @@ pub enum Refusal {
     PageToken,
     /// The resume token belongs to another stream.
     ResumeToken,
+    /// The events behind the resume token are no longer kept.
+    ResumeTokenExpired,
     /// No such merchant is configured.
     MerchantUnknown,
     /// The merchant has no account where the order is to go; says what there is.

@@ -81,6 +81,10 @@ impl Watch {
     pub(crate) async fn page(&mut self, wait: Duration) -> Result<Vec<v1::WatchOrdersResponse>, Refusal> {
         let page = self.log.events(self.partition, self.next, PAGE_MAX, wait).await;
         let page = page.map_err(|error| unreadable(&error))?;
+        // Offsets of a partition have no gaps: what begins later has lost its beginning.
+        if page.events.first().map_or(page.next, |stored| stored.offset) > self.next {
+            return Err(Refusal::ResumeTokenExpired);
+        }
         let mut messages = Vec::new();
         for StoredEvent { offset, event } in page.events {
             if self.lets_through(&event) {

@@ -11,7 +11,7 @@ use paymux_proto::v1::{Fulfilment, OrderState};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha12Rng;
 use tempfile::TempDir;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 use crate::rig::{Ports, Server, World, is_full, order, until};
@@ -21,6 +21,9 @@ const CALLERS: usize = 16;
 
 /// Orders at most in one round, so that the end is near on a fast machine too.
 const PER_ROUND_MAX: u64 = 150;
+
+/// Longest wait for the moment of a kill.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the callers know.
 #[derive(Debug, Default)]
@@ -38,16 +41,28 @@ async fn what_was_acknowledged_survives_kills_and_ends_right() {
     let known = Arc::new(Mutex::new(Known::default()));
     let numbers = Arc::new(AtomicU64::new(0));
     let mut rng = ChaCha12Rng::seed_from_u64(3);
-    for _ in 0..rounds {
+    let acknowledged = Arc::new(watch::Sender::new(0_u64));
+    for round in 0..rounds {
         let mut server = Server::start(&world.config_file(), data.path(), ports);
         let client = server.client().await;
         let last = numbers.load(Ordering::Relaxed) + PER_ROUND_MAX;
         let mut callers = JoinSet::new();
         for _ in 0..CALLERS {
-            callers.spawn(call(client.clone(), Arc::clone(&numbers), last, Arc::clone(&known)));
+            let known = Arc::clone(&known);
+            let acknowledged = Arc::clone(&acknowledged);
+            callers.spawn(call(client.clone(), Arc::clone(&numbers), last, known, acknowledged));
         }
-        // The moment of the kill is what is tested; the load goes on beside it.
-        tokio::time::sleep(Duration::from_millis(rng.random_range(50..900))).await; // tidy: looks again
+        // The moment of the kill is what is tested: so many answers or events later, the load going on beside it.
+        let moment = rng.random_range(1..PER_ROUND_MAX / 2);
+        let in_time = if round % 2 == 0 {
+            let wanted = acknowledged.borrow().saturating_add(moment);
+            let mut counted = acknowledged.subscribe();
+            let reached = async { drop(counted.wait_for(|count| *count >= wanted).await) };
+            tokio::time::timeout(PATIENCE, reached).await
+        } else {
+            tokio::time::timeout(PATIENCE, events(&client, moment)).await
+        };
+        in_time.expect("the load goes on");
         server.process.kill();
         while callers.join_next().await.is_some() {}
     }
@@ -87,6 +102,16 @@ async fn what_was_acknowledged_survives_kills_and_ends_right() {
     assert!(recorded > 0);
 }
 
+/// Waits for so many events.
+async fn events(client: &Client, count: u64) {
+    let request =
+        v1::WatchOrdersRequest { merchant_id: "m03".to_owned(), ..v1::WatchOrdersRequest::default() };
+    let mut watch = client.watch(request);
+    for _ in 0..count {
+        watch.next().await.expect("events go on");
+    }
+}
+
 fn ended(order: &v1::Order) -> bool {
     match order.state() {
         OrderState::Closed | OrderState::Failed => true,
@@ -96,7 +121,13 @@ fn ended(order: &v1::Order) -> bool {
 }
 
 /// Creates orders one after the other until the server is gone.
-async fn call(client: Client, numbers: Arc<AtomicU64>, last: u64, known: Arc<Mutex<Known>>) {
+async fn call(
+    client: Client,
+    numbers: Arc<AtomicU64>,
+    last: u64,
+    known: Arc<Mutex<Known>>,
+    acknowledged: Arc<watch::Sender<u64>>,
+) {
     loop {
         let n = numbers.fetch_add(1, Ordering::Relaxed);
         if n >= last {
@@ -106,7 +137,10 @@ async fn call(client: Client, numbers: Arc<AtomicU64>, last: u64, known: Arc<Mut
         known.lock().await.sent.insert(number.clone());
         let minor = 100 + i64::try_from(n % 50).expect("below 50");
         match client.orders().create_order(order("m03", &number, minor)).await {
-            Ok(_) => drop(known.lock().await.acknowledged.insert(number)),
+            Ok(_) => {
+                known.lock().await.acknowledged.insert(number);
+                acknowledged.send_modify(|count| *count += 1);
+            }
             Err(_) => return,
         }
     }

@@ -6,6 +6,7 @@ mod command_line;
 mod demo;
 mod disk;
 mod kills;
+mod limits;
 mod notifications;
 mod rig;
 mod shutdown;

@@ -242,7 +242,16 @@ impl Server {
 
     /// Starts it; when it returns, the doors are open.
     pub(crate) fn start(config: &Path, data: &Path, ports: Ports) -> Self {
-        let process = Process::start(&mut Self::command(config, data, ports));
+        Self::start_with(config, data, ports, &[])
+    }
+
+    /// Starts it with settings beside those of the file.
+    pub(crate) fn start_with(config: &Path, data: &Path, ports: Ports, settings: &[&str]) -> Self {
+        let mut command = Self::command(config, data, ports);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        let process = Process::start(&mut command);
         process.wait_for(&["\"serving\""]);
         Self { process, grpc: format!("http://{}", ports.grpc) }
     }
