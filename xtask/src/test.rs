@@ -127,7 +127,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     tally.add(counted(&mut crate::simulation(None, Some(seeds), &[]))?);
     tally.add(counted(&mut crate::simulation(None, None, &["--plants".to_owned()]))?);
     // Faults that tests plant into the demo: what is built with them is never shipped.
-    let mut planted = process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);
+    let mut planted =
+        process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);
     tally.add(counted(&mut planted)?);
     let mut ran = BTreeSet::new();
     match check::lint_protos()? {

@@ -35,12 +35,8 @@ pub enum Plant {
     EveryPaymentIsRecorded,
     /// "Does not exist" counts only after the settling time.
     NotExistOnlyAfterSettling,
-    /// "Does not exist" counts only twice.
-    NotExistTwice,
     /// Facts are stored before a call leaves.
     FactsBeforeCall,
-    /// A due row is durable before facts are stored.
-    RowBeforeFacts,
     /// A record leaves only after its facts are stored.
     RecordLeavesAfterFacts,
     /// A record leaves only after its events are acknowledged.
@@ -55,7 +51,7 @@ pub enum Plant {
 
 impl Plant {
     /// All rules that can be taken out.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 22] = [
         Self::SendMargin,
         Self::LeaseBeforeConclusions,
         Self::LeaseBeforeFulfilment,
@@ -72,9 +68,7 @@ impl Plant {
         Self::CommitLowestInWindow,
         Self::EveryPaymentIsRecorded,
         Self::NotExistOnlyAfterSettling,
-        Self::NotExistTwice,
         Self::FactsBeforeCall,
-        Self::RowBeforeFacts,
         Self::RecordLeavesAfterFacts,
         Self::RecordLeavesAfterEvents,
         Self::SettledAfterEvents,

@@ -45,16 +45,8 @@ pub(crate) async fn carry_out(
         start_call(owner, key, mind, before, &decision, around, now);
     }
     let due = budgeted(owner, key, &decision, around, now);
-    let late_row = owner.lacks(Plant::RowBeforeFacts);
-    let mut row = if late_row {
-        None
-    } else {
-        write_row(owner, key, mind, work, followup, &decision, due, now).await?
-    };
+    let row = write_row(owner, key, mind, work, followup, &decision, due, now).await?;
     let order = store_facts(owner, key, before, &decision).await?;
-    if late_row {
-        row = write_row(owner, key, mind, work, followup, &decision, due, now).await?;
-    }
     let mut after =
         Followup { next_due: followup.next_due, settled: followup.settled, ..decision.followup.clone() };
     if due.is_some() {

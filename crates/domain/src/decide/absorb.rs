@@ -227,10 +227,7 @@ fn not_exist(draft: &mut Draft<'_>, left_time: Timestamp) {
             let paused = left_time >= first.left_time + draft.ctx.timing.close_pause;
             NotExist { twice: first.twice || paused, ..first }
         }
-        _ => {
-            let once = draft.ctx.timing.lacks(Plant::NotExistTwice);
-            NotExist { attempts, left_time, twice: once }
-        }
+        _ => NotExist { attempts, left_time, twice: false },
     });
 }
 

@@ -29,6 +29,10 @@ async fn pay(providers: SimProviders, created: &Created, mut rng: ChaCha8Rng) {
     let life = created.expire_time.since(clock.now());
     let life_ms = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1000);
     let think = match rng.random_range(0..10) {
+        // Before the first query.
+        0..=6 if providers.theme == Theme::Handover && providers.faults.notification_lost > 0 => {
+            rng.random_range(500..12_000)
+        }
         // Around the moment at which the engine calls it over.
         0..=6 if providers.theme == Theme::Handover && created.provider.as_str() == "xor" => {
             life_ms + rng.random_range(280_000..330_000)

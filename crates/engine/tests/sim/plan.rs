@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) hurried: bool,
     /// Calls of an account in flight.
     pub(crate) in_flight: u32,
+    /// Longest time from a call to its answer, in milliseconds.
+    pub(crate) flight_ms_max: u64,
     /// Timers in memory; without any, every timer rests on its row alone.
     pub(crate) wheel: usize,
     pub(crate) orders: u32,
@@ -93,13 +95,13 @@ pub(crate) enum Theme {
 
 impl Plan {
     pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
-        let theme = match rng.random_range(0..10) {
+        let theme = match rng.random_range(0..12) {
             0..=3 => Theme::Mixed,
             4 => Theme::Slow,
             5 => Theme::Zombies,
             6 => Theme::Crashes,
             7 => Theme::Rows,
-            8 => Theme::Handover,
+            8..=10 => Theme::Handover,
             _ => Theme::Expiry,
         };
         let mut plan = Self::mixed(rng);
@@ -146,9 +148,13 @@ impl Plan {
                 faults.late_landing = 0;
                 faults.slow_rows = 100;
                 faults.crash = 0;
-                faults.notification_lost = 0;
-                self.wheel = 0;
+                // Either notifications meet the takeover, or payments that only a query in flight can tell of.
+                let met_by_queries = self.orders % 2 == 1;
+                faults.notification_lost = if met_by_queries { 990 } else { 0 };
+                self.wheel = if met_by_queries { 10_000 } else { 0 };
                 self.in_flight = 8;
+                // Answers come when the lease that the call left with is over.
+                self.flight_ms_max = 4_800;
                 self.processes = 1;
                 self.partitions = 1;
                 self.arrivals = Duration::from_secs(4 * 3600);
@@ -198,6 +204,7 @@ impl Plan {
             kinds: KINDS.to_vec(),
             hurried: false,
             in_flight: rng.random_range(1..=8),
+            flight_ms_max: 400,
             wheel: if rng.random_bool(0.2) { 0 } else { 10_000 },
             orders: rng.random_range(100..140),
             merchants: rng.random_range(2..8),

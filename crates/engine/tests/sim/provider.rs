@@ -87,6 +87,7 @@ pub(crate) struct SimProviders {
     pub(crate) rng: Arc<Mutex<ChaCha8Rng>>,
     pub(crate) notifier: Notifier,
     pub(crate) theme: Theme,
+    pub(crate) flight_ms_max: u64,
 }
 
 /// How a call's request and answer travel.
@@ -172,7 +173,7 @@ impl SimProviders {
 
     fn travel(&self, operation: Operation) -> (Travel, Duration) {
         let mut rng = self.rng.lock();
-        let flight = Duration::from_millis(rng.random_range(20..400));
+        let flight = Duration::from_millis(rng.random_range(20..self.flight_ms_max));
         if !self.active.load(Ordering::Relaxed) {
             return (Travel::Fine, flight);
         }

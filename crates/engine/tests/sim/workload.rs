@@ -41,7 +41,9 @@ async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
     if plan.theme == Theme::Handover {
         // Calls leave with the last breath of a lease.
         let every = u64::try_from(HANDOVER_EVERY.as_millis()).expect("fits");
-        at = at / every * every + rng.random_range(12_000..21_000);
+        let queries_in_flight = plan.faults.notification_lost > 0;
+        let offset = if queries_in_flight { every - 8_000..every + 6_000 } else { 12_000..21_000 };
+        at = at / every * every + rng.random_range(offset);
     }
     world.clock.sleep(Duration::from_millis(at)).await;
     let created = Arc::new(resolved(world, number, &mut rng));

@@ -121,6 +121,7 @@ impl World {
             rng: stream(),
             notifier,
             theme: plan.theme,
+            flight_ms_max: plan.flight_ms_max,
         };
         let store = MemoryStore::new();
         let accepted = Arc::default();
