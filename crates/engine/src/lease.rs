@@ -33,12 +33,6 @@ impl Lease {
         now.as_millis() < self.until_ms.load(Ordering::Acquire)
     }
 
-    /// Until when it is held at most.
-    #[must_use]
-    pub fn until(&self) -> Timestamp {
-        Timestamp::from_millis(self.until_ms.load(Ordering::Acquire))
-    }
-
     /// Completes at the next renewal.
     pub async fn renewal(&self, held: impl Fn(&Self) -> bool) {
         loop {
