@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
 use paymux_domain::capabilities::{
     AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
 };
@@ -96,7 +95,10 @@ fn budgeted(
         }
         return decision.due;
     }
-    let (Some(operation), Some(due)) = (decision.waits_for, decision.due) else { return decision.due };
+    let (Some(operation), Some(due)) = (decision.waits_for, decision.due) else {
+        owner.forget_booking(key);
+        return decision.due;
+    };
     if owner.booking(key).is_some_and(|(booked, at)| booked == operation && at >= now) {
         return Some(due);
     }
@@ -199,19 +201,18 @@ async fn tell(
     publish(owner, events).await
 }
 
-/// Publishes events in order; each needs the lease.
+/// Publishes events one after the other, so that a fault cannot turn their order round; each needs the lease.
 pub(crate) async fn publish(owner: &Owner, events: Vec<Event>) -> Result<(), Hindrance> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    if !owner.holds(Plant::LeaseBeforeEvents) && !owner.lacks(Plant::LeaseBeforeFulfilment) {
-        return Err(Hindrance::NoLease);
-    }
-    let published = events.into_iter().map(|event| owner.shared.log.publish(owner.partition, event));
-    for _ in try_join_all(published).await? {
+    let holds = || owner.holds(Plant::LeaseBeforeEvents) || owner.lacks(Plant::LeaseBeforeFulfilment);
+    for event in events {
+        if !holds() {
+            return Err(Hindrance::NoLease);
+        }
+        owner.shared.log.publish(owner.partition, event).await?;
         owner.shared.status.events.add();
     }
-    Ok(())
+    // What follows says that all was told: that needs the lease too, also where there was nothing to tell.
+    if holds() { Ok(()) } else { Err(Hindrance::NoLease) }
 }
 
 /// Answers those who wait: with launch parameters, an end or a conflict. Best effort.
