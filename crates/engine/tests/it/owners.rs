@@ -1,8 +1,9 @@
 //! Former owners: what a generation that has ended still does, which is to keep the provider's words and no more.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use paymux_backends::faults::{Fault, When};
+use paymux_backends::faults::{Fault, Then, When};
 use paymux_backends::memory::Notice;
 use paymux_domain::fold::State;
 
@@ -32,13 +33,12 @@ async fn an_owner_whose_partition_was_revoked_concludes_and_tells_nothing_more()
 #[tokio::test(start_paused = true)]
 async fn a_fault_does_not_turn_the_order_of_events_round() {
     let rig = Rig::new(works);
-    let _running = rig.start_with({
-        let published = std::sync::atomic::AtomicU32::new(0);
-        move |point| {
-            let fails = (point.operation, point.when) == ("publish", When::Before)
-                && published.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1;
-            if fails { Fault::of(paymux_backends::faults::Then::Fail) } else { Fault::NONE }
-        }
+    // The first request to tell of the payment is under way for a second, and fails.
+    let published = AtomicU32::new(0);
+    let _running = rig.start_with(move |point| {
+        let fails = (point.operation, point.when) == ("publish", When::Before)
+            && published.fetch_add(1, Ordering::Relaxed) == 1;
+        if fails { Fault { delay: Duration::from_secs(1), then: Then::Fail } } else { Fault::NONE }
     });
     rig.create(0..1).await;
     rig.pass(1.0).await;
