@@ -38,6 +38,14 @@ pub const PROVIDER_TEXT_BYTES_MAX: usize = 256;
 pub const CREATE_ATTEMPTS_MAX: u32 = 12;
 /// Queries or closes in a row without an answer that decides anything; then the order is parked.
 pub const FRUITLESS_CALLS_MAX: u32 = 200;
+/// Calls about one refund in a row without a word that decides anything; then a person is called.
+pub const REFUND_CALLS_MAX: u32 = 60;
+/// Refunds of one order, whatever its provider allows: an order stays small enough to be read as a whole.
+pub const REFUNDS_PER_ORDER_MAX: u32 = 100;
+/// Bytes of a refund's reason; WeChat Pay takes 80.
+pub const REFUND_REASON_BYTES_MAX: usize = 80;
+/// Answers "not paid" about a payment that a notification told of before a person is called.
+pub const DENIALS_MAX: u32 = 5;
 /// Attention facts of one reason on one order; more of the same say nothing new.
 pub const ATTENTION_PER_REASON_MAX: u32 = 16;
 

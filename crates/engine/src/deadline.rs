@@ -9,7 +9,7 @@ use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    AppendError, BoxFuture, Bucket, Clock, CommandLog, CommitError, DeadRecord, DueRow, EventPage,
+    AppendError, BoxFuture, Bucket, CallMark, Clock, CommandLog, CommitError, DeadRecord, DueRow, EventPage,
     LedgerEntry, ListPage, ListQuery, LogConsumer, LogError, LogInput, Offset, OrderStore, ParkedOrder,
     Reply, Reserved, Snapshot, StoreError,
 };
@@ -141,6 +141,15 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
 
     fn release_refund(&self, key: &OrderKey, refund_no: &RefundNo) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(self.inner.release_refund(key, refund_no)))
+    }
+
+    fn mark_refund_call(
+        &self,
+        key: &OrderKey,
+        refund_no: &RefundNo,
+        mark: CallMark,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.write(self.inner.mark_refund_call(key, refund_no, mark)))
     }
 
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {

@@ -17,6 +17,7 @@ pub mod limiter;
 mod line;
 mod partition;
 mod queue;
+mod replies;
 pub mod spawn;
 pub mod status;
 mod step;

@@ -11,7 +11,10 @@ use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
 pub use event::{event_view, kind_word};
-pub use order::{accepted_view, identity_view, launch_view, order_view};
+pub use order::{
+    accepted_view, identity_view, launch_view, order_view, refund_state_word, refund_view,
+    requested_refund_view,
+};
 pub use timeline::timeline_view;
 pub use words::{closure_word, fulfilment_word, reason_word, state_of, state_word};
 

@@ -8,6 +8,7 @@ mod fields;
 mod news;
 mod options;
 mod reads;
+mod refund;
 mod refusal;
 mod resolve;
 mod waits;
@@ -37,6 +38,7 @@ use waits::Waiting;
 
 pub use reads::ListedPage;
 pub(crate) use reads::page_size_of;
+pub use refund::RefundAnswer;
 pub use refusal::Refusal;
 pub use waits::ReplyWaits;
 pub(crate) use watch::Watch;
@@ -261,6 +263,7 @@ impl Ingest {
                         ReplyKind::Ready => replied = true,
                         ReplyKind::Conflict { differing } => return Err(Refusal::Conflict { differing }),
                         ReplyKind::NotFound => return Err(Refusal::OrderNotFound),
+                        ReplyKind::Refused(refusal) => return Err(refusal.into()),
                     }
                     false
                 }

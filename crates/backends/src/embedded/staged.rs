@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use fjall::{OwnedWriteBatch, PersistMode};
 use paymux_domain::name::{OrderKey, RefundNo};
-use paymux_domain::ports::{Bucket, CommitError, LedgerEntry, Offset, Reserved};
+use paymux_domain::ports::{Bucket, CallMark, CommitError, LedgerEntry, Offset, Reserved};
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
 use tokio::sync::OwnedSemaphorePermit;
@@ -14,7 +14,7 @@ use super::keys::{OffsetKey, PositionKey, ledger_key, ordered};
 use super::signals::Positions;
 use super::tables::{ReadFault, Table, Tables};
 use super::write::{Ack, Op, Pending, Row, Write};
-use crate::ledger;
+use crate::ledger::{Ledger, LedgerRow};
 
 /// A batch and those who wait for it.
 pub(super) struct Staged<'a> {
@@ -25,7 +25,7 @@ pub(super) struct Staged<'a> {
     size: usize,
     pending: Vec<Pending>,
     rooms: Vec<OwnedSemaphorePermit>,
-    ledgers: BTreeMap<OrderKey, BTreeMap<RefundNo, i64>>,
+    ledgers: BTreeMap<OrderKey, Ledger>,
 }
 
 /// What is left of a batch once all its writes are decided.
@@ -100,6 +100,10 @@ impl<'a> Staged<'a> {
             Op::Release { order, refund_no, ack } => {
                 self.release(order, &refund_no)?;
                 self.pending.push(Pending::Done(ack));
+            }
+            Op::Mark { order, refund_no, mark, ack } => {
+                let stands = self.mark(order, &refund_no, mark)?;
+                self.pending.push(Pending::Marked(ack, stands));
             }
         }
         Ok(())
@@ -176,25 +180,37 @@ impl<'a> Staged<'a> {
         sum_max: i64,
         count_max: u32,
     ) -> Result<Reserved, ReadFault> {
-        let key = ledger_key(&order, &entry.refund_no);
-        let held = self.ledger(order)?;
-        let outcome = ledger::judge(held, entry, sum_max, count_max);
-        if outcome == Reserved::Held && held.insert(entry.refund_no.clone(), entry.minor).is_none() {
-            self.put(Table::Ledger, key, records::encode_ledger_entry(entry));
+        self.ruled(order, &entry.refund_no, |ledger| ledger.reserve(entry, sum_max, count_max))
+    }
+
+    fn release(&mut self, order: OrderKey, refund_no: &RefundNo) -> Result<(), ReadFault> {
+        self.ruled(order, refund_no, |ledger| ledger.release(refund_no))
+    }
+
+    fn mark(&mut self, order: OrderKey, refund_no: &RefundNo, mark: CallMark) -> Result<bool, ReadFault> {
+        self.ruled(order, refund_no, |ledger| ledger.mark(refund_no, mark))
+    }
+
+    /// Applies one rule of the ledger and writes the refund's row if it is another one afterwards.
+    fn ruled<T>(
+        &mut self,
+        order: OrderKey,
+        refund_no: &RefundNo,
+        rule: impl FnOnce(&mut Ledger) -> T,
+    ) -> Result<T, ReadFault> {
+        let key = ledger_key(&order, refund_no);
+        let ledger = self.ledger(order)?;
+        let before = ledger.row(refund_no).cloned();
+        let outcome = rule(ledger);
+        let row = ledger.row(refund_no).filter(|row| before.as_ref() != Some(row)).cloned();
+        if let Some(LedgerRow { entry, mark }) = row {
+            self.put(Table::Ledger, key, records::encode_ledger_row(&entry, mark));
         }
         Ok(outcome)
     }
 
-    fn release(&mut self, order: OrderKey, refund_no: &RefundNo) -> Result<(), ReadFault> {
-        let key = ledger_key(&order, refund_no);
-        if self.ledger(order)?.remove(refund_no).is_some() {
-            self.remove(Table::Ledger, key);
-        }
-        Ok(())
-    }
-
     /// The reservations of an order, those of this batch included.
-    fn ledger(&mut self, order: OrderKey) -> Result<&mut BTreeMap<RefundNo, i64>, ReadFault> {
+    fn ledger(&mut self, order: OrderKey) -> Result<&mut Ledger, ReadFault> {
         match self.ledgers.entry(order) {
             Entry::Occupied(found) => Ok(found.into_mut()),
             Entry::Vacant(vacant) => {

@@ -7,8 +7,8 @@ use paymux_domain::fact::{Fact, FactBody, FactKey};
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    BoxFuture, Bucket, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
-    StoreError,
+    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved,
+    Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
@@ -177,12 +177,19 @@ impl OrderStore for EmbeddedStore {
         self.write(move |ack| Op::Release { order, refund_no, ack })
     }
 
+    fn mark_refund_call(
+        &self,
+        key: &OrderKey,
+        refund_no: &RefundNo,
+        mark: CallMark,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let (order, refund_no) = (key.clone(), refund_no.clone());
+        self.write(move |ack| Op::Mark { order, refund_no, mark, ack })
+    }
+
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {
         let key = key.clone();
-        self.read(ORDER_ROWS, move |view| {
-            let held = view.ledger(&key)?.into_iter();
-            Ok(held.map(|(refund_no, minor)| LedgerEntry { refund_no, minor }).collect())
-        })
+        self.read(ORDER_ROWS, move |view| Ok(view.ledger(&key)?.entries()))
     }
 }
 

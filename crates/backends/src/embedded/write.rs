@@ -1,7 +1,9 @@
 //! What the committer is asked to write, and how it answers.
 
 use paymux_domain::name::{OrderKey, RefundNo};
-use paymux_domain::ports::{AppendError, Bucket, CommitError, LedgerEntry, Offset, Reserved, StoreError};
+use paymux_domain::ports::{
+    AppendError, Bucket, CallMark, CommitError, LedgerEntry, Offset, Reserved, StoreError,
+};
 use paymux_domain::shard::Partition;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -84,6 +86,8 @@ pub(super) enum Op {
     Reserve { order: OrderKey, entry: LedgerEntry, sum_max: i64, count_max: u32, ack: Ack<Reserved> },
     /// The end of a reservation.
     Release { order: OrderKey, refund_no: RefundNo, ack: Ack<()> },
+    /// The mark of a refund call, unless another one stands.
+    Mark { order: OrderKey, refund_no: RefundNo, mark: CallMark, ack: Ack<bool> },
 }
 
 impl Op {
@@ -105,6 +109,7 @@ impl Op {
         // Whoever no longer waits misses nothing.
         match self {
             Self::Append { ack, .. } => drop(ack.send(Err(fault()))),
+            Self::Mark { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Reserve { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Commit { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Publish { ack, .. }
@@ -131,6 +136,7 @@ pub(super) enum Pending {
     Done(Ack<()>),
     Committed(Ack<Result<(), CommitError>>, Result<(), CommitError>),
     Reserved(Ack<Reserved>, Reserved),
+    Marked(Ack<bool>, bool),
 }
 
 impl Pending {
@@ -146,6 +152,7 @@ impl Pending {
             Self::Done(ack) => send(ack, (), failed),
             Self::Committed(ack, outcome) => send(ack, outcome, failed),
             Self::Reserved(ack, outcome) => send(ack, outcome, failed),
+            Self::Marked(ack, stands) => send(ack, stands, failed),
         }
     }
 }

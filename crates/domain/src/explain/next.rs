@@ -63,6 +63,14 @@ pub const fn way_out(reason: AttentionReason) -> &'static str {
             "see whether the provider works at all, then ask again: each RequeryOrder asks once, and the \
              answer moves the order."
         }
+        AttentionReason::RefundUnresolved => {
+            "look the refund up in the provider's console and confirm what became of it; until then its \
+             amount stays reserved and nothing is sent again."
+        }
+        AttentionReason::RefundFailed => {
+            "the provider did not give the money back. Read its reason, mend what can be mended, and ask \
+             for a new refund under a new number, or give the money back by hand."
+        }
         AttentionReason::ProviderOps => {
             "the account needs a person: key, certificate, rights or balance. Its orders go on by \
              themselves once that is mended."
@@ -247,8 +255,31 @@ impl Look<'_> {
     fn paid(&self) -> String {
         let order = self.teller.order;
         let late = order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment);
+        let open: Vec<String> = order
+            .refunds()
+            .iter()
+            .filter(|refund| refund.end().is_none())
+            .map(|refund| format!("refund {} of {}", refund.no, refund.request.amount))
+            .collect();
+        if !open.is_empty() {
+            let goods = match order.fulfilment() {
+                Some(Fulfilment::Fulfil) => "Deliver once: FULFIL is never taken back.",
+                Some(Fulfilment::DoNotFulfil) => "Do not deliver.",
+                None => "Wait for FULFIL before you deliver.",
+            };
+            let list = open.join(", ");
+            return format!(
+                "{} Then {list} goes on until the provider says its end. {goods}",
+                self.next_look()
+            );
+        }
         match order.fulfilment() {
             Some(Fulfilment::Fulfil) => "Nothing more. Deliver once: FULFIL is never taken back.".to_owned(),
+            Some(Fulfilment::DoNotFulfil)
+                if self.followup.next_due.is_some() && order.refunds().is_empty() =>
+            {
+                format!("{} Then the money goes back by itself. Do not deliver.", self.next_look())
+            }
             Some(Fulfilment::DoNotFulfil) => {
                 "Nothing by itself. Do not deliver: the money is to go back to the payer.".to_owned()
             }

@@ -6,6 +6,7 @@ use crate::command::{Record, ReplyAddress};
 use crate::event::Event;
 use crate::name::OrderKey;
 use crate::ports::BoxFuture;
+use crate::refund::RefundRefusal;
 use crate::shard::Partition;
 
 /// A position in a partition, from 0.
@@ -137,6 +138,8 @@ pub enum ReplyKind {
     },
     /// The command names an order that does not exist.
     NotFound,
+    /// The refund is refused.
+    Refused(RefundRefusal),
 }
 
 /// An event with its place.

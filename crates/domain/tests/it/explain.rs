@@ -11,8 +11,8 @@ use paymux_domain::outcome::{CallReport, Class, Word};
 use paymux_domain::ports::LatePolicy;
 
 use crate::support::fixtures::{
-    ATTACH, CLIENT_IP, EXPIRY_SECS, OPEN_ID, assumed, at, at_ms, closes_paid, hint, launch, launched, paid,
-    payjs, payment, report, secs, told, wechat, xorpay,
+    ATTACH, CLIENT_IP, EXPIRY_SECS, OPEN_ID, PRICE, assumed, at, at_ms, closes_paid, hint, launch, launched,
+    paid, payjs, payment, report, secs, told, wechat, xorpay,
 };
 use crate::support::model::Model;
 
@@ -58,7 +58,7 @@ fn closing(capabilities: Capabilities) -> Model {
 fn closed(capabilities: Capabilities, answer: &CallReport) -> Model {
     let mut model = closing(capabilities);
     while model.order().closure().is_none() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => model.answer(answer.clone()),
             None => model.tick(),
         };
@@ -69,7 +69,7 @@ fn closed(capabilities: Capabilities, answer: &CallReport) -> Model {
 fn exhausted() -> Model {
     let mut model = closing(wechat());
     while model.due.is_some() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => model.answer(report(Class::Unknown)),
             None => model.tick(),
         };
@@ -199,7 +199,7 @@ fn submitting() {
 fn submitting_after_a_first_absence() {
     let mut model = answered(closes_paid(), report(Class::Unknown));
     while model.scene.followup.not_exist.is_none() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => model.answer(told(Word::NotExist)),
             None => model.tick(),
         };
@@ -348,6 +348,21 @@ fn paid_orders() {
     );
 }
 
+/// A refund of the whole payment whose only call ended so.
+fn refund_ended(capabilities: Capabilities, report: CallReport) -> Model {
+    let mut model = pending(capabilities);
+    model.notify(vec![paid("T1")]);
+    model.refund("r1", PRICE);
+    if model.live.is_none() {
+        model.tick();
+    }
+    model.answer(report);
+    if model.due.is_some() && !model.order().attention().any(|_| true) {
+        model.tick();
+    }
+    model
+}
+
 /// An order for each reason to need a person.
 fn needing_a_person(reason: AttentionReason) -> Model {
     let told_so = |words: Vec<Word>| {
@@ -376,6 +391,8 @@ fn needing_a_person(reason: AttentionReason) -> Model {
         }
         AttentionReason::RetriesExhausted => exhausted(),
         AttentionReason::ProviderOps => answered(wechat(), report(Class::Ops)),
+        AttentionReason::RefundUnresolved => refund_ended(xorpay(), report(Class::Unknown)),
+        AttentionReason::RefundFailed => refund_ended(wechat(), report(Class::Final)),
     }
 }
 
@@ -421,6 +438,17 @@ fn each_reason_to_need_a_person_comes_with_the_way_out() {
         AttentionReason::RetriesExhausted,
         "CLOSING: its time is up, and how it ends is not proven yet after 200 close calls",
         parked,
+    );
+    check(
+        AttentionReason::RefundUnresolved,
+        "PAID: wechatpay took 88.88 CNY (T1); FULFIL, the caller is to deliver",
+        "When the engine looks again is not written down yet: it is at it. Then refund r1 of 88.88 CNY goes on until \
+         the provider says its end. Deliver once: FULFIL is never taken back.",
+    );
+    check(
+        AttentionReason::RefundFailed,
+        "PAID: wechatpay took 88.88 CNY (T1); FULFIL, the caller is to deliver",
+        delivered,
     );
     check(
         AttentionReason::ProviderOps,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use paymux_backends::ReplyRouter;
 use paymux_backends::faults::{Fault, FaultHook, FaultPoint, Steps, Unreliable};
-use paymux_backends::memory::{MemberId, MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
+use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
 use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::capabilities::{
     AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
@@ -22,8 +22,8 @@ use paymux_domain::name::{AccountId, MerchantId, OrderKey};
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{
-    AccountPolicy, BoxFuture, Budget, Call, Clock, CommandLog, Directory, Entropy, LatePolicy, LogConsumer,
-    MerchantPolicy, ProviderGateway,
+    AccountPolicy, BoxFuture, Budget, Call, Clock, CommandLog, Directory, DuplicatePolicy, Entropy,
+    LatePolicy, LogConsumer, MerchantPolicy, ProviderGateway,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
@@ -47,6 +47,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     refund: RefundKind::None,
     refund_idempotent: false,
     refund_query: false,
+    refund_spacing: Duration::ZERO,
+    refund_window: Duration::ZERO,
+    confirm_above_minor: None,
     order_no_chars: (1, 32),
     call_spacing: Duration::ZERO,
     answer_signature: AnswerSignature::Always,
@@ -60,7 +63,6 @@ pub(crate) struct Sent {
     /// Milliseconds since the rig was made.
     pub(crate) at_ms: i64,
     pub(crate) operation: Operation,
-    pub(crate) key: OrderKey,
 }
 
 /// What the provider answers to a call that left that many milliseconds after the rig was made, and after what time.
@@ -82,8 +84,7 @@ impl ProviderGateway for Provider {
         Box::pin(async move {
             let now = self.clock.now();
             let at_ms = now.as_millis() - self.begun.as_millis();
-            let (operation, key) = (call.operation, call.created.key.clone());
-            self.sent.lock().push(Sent { at_ms, operation, key });
+            self.sent.lock().push(Sent { at_ms, operation: call.operation });
             let (after, report) = (self.answer)(&call, at_ms);
             self.clock.sleep_until(now + after).await;
             report
@@ -95,7 +96,7 @@ struct OneAccount(AccountPolicy);
 
 impl Directory for OneAccount {
     fn merchant(&self, _: &MerchantId) -> Option<MerchantPolicy> {
-        Some(MerchantPolicy { late_payment: LatePolicy::Complete })
+        Some(MerchantPolicy { late_payment: LatePolicy::Complete, duplicate_payment: DuplicatePolicy::Park })
     }
 
     fn account(&self, _: &AccountId) -> Option<AccountPolicy> {
@@ -144,7 +145,6 @@ impl<F: Fn(FaultPoint) -> Fault + Send + Sync> FaultHook for Hook<F> {
 
 /// A worker at work.
 pub(crate) struct Running {
-    pub(crate) member: MemberId,
     pub(crate) status: Arc<WorkerStatus>,
     pub(crate) tasks: Tasks,
     pub(crate) stop: CancellationToken,
@@ -198,7 +198,7 @@ impl Rig {
         let (status, stop) = (worker.status(), CancellationToken::new());
         let ended = tokio::spawn(worker.run(stop.clone()));
         self.cluster.assign(PARTITION, member, Notice::Now);
-        Running { member, status, tasks, stop, ended }
+        Running { status, tasks, stop, ended }
     }
 
     /// Lets time pass.

@@ -9,7 +9,8 @@ use paymux_backends::faults::{FaultHook, Steps, Unreliable};
 use paymux_backends::memory::{MemoryConsumer, Notice};
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{
-    AccountPolicy, BoxFuture, Budget, Clock, Directory, Entropy, LatePolicy, LogConsumer, MerchantPolicy,
+    AccountPolicy, BoxFuture, Budget, Clock, Directory, DuplicatePolicy, Entropy, LatePolicy, LogConsumer,
+    MerchantPolicy,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
@@ -41,7 +42,10 @@ impl Directory for SimDirectory {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
         // Every second merchant keeps late money for a person to judge.
         let parks = merchant_id.as_str().ends_with(['1', '3', '5', '7']);
-        Some(MerchantPolicy { late_payment: if parks { LatePolicy::Park } else { LatePolicy::Complete } })
+        Some(MerchantPolicy {
+            late_payment: if parks { LatePolicy::Park } else { LatePolicy::Complete },
+            duplicate_payment: DuplicatePolicy::Park,
+        })
     }
 
     fn account(&self, _: &AccountId) -> Option<AccountPolicy> {

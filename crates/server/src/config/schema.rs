@@ -272,10 +272,16 @@ pub(crate) const MERCHANT: &[Key] = &[
     ),
     key(
         "late_payment",
-        Kind::Choice(&["complete", "park"]),
+        Kind::Choice(&["complete", "refund", "park"]),
         Absent::Default("\"park\""),
-        "What happens to money that comes after an order has ended. complete: deliver all the same. park: a person \
-         decides.",
+        "What happens to money that comes after an order has ended. complete: deliver all the same. refund: do not \
+         deliver, give it back after ten minutes. park: a person decides.",
+    ),
+    key(
+        "duplicate_payment",
+        Kind::Choice(&["refund", "park"]),
+        Absent::Default("\"park\""),
+        "What happens to a second payment of one order. refund: give it back after ten minutes. park: a person decides.",
     ),
     int(
         "accept_per_s_max",

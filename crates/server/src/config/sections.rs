@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use paymux_domain::name::{AccountId, MerchantId};
-use paymux_domain::ports::{AccountPolicy, Budget, LatePolicy};
+use paymux_domain::ports::{AccountPolicy, Budget, DuplicatePolicy, LatePolicy};
 use paymux_domain::time::ClockFactor;
 use paymux_providers::{AccountInfo, AccountSection, Accounts};
 use toml::Table;
@@ -180,6 +180,7 @@ impl<'a> Sections<'a> {
         };
         let default_account: Option<String> = merchant.text("default_account");
         let late_payment = late_payment(&mut merchant);
+        let duplicate_payment = duplicate_payment(&mut merchant);
         let accept_per_s_max = merchant.count("accept_per_s_max");
         let mut routes = Vec::new();
         for (path, table) in merchant.tables("routes") {
@@ -202,8 +203,9 @@ impl<'a> Sections<'a> {
         }
         merchant.finish(&["routes"]);
         let (name, shard_group) = (name?, shard_group?);
-        let (late_payment, accept_per_s_max) = (late_payment?, accept_per_s_max?);
-        Some(Merchant { name, shard_group, routes, late_payment, accept_per_s_max })
+        let (late_payment, duplicate_payment) = (late_payment?, duplicate_payment?);
+        let accept_per_s_max = accept_per_s_max?;
+        Some(Merchant { name, shard_group, routes, late_payment, duplicate_payment, accept_per_s_max })
     }
 
     fn route(self, path: String, table: Table, registry: &Registry, info: InfoOf<'_>) -> Option<Route> {
@@ -251,18 +253,17 @@ fn budget(rates: &mut Reader<'_>, per_second: &'static str, burst: &'static str)
 }
 
 fn late_payment(merchant: &mut Reader<'_>) -> Option<LatePolicy> {
-    if merchant.text_is("late_payment", "refund") {
-        merchant.fault(
-            "late_payment",
-            "refund waits for refunds, which this release does not have",
-            "complete | park",
-        );
-        merchant.skip("late_payment");
-        return None;
-    }
     match merchant.text("late_payment")?.as_str() {
         "complete" => Some(LatePolicy::Complete),
+        "refund" => Some(LatePolicy::Refund),
         _ => Some(LatePolicy::Park),
+    }
+}
+
+fn duplicate_payment(merchant: &mut Reader<'_>) -> Option<DuplicatePolicy> {
+    match merchant.text("duplicate_payment")?.as_str() {
+        "refund" => Some(DuplicatePolicy::Refund),
+        _ => Some(DuplicatePolicy::Park),
     }
 }
 

@@ -123,7 +123,7 @@ create_per_s = 0
 [merchants."no spaces"]
 [merchants.tea]
 name = "Tea"
-late_payment = "refund"
+late_payment = "keep"
 [[merchants.tea.routes]]
 account = "gone"
 [sever]
@@ -141,7 +141,7 @@ account = "gone"
         "paymux.toml:7: accounts.direct.private_key_file: ",
         "paymux.toml:7: accounts.direct.apiv3_key_file: ",
         "paymux.toml:13: merchants.no spaces: merchant_id must be 1 to 32",
-        "paymux.toml:16: merchants.tea.late_payment: refund waits for refunds",
+        "paymux.toml:16: merchants.tea.late_payment: \"keep\" is not allowed; allowed: complete | refund | park",
         "paymux.toml:18: merchants.tea.routes[0].account: no usable account gone",
         "paymux.toml:19: sever: unknown key; allowed: clock_factor",
     ];

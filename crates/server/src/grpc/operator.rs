@@ -252,6 +252,7 @@ fn summary(id: &MerchantId, merchant: &Merchant) -> v1::MerchantSummary {
     };
     let late = match merchant.late_payment {
         LatePolicy::Complete => v1::LatePaymentPolicy::Complete,
+        LatePolicy::Refund => v1::LatePaymentPolicy::Refund,
         LatePolicy::Park => v1::LatePaymentPolicy::Park,
     };
     v1::MerchantSummary {
@@ -285,6 +286,12 @@ const fn way_out(reason: AttentionReason) -> &'static str {
             "Deliver all the same, or refund the payment in the provider's console."
         }
         AttentionReason::RefundedElsewhere => "Somebody refunded it at the provider: do not deliver.",
+        AttentionReason::RefundUnresolved => {
+            "Look the refund up in the provider's console and confirm what became of it; its amount stays reserved."
+        }
+        AttentionReason::RefundFailed => {
+            "Read the provider's reason; ask for a new refund under a new number, or give the money back by hand."
+        }
         AttentionReason::ProviderOps => {
             "Repair the account's credentials or balance; orders go on by themselves."
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use paymux_domain::refund::RefundRefusal;
 use paymux_proto::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -69,6 +70,15 @@ fn told(refusal: &Refusal) -> Told {
                 format!("the number is taken with other content; differing: {}", differing.join(", "));
             return Told { code: Code::AlreadyExists, reason: ErrorReason::OrderConflict, message };
         }
+        Refusal::RefundConflict { differing } => {
+            let message =
+                format!("the refund number is taken with other content; differing: {}", differing.join(", "));
+            return Told { code: Code::AlreadyExists, reason: ErrorReason::RefundConflict, message };
+        }
+        Refusal::Refund(refusal) => return refund_told(refusal),
+        Refusal::RefundNotFound => {
+            (Code::NotFound, ErrorReason::RefundNotFound, "no such refund of this order")
+        }
         Refusal::PageToken => {
             (Code::InvalidArgument, ErrorReason::PageTokenInvalid, "not a page token of this list and filter")
         }
@@ -108,9 +118,41 @@ fn told(refusal: &Refusal) -> Told {
     Told { code, reason, message: message.to_owned() }
 }
 
+fn refund_told(refusal: &RefundRefusal) -> Told {
+    let (reason, message) = match refusal {
+        RefundRefusal::Conflict(_) => (ErrorReason::RefundConflict, "the refund number is taken"),
+        RefundRefusal::NotPaid => (ErrorReason::OrderNotPaid, "nobody has paid the order"),
+        RefundRefusal::PaymentNotFound => {
+            (ErrorReason::PaymentNotFound, "no such payment on this order, or several and none named")
+        }
+        RefundRefusal::ExceedsPayment => {
+            (ErrorReason::RefundExceedsPayment, "more than is left of the payment beside its other refunds")
+        }
+        RefundRefusal::CountExceeded => {
+            (ErrorReason::RefundCountExceeded, "the provider allows no further refund of this payment")
+        }
+        RefundRefusal::WindowPassed => (ErrorReason::RefundWindowPassed, "too long after the payment"),
+        RefundRefusal::PartialNotOffered => {
+            (ErrorReason::PartialRefundNotOffered, "the provider refunds payments as a whole only")
+        }
+        RefundRefusal::NotOffered => (ErrorReason::OperationNotOffered, "the provider has no refunds"),
+        RefundRefusal::Parked => {
+            (ErrorReason::OrderParked, "the payment itself is in doubt; a person has to look first")
+        }
+    };
+    let code = match refusal {
+        RefundRefusal::Conflict(_) => Code::AlreadyExists,
+        RefundRefusal::PaymentNotFound => Code::NotFound,
+        _ => Code::FailedPrecondition,
+    };
+    Told { code, reason, message: message.to_owned() }
+}
+
 fn metadata(refusal: &Refusal) -> HashMap<String, String> {
     match refusal {
-        Refusal::Conflict { differing } => [("differing_fields".to_owned(), differing.join(","))].into(),
+        Refusal::Conflict { differing } | Refusal::RefundConflict { differing } => {
+            [("differing_fields".to_owned(), differing.join(","))].into()
+        }
         _ => HashMap::new(),
     }
 }

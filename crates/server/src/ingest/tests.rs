@@ -10,12 +10,12 @@ use paymux_domain::capabilities::Capabilities;
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
-use paymux_domain::http::{HttpRequest, HttpResponse};
+use paymux_domain::http::HttpResponse;
 use paymux_domain::launch::{Launch, LaunchParams};
 use paymux_domain::outcome::CallReport;
 use paymux_domain::ports::{
-    BoxFuture, BuildError, Call, FieldFault, LatePolicy, NotificationAnswer, NotificationRefusal,
-    RawNotification, Reply, Signer, VerifiedNotification,
+    BoxFuture, BuildError, Built, Call, DuplicatePolicy, FieldFault, LatePolicy, NotificationAnswer,
+    NotificationFate, NotificationRefusal, RawNotification, Reply, Signer, VerifiedNotification,
 };
 use paymux_domain::time::ClockFactor;
 
@@ -39,7 +39,7 @@ impl Provider for Anything {
         Vec::new()
     }
 
-    fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<HttpRequest, BuildError>> {
+    fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {
         unreachable!("ingest calls nobody")
     }
 
@@ -51,7 +51,7 @@ impl Provider for Anything {
         unreachable!("ingest takes no notifications")
     }
 
-    fn answer(&self, _: Result<(), &NotificationRefusal>) -> NotificationAnswer {
+    fn answer(&self, _: NotificationFate<'_>) -> Option<NotificationAnswer> {
         unreachable!("ingest takes no notifications")
     }
 }
@@ -101,6 +101,7 @@ fn rig() -> Rig {
         shard_group: "m1".parse().unwrap(),
         routes: vec![route],
         late_payment: LatePolicy::Park,
+        duplicate_payment: DuplicatePolicy::Park,
         accept_per_s_max: 100,
     };
     let registry = Registry { merchants: [("m1".parse().unwrap(), merchant)].into(), ..Registry::default() };

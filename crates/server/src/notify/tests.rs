@@ -6,10 +6,10 @@ use paymux_backends::faults::{Fault, FaultHook, FaultPoint, Steps, Then, Unrelia
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig};
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::Created;
-use paymux_domain::http::{HttpRequest, HttpResponse};
+use paymux_domain::http::HttpResponse;
 use paymux_domain::outcome::{CallReport, Word};
 use paymux_domain::ports::{
-    BoxFuture, BuildError, Call, FieldFault, LatePolicy, Signer, VerifiedNotification,
+    BoxFuture, BuildError, Built, Call, DuplicatePolicy, FieldFault, LatePolicy, Signer, VerifiedNotification,
 };
 use paymux_domain::time::{ClockFactor, Timestamp};
 
@@ -33,7 +33,7 @@ impl Provider for Saying {
         Vec::new()
     }
 
-    fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<HttpRequest, BuildError>> {
+    fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {
         unreachable!("notify calls nobody")
     }
 
@@ -59,9 +59,13 @@ impl Provider for Saying {
         })
     }
 
-    fn answer(&self, result: Result<(), &NotificationRefusal>) -> NotificationAnswer {
-        let (status, body) = if result.is_ok() { (200, "success") } else { (401, "fail") };
-        NotificationAnswer { status, content_type: "text/plain", body: body.as_bytes().to_vec() }
+    fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
+        let (status, body) = match fate {
+            NotificationFate::Taken => (200, "success"),
+            NotificationFate::Refused(_) => (401, "fail"),
+            NotificationFate::NotNow => (503, "fail"),
+        };
+        Some(NotificationAnswer { status, content_type: "text/plain", body: body.as_bytes().to_vec() })
     }
 }
 
@@ -94,6 +98,7 @@ fn rig() -> Rig {
         shard_group: "m1".parse().unwrap(),
         routes: vec![route],
         late_payment: LatePolicy::Park,
+        duplicate_payment: DuplicatePolicy::Park,
         accept_per_s_max: 1,
     };
     let registry = Registry { merchants: [("m1".parse().unwrap(), merchant)].into(), ..Registry::default() };
