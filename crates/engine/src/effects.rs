@@ -111,20 +111,18 @@ impl Step<'_> {
         if is_record && !has_facts && owner.lacks(Plant::ReplayWritesItsRow) {
             return Ok(due);
         }
-        if owner.lacks(Plant::RowBeforeCompletion)
-            && (decision.call.is_some() || matches!(self.work, Work::Report { .. }))
-        {
-            return Ok(due);
+        if decision.call.is_some() && owner.lacks(Plant::RowBeforeCall) {
+            return Ok(None);
         }
         let timing = &owner.shared.config.timing;
         let at = match due {
             Some(at) if !is_record && self.followup.next_due == Some(at) => return Ok(Some(at)),
             Some(at) => at,
-            None if is_record || !has_facts => return Ok(None),
+            None if is_record || !has_facts || owner.lacks(Plant::RowBeforeCompletion) => return Ok(None),
             None if mind.ahead.is_some_and(|ahead| ahead > now + timing.send_margin) => return Ok(None),
             None => now + timing.call_horizon,
         };
-        let at = owner.due.insert(key, at, || owner.holds(Plant::OverlapAtTakeover)).await?;
+        let at = owner.due.insert(key, at, || owner.holds_lease()).await?;
         mind.ahead = mind.ahead.max(Some(at));
         Ok(Some(at))
     }

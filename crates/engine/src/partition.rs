@@ -212,11 +212,11 @@ impl Owner {
 
     /// Whether this generation has not ended and holds its lease, or the rule that needs it is taken out by a test.
     pub(crate) fn holds(&self, rule: Plant) -> bool {
-        // Story V5 needs an owner that goes on without its lease besides.
-        self.holds_lease() || self.lacks(rule) || self.lacks(Plant::ReplayWritesItsRow)
+        self.holds_lease() || self.lacks(rule) || self.lacks(Plant::AnyLease)
     }
 
-    fn holds_lease(&self) -> bool {
+    /// Whether this generation has not ended and holds its lease.
+    pub(crate) fn holds_lease(&self) -> bool {
         !self.cancel.is_cancelled() && self.lease.is_held(self.shared.clock.now())
     }
 
