@@ -14,7 +14,7 @@ pub(crate) struct Faults {
     pub(crate) op_delay_max: Duration,
     /// A process stands still before an operation, for less than what lies between lease and session.
     pub(crate) freeze: u32,
-    /// A due row takes minutes to be written.
+    /// A due row takes seconds to be written, or lands minutes after its writer has given up.
     pub(crate) slow_rows: u32,
     pub(crate) op_fail: u32,
     pub(crate) op_unknown: u32,
@@ -122,7 +122,10 @@ impl Plan {
                 faults.slow_rows = 50;
                 faults.late_landing = 500;
                 faults.crash = 0;
-                self.in_flight = 8;
+                // All at once through one permit: calls wait long in line.
+                self.in_flight = 1;
+                self.merchants = 2;
+                self.burst = 1000;
                 self.kinds = vec!["quick"];
                 self.closed_by_caller = 700;
                 self.hurried = true;
