@@ -57,13 +57,11 @@ pub enum Plant {
     MarkOfThisCall,
     /// An unknown refund keeps its reservation.
     UnknownRefundKeepsReservation,
-    /// Late money goes back only after a while, and not if FULFIL stands by then.
-    LateRefundWaits,
 }
 
 impl Plant {
     /// All rules that can be taken out.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 27] = [
         Self::SendMargin,
         Self::LeaseBeforeConclusions,
         Self::LeaseBeforeFulfilment,
@@ -91,7 +89,6 @@ impl Plant {
         Self::CallingMark,
         Self::MarkOfThisCall,
         Self::UnknownRefundKeepsReservation,
-        Self::LateRefundWaits,
     ];
 }
 
