@@ -12,7 +12,12 @@ use crate::time::Timestamp;
 const LATE: &str =
     "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
 
-pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Option<&Capabilities>) -> String {
+/// What comes next, and when the engine looks again at the latest; `None` when what is left is a person's.
+pub(super) fn steps(
+    teller: &Teller<'_>,
+    followup: &Followup,
+    capabilities: Option<&Capabilities>,
+) -> (String, Option<Timestamp>) {
     let look = Look { teller, followup, capabilities };
     let mut steps = vec![if teller.created.is_none() {
         "Nothing by itself: there is no order here.".to_owned()
@@ -28,7 +33,8 @@ pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Opti
             steps.push(format!("{}: {}", reason.as_str(), way_out(reason)));
         }
     }
-    steps.join(" ")
+    // The bookkeeping of an order that owes nothing still names its last look.
+    (steps.join(" "), followup.next_due.filter(|_| look.is_due()))
 }
 
 /// What a person can do about an order that needs one.
@@ -96,6 +102,37 @@ impl Look<'_> {
         }
     }
 
+    /// Whether the engine has something left to do by itself.
+    fn is_due(&self) -> bool {
+        let order = self.teller.order;
+        if order.is_frozen() {
+            return self.still_asks();
+        }
+        match order.state() {
+            _ if self.teller.created.is_none() => false,
+            State::Accepted | State::Submitting | State::Pending | State::Closing => true,
+            State::Failed => false,
+            State::Closed => self.asks_after_end(),
+            State::Paid => self.decides_fulfilment(),
+        }
+    }
+
+    /// A parked order that is open, of which a person has asked the provider.
+    fn still_asks(&self) -> bool {
+        !self.teller.order.state().is_final() && self.followup.ask && self.can_ask()
+    }
+
+    fn asks_after_end(&self) -> bool {
+        let local = self.teller.order.closure() == Some(Closure::LocalExpiry);
+        local && !self.followup.asked_after_end && self.can_ask()
+    }
+
+    fn decides_fulfilment(&self) -> bool {
+        let order = self.teller.order;
+        order.fulfilment().is_none()
+            && !order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment)
+    }
+
     fn parked(&self) -> String {
         let order = self.teller.order;
         if order.state() == State::Paid && order.fulfilment().is_none() {
@@ -106,11 +143,7 @@ impl Look<'_> {
         if order.state().is_final() {
             return "Nothing by itself.".to_owned();
         }
-        let asks = if self.followup.ask && self.can_ask() {
-            " One query that was asked for still leaves."
-        } else {
-            ""
-        };
+        let asks = if self.still_asks() { " One query that was asked for still leaves." } else { "" };
         format!(
             "Nothing is repeated, asked or closed by itself until a person has resolved this; what the \
              provider tells is still recorded.{asks}"
@@ -234,7 +267,7 @@ impl Look<'_> {
         if self.teller.order.closure() != Some(Closure::LocalExpiry) {
             return format!("Nothing more. {LATE}");
         }
-        if !self.followup.asked_after_end && self.can_ask() {
+        if self.asks_after_end() {
             let provider = self.teller.provider();
             return format!(
                 "{} Then {provider} is asked once more, for it may be paid. {LATE}",
@@ -245,15 +278,15 @@ impl Look<'_> {
     }
 
     fn paid(&self) -> String {
-        let order = self.teller.order;
-        let late = order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment);
-        match order.fulfilment() {
+        match self.teller.order.fulfilment() {
             Some(Fulfilment::Fulfil) => "Nothing more. Deliver once: FULFIL is never taken back.".to_owned(),
             Some(Fulfilment::DoNotFulfil) => {
                 "Nothing by itself. Do not deliver: the money is to go back to the payer.".to_owned()
             }
-            None if late => "Nothing by itself: a person decides whether to deliver.".to_owned(),
-            None => format!("{} Then FULFIL is decided: wait for it before you deliver.", self.next_look()),
+            None if self.decides_fulfilment() => {
+                format!("{} Then FULFIL is decided: wait for it before you deliver.", self.next_look())
+            }
+            None => "Nothing by itself: a person decides whether to deliver.".to_owned(),
         }
     }
 

@@ -153,7 +153,7 @@ impl v1::order_service_server::OrderService for Orders {
             entries: api::timeline_view(&story.order, &story.explanation.happened),
             explanation: story.explanation.state,
             next_step: story.explanation.next,
-            next_due_time: story.next_due.map(api::timestamp),
+            next_due_time: story.explanation.next_look.map(api::timestamp),
         }))
     }
 }

@@ -40,7 +40,6 @@ pub(crate) struct Story {
     pub(crate) key: OrderKey,
     pub(crate) order: Order,
     pub(crate) explanation: Explanation,
-    pub(crate) next_due: Option<Timestamp>,
 }
 
 impl Ingest {
@@ -151,7 +150,7 @@ impl Ingest {
         }
         let capabilities = order.created().and_then(|created| self.parts.gateway.capabilities(created));
         let explanation = explain(&order, &followup, capabilities.as_ref(), self.now());
-        Ok(Story { key, order, explanation, next_due: followup.next_due })
+        Ok(Story { key, order, explanation })
     }
 }
 
