@@ -20,5 +20,6 @@ pub mod outcome;
 pub mod payment;
 pub mod plant;
 pub mod ports;
+pub mod retention;
 pub mod shard;
 pub mod time;
