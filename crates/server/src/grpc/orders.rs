@@ -10,7 +10,7 @@ use paymux_proto::{api, v1};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Gate, watch};
-use crate::ingest::{Answer, CommandRequest, Ingest, Refusal};
+use crate::ingest::{Answer, CommandRequest, Ingest, ListedPage, Refusal};
 
 /// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
 const UNANSWERED_MAX: usize = 1024;
@@ -82,9 +82,8 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::ListOrdersRequest>,
     ) -> Result<Response<v1::ListOrdersResponse>, Status> {
         let _slot = self.gate.enter()?;
-        let page = self.ingest.list(request.get_ref()).await?;
-        let orders = page.orders.iter().map(|(key, order)| api::order_view(key, order)).collect();
-        Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token: page.next_page_token }))
+        let ListedPage { orders, next_page_token } = self.ingest.list(request.get_ref()).await?;
+        Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token }))
     }
 
     async fn find_order(

@@ -27,6 +27,12 @@ impl From<Refusal> for Status {
                 };
                 details.set_bad_request(faults.iter().map(violation).collect::<Vec<_>>());
             }
+            Refusal::PageToken => {
+                details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
+            }
+            Refusal::ResumeToken => {
+                details.set_bad_request(vec![FieldViolation::new("resume_token", message.clone())]);
+            }
             Refusal::MerchantLimited(wait) | Refusal::Overloaded(wait) => {
                 details.set_retry_info(Some(wait));
             }
@@ -69,11 +75,13 @@ fn told(refusal: &Refusal) -> Told {
                 format!("the number is taken with other content; differing: {}", differing.join(", "));
             return Told { code: Code::AlreadyExists, reason: ErrorReason::OrderConflict, message };
         }
-        Refusal::PageToken => {
-            (Code::InvalidArgument, ErrorReason::PageTokenInvalid, "not a page token of this list and filter")
-        }
+        Refusal::PageToken => (
+            Code::InvalidArgument,
+            ErrorReason::PageTokenInvalid,
+            "page_token is not one of this list with these filters and this page_size",
+        ),
         Refusal::ResumeToken => {
-            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "not a resume token of this stream")
+            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "resume_token is not one of this stream")
         }
         Refusal::ResumeTokenExpired => (
             Code::OutOfRange,
