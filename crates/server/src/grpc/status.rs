@@ -78,7 +78,7 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::PageToken => (
             Code::InvalidArgument,
             ErrorReason::PageTokenInvalid,
-            "page_token is not one of this list with these filters and this page_size",
+            "page_token is not one of this list with all other fields as they are",
         ),
         Refusal::ResumeToken => {
             (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "resume_token is not one of this stream")

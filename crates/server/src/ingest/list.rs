@@ -106,6 +106,7 @@ impl Ingest {
             return Err(faults.or(Refusal::MerchantUnknown));
         };
         self.parts.registry.load().merchants.get(&merchant_id).ok_or(Refusal::MerchantUnknown)?;
+        // Everything but the token, the page size included.
         let filter = v1::ListOrdersRequest { page_token: String::new(), ..request.clone() };
         let pages = Pages::of("p1", &filter, request.page_size)?;
         let after = pages.place(&request.page_token, read_place)?;
