@@ -5,6 +5,7 @@
 
 mod admission;
 mod fields;
+mod list;
 mod news;
 mod options;
 mod reads;
@@ -36,8 +37,7 @@ use news::News;
 use resolve::{Resolved, Resolver};
 use waits::Waiting;
 
-pub use reads::ListedPage;
-pub(crate) use reads::page_size_of;
+pub use list::ListedPage;
 pub use refund::RefundAnswer;
 pub use refusal::Refusal;
 pub use waits::ReplyWaits;
@@ -290,10 +290,7 @@ impl Ingest {
     }
 
     async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
-        match tokio::time::timeout(reads::READ_TIMEOUT, self.parts.store.read(key)).await {
-            Ok(read) => read,
-            Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
-        }
+        reads::in_time(self.parts.store.read(key)).await
     }
 
     /// Where the commands of an order go, and how many its merchant may send per second.

@@ -8,8 +8,11 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+#[cfg(test)]
+mod fixture;
 pub mod grpc;
 pub mod ingest;
 pub mod notify;
+mod paging;
 pub mod roles;
 pub mod shutdown;

@@ -6,6 +6,7 @@ mod text;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use paymux_domain::limits::PAGE_SIZE_MAX;
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use serde_json::json;
@@ -215,12 +216,14 @@ async fn get(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<
 
 async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Result<()> {
     let mut left = args.limit;
+    // A token holds for pages of one size.
+    let page_size = i32::try_from(left.min(PAGE_SIZE_MAX))?;
     let mut page_token = String::new();
     while left > 0 {
         let request = v1::ListOrdersRequest {
             merchant_id: args.merchant.clone(),
             states: args.states.iter().map(|state| i32::from(*state)).collect(),
-            page_size: i32::try_from(left.min(1000)).unwrap_or(1000),
+            page_size,
             page_token,
             ..v1::ListOrdersRequest::default()
         };

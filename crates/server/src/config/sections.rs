@@ -1,7 +1,9 @@
 //! Reads the sections of accounts and merchants, and checks what concerns several sections.
 
 use std::str::FromStr;
+use std::time::Duration;
 
+use paymux_domain::limits::{EXPIRY_MAX, REFUND_WINDOW};
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{AccountPolicy, Budget, DuplicatePolicy, LatePolicy};
 use paymux_domain::time::ClockFactor;
@@ -101,6 +103,7 @@ impl<'a> Sections<'a> {
         let folder = backend.text("folder").map(|folder| self.secrets.folder.join(folder));
         let partitions = backend.count("partitions");
         let events_kept = backend.count("events_kept");
+        let retention = retention(&mut backend);
         let cache_bytes = backend.count::<u64>("cache_mib").map(|mib| mib << 20);
         backend.finish(&[]);
         kind?;
@@ -108,6 +111,7 @@ impl<'a> Sections<'a> {
             folder: folder?,
             partitions: partitions?,
             events_kept: events_kept?,
+            retention: retention?,
             cache_bytes: cache_bytes?,
         })
     }
@@ -242,6 +246,28 @@ impl<'a> Sections<'a> {
             order_prefix: order_prefix?,
         })
     }
+}
+
+/// An order must be there for as long as it can be paid, and its payment be refunded.
+fn retention(backend: &mut Reader<'_>) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let days: u32 = backend.count("retention_days")?;
+    let needed = EXPIRY_MAX + REFUND_WINDOW;
+    if DAY * days > needed {
+        return Some(DAY * days);
+    }
+    let in_days = |span: Duration| span.as_secs() / DAY.as_secs();
+    backend.fault(
+        "retention_days",
+        format!(
+            "{days} is too short: an order may be paid up to {} days after its creation, and refunded for {} days \
+             after that",
+            in_days(EXPIRY_MAX),
+            in_days(REFUND_WINDOW)
+        ),
+        format!("more than {}", in_days(needed)),
+    );
+    None
 }
 
 /// What the providers know of an account.

@@ -107,6 +107,20 @@ fn the_defaults_are_those_of_the_engine() {
 }
 
 #[test]
+fn orders_are_kept_for_as_long_as_they_can_be_paid_and_refunded() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    assert_eq!(Case::new(GOOD).load().unwrap().backend.retention, paymux_domain::limits::RETENTION_DEFAULT);
+    let faults = Case::new(GOOD).flag("backend.retention_days", "372").faults();
+    assert_eq!(
+        faults.trim(),
+        "flag --set: backend.retention_days: 372 is too short: an order may be paid up to 7 days after its \
+         creation, and refunded for 365 days after that; allowed: more than 372"
+    );
+    let config = Case::new(GOOD).flag("backend.retention_days", "373").load().unwrap();
+    assert_eq!(config.backend.retention, DAY * 373);
+}
+
+#[test]
 fn every_fault_is_named_at_once_with_its_line_and_what_is_allowed() {
     let faulty = r#"clock_factor = 0
 [server]

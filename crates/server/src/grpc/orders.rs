@@ -10,7 +10,7 @@ use paymux_proto::{api, v1};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Gate, watch};
-use crate::ingest::{Answer, CommandRequest, Ingest, RefundAnswer, Refusal};
+use crate::ingest::{Answer, CommandRequest, Ingest, ListedPage, RefundAnswer, Refusal};
 
 /// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
 const UNANSWERED_MAX: usize = 1024;
@@ -79,9 +79,8 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::ListOrdersRequest>,
     ) -> Result<Response<v1::ListOrdersResponse>, Status> {
         let _slot = self.gate.enter()?;
-        let page = self.ingest.list(request.get_ref()).await?;
-        let orders = page.orders.iter().map(|(key, order)| api::order_view(key, order)).collect();
-        Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token: page.next_page_token }))
+        let ListedPage { orders, next_page_token } = self.ingest.list(request.get_ref()).await?;
+        Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token }))
     }
 
     async fn find_order(
@@ -155,7 +154,7 @@ impl v1::order_service_server::OrderService for Orders {
             entries: api::timeline_view(&story.order, &story.explanation.happened),
             explanation: story.explanation.state,
             next_step: story.explanation.next,
-            next_due_time: story.next_due.map(api::timestamp),
+            next_due_time: story.explanation.next_look.map(api::timestamp),
         }))
     }
 }

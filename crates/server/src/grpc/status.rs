@@ -28,6 +28,12 @@ impl From<Refusal> for Status {
                 };
                 details.set_bad_request(faults.iter().map(violation).collect::<Vec<_>>());
             }
+            Refusal::PageToken => {
+                details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
+            }
+            Refusal::ResumeToken => {
+                details.set_bad_request(vec![FieldViolation::new("resume_token", message.clone())]);
+            }
             Refusal::MerchantLimited(wait) | Refusal::Overloaded(wait) => {
                 details.set_retry_info(Some(wait));
             }
@@ -79,11 +85,13 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::RefundNotFound => {
             (Code::NotFound, ErrorReason::RefundNotFound, "no such refund of this order")
         }
-        Refusal::PageToken => {
-            (Code::InvalidArgument, ErrorReason::PageTokenInvalid, "not a page token of this list and filter")
-        }
+        Refusal::PageToken => (
+            Code::InvalidArgument,
+            ErrorReason::PageTokenInvalid,
+            "page_token is not one of this list with all other fields as they are",
+        ),
         Refusal::ResumeToken => {
-            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "not a resume token of this stream")
+            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "resume_token is not one of this stream")
         }
         Refusal::ResumeTokenExpired => (
             Code::OutOfRange,
