@@ -18,6 +18,7 @@ pub mod spawn;
 pub mod status;
 mod step;
 mod sweeper;
+mod unconfigured;
 mod waiters;
 mod wheel;
 pub mod window;

@@ -19,6 +19,7 @@ use crate::accounts::Account;
 use crate::effects;
 use crate::partition::Owner;
 use crate::queue::{Mind, Work};
+use crate::unconfigured::{self, Waited};
 
 /// Why a step could not be taken (now). Nothing of this ever counts against the order.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ pub(crate) struct Surroundings {
 
 /// Takes a step, however often it must be tried; ends early only when the partition is lost or the process fails.
 pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mut work: Work) {
+    let mut counted = false;
     loop {
         if owner.cancel.is_cancelled() {
             return;
@@ -65,19 +67,28 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
         let Err(hindrance) = outcome else { break };
         // What was known may be half written: the next try reads it.
         mind.known = None;
-        if !owner.wait_out(&hindrance, key).await {
+        let goes_on = match hindrance {
+            Hindrance::Configuration(what) => {
+                if !std::mem::replace(&mut counted, true) {
+                    owner.shared.status.waiting_for_configuration.add();
+                }
+                match unconfigured::wait(owner, key, mind, &mut work, &what).await {
+                    Ok(Waited::TryAgain) => true,
+                    Ok(Waited::PutOff) => break,
+                    Ok(Waited::Ended) => false,
+                    Err(hindrance) => owner.wait_out(&hindrance).await,
+                }
+            }
+            hindrance => owner.wait_out(&hindrance).await,
+        };
+        if !goes_on {
             return;
         }
     }
     owner.shared.status.steps.add();
-    match &mut work {
+    match &work {
         Work::Record { offset, .. } => owner.record_done(*offset),
-        Work::Timer { resolved, .. } => {
-            if let Some(resolved) = resolved.take() {
-                // The sweeper may have gone with its partition; then nobody needs to hear it.
-                let _gone = resolved.send(());
-            }
-        }
+        Work::Timer { .. } => work.resolve(),
         Work::Report { .. } => {}
     }
 }
@@ -143,13 +154,13 @@ fn surroundings(
     };
     let missing = |what: String| Hindrance::Configuration(format!("{what} is not configured"));
     let shared = &owner.shared;
+    let merchant = &created.key.merchant_id;
+    let policy =
+        shared.directory.merchant(merchant).ok_or_else(|| missing(format!("merchant {merchant}")))?;
     let capabilities = shared
         .gateway
         .capabilities(created)
         .ok_or_else(|| missing(format!("provider {}/{}", created.provider, created.method)))?;
-    let merchant = &created.key.merchant_id;
-    let policy =
-        shared.directory.merchant(merchant).ok_or_else(|| missing(format!("merchant {merchant}")))?;
     let account = owner
         .accounts
         .get(&created.account, now)
