@@ -11,5 +11,6 @@ pub mod demo;
 pub mod grpc;
 pub mod ingest;
 pub mod notify;
+pub mod reload;
 pub mod roles;
 pub mod shutdown;

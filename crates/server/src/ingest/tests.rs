@@ -12,9 +12,10 @@ use paymux_domain::fact::{Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
 use paymux_domain::http::{HttpRequest, HttpResponse};
 use paymux_domain::launch::{Launch, LaunchParams};
+use paymux_domain::name::ProviderId;
 use paymux_domain::outcome::CallReport;
 use paymux_domain::ports::{
-    BoxFuture, BuildError, Call, FieldFault, LatePolicy, NotificationAnswer, NotificationRefusal,
+    BoxFuture, BuildError, Call, FieldFault, LatePolicy, NotificationAnswer, NotificationRefusal, Provider,
     RawNotification, Reply, Signer, VerifiedNotification,
 };
 use paymux_domain::time::ClockFactor;
@@ -114,10 +115,9 @@ fn rig() -> Rig {
     let stop = CancellationToken::new();
     let anything = Arc::new(Anything(provider));
     let ingest = Arc::new(Ingest::new(IngestParts {
-        registry: Arc::new(LiveRegistry::new(registry)),
-        providers: {
+        registry: {
             let anything = anything.clone();
-            Arc::new(move |_| Some(anything.clone()))
+            Arc::new(LiveRegistry::new(registry, Arc::new(move |_| Some(anything.clone()))))
         },
         gateway: anything,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps.clone())),

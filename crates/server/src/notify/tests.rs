@@ -103,9 +103,10 @@ fn rig() -> Rig {
     let faults = Arc::new(Faults::default());
     let steps = Steps::new(faults.clone(), clock.clone());
     let saying = Arc::new(Saying(provider));
+    let lookup =
+        move |id: &ProviderId| (id.as_str() == "saying").then(|| saying.clone() as Arc<dyn Provider>);
     let notify = Notify::new(NotifyParts {
-        registry: Arc::new(LiveRegistry::new(registry)),
-        providers: Arc::new(move |id| (id.as_str() == "saying").then(|| saying.clone() as Arc<dyn Provider>)),
+        registry: Arc::new(LiveRegistry::new(registry, Arc::new(lookup))),
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps)),
         clock,
         in_flight_max: 1,
