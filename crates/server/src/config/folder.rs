@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Value;
 
 use super::fault::{Fault, Origin};
 use super::layers::{Document, ENV_PREFIX, Layers};

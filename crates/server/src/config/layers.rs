@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use serde::Deserialize as _;
+use toml::de::{DeTable, DeValue, Deserializer};
 use toml::{Spanned, Table, Value};
 
 use super::fault::{Fault, Faults, Origin};
@@ -65,7 +66,7 @@ impl Document {
         let parsed = DeTable::parse(&text).map_err(not_toml)?;
         let mut lines = BTreeMap::new();
         note_lines(&starts, parsed.get_ref(), "", &mut lines);
-        let tree = toml::from_str(&text).map_err(not_toml)?;
+        let tree = Table::deserialize(Deserializer::from(parsed)).map_err(not_toml)?;
         Ok(Self { path: path.to_owned(), tree, lines, bytes })
     }
 }

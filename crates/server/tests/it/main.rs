@@ -7,6 +7,7 @@ mod demo;
 mod disk;
 mod kills;
 mod limits;
+mod merchants;
 mod notifications;
 mod rig;
 mod shutdown;
