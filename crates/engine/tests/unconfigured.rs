@@ -1,6 +1,12 @@
 //! Merchants that are not configured (any more): their orders wait, hold up nobody else, and go on by themselves.
 
+#[path = "sim/clock.rs"]
+#[expect(dead_code, reason = "the simulation's clocks can also go wrong")]
+mod clock;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,31 +26,15 @@ use paymux_domain::ports::{
     MerchantPolicy, ProviderGateway,
 };
 use paymux_domain::shard::Partition;
-use paymux_domain::time::{ClockFactor, Timestamp};
+use paymux_domain::time::ClockFactor;
 use paymux_engine::spawn::TokioSpawn;
 use paymux_engine::{EngineConfig, Worker, WorkerParts, WorkerStatus};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use crate::clock::SimClock;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const ONLY: Partition = Partition(0);
-
-/// Tokio's paused clock.
-struct TestClock(Instant);
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_millis(1_767_225_600_000 + i64::try_from(self.0.elapsed().as_millis()).unwrap())
-    }
-
-    fn sleep_until(&self, until: Timestamp) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep_until(Instant::now() + until.since(self.now())))
-    }
-
-    fn factor(&self) -> ClockFactor {
-        ClockFactor::REAL
-    }
-}
 
 struct Counting(AtomicU64);
 
@@ -102,7 +92,7 @@ impl Directory for Known {
 
 /// A worker that owns the only partition; no timers in memory, so that everything rests on the sweep.
 struct Rig {
-    clock: Arc<TestClock>,
+    clock: Arc<SimClock>,
     cluster: MemoryCluster,
     store: MemoryStore,
     gateway: Arc<Silent>,
@@ -112,7 +102,7 @@ struct Rig {
 
 impl Rig {
     fn start(known: &[&str]) -> Self {
-        let clock = Arc::new(TestClock(Instant::now()));
+        let clock = Arc::new(SimClock::new());
         let config = MemoryLogConfig { partitions: 1, ..MemoryLogConfig::default() };
         let cluster = MemoryCluster::new(config, clock.clone(), ReplyRouter::default());
         let (store, gateway) = (MemoryStore::new(), Arc::new(Silent::default()));
@@ -137,7 +127,7 @@ impl Rig {
     async fn create(&self, merchant: &str, number: &str) {
         let command =
             CreateCommand { created: Arc::new(created(&*self.clock, merchant, number)), reply_to: None };
-        self.cluster.log().append(ONLY, Record::Create(command)).await.unwrap();
+        self.cluster.log().append(ONLY, Record::Create(command)).await.expect("it is appended");
     }
 
     async fn pass(&self, time: Duration) {
@@ -145,7 +135,7 @@ impl Rig {
     }
 
     fn calls(&self, merchant: &str) -> u64 {
-        self.gateway.0.lock().get(&merchant.parse().unwrap()).copied().unwrap_or(0)
+        self.gateway.0.lock().get(&name::<MerchantId>(merchant)).copied().unwrap_or(0)
     }
 
     fn is_stored(&self, merchant: &str, number: &str) -> bool {
@@ -153,20 +143,24 @@ impl Rig {
     }
 }
 
+fn name<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().expect("a valid name")
+}
+
 fn key(merchant: &str, number: &str) -> OrderKey {
-    OrderKey { merchant_id: merchant.parse().unwrap(), order_no: number.parse().unwrap() }
+    OrderKey { merchant_id: name(merchant), order_no: name(number) }
 }
 
 fn created(clock: &dyn Clock, merchant: &str, number: &str) -> Created {
     Created {
         key: key(merchant, number),
-        request_id: format!("create-{number}").parse().unwrap(),
-        provider: "silent".parse().unwrap(),
-        account: merchant.parse().unwrap(),
-        shard_group: "group".parse().unwrap(),
+        request_id: name(&format!("create-{number}")),
+        provider: name("silent"),
+        account: name(merchant),
+        shard_group: name("group"),
         method: "web".to_owned(),
-        out_trade_no: format!("{merchant}{number}").parse().unwrap(),
-        amount: Amount::new(100, Currency::Cny).unwrap(),
+        out_trade_no: name(&format!("{merchant}{number}")),
+        amount: Amount::new(100, Currency::Cny).expect("one yuan is an amount"),
         fingerprint: Fingerprint::of([("description", "Tea")]),
         description: "Tea".to_owned(),
         attach: None,

@@ -40,9 +40,9 @@ pub(super) struct Site {
 impl Site {
     /// No merchant yet. `poll_ms` is the pause between looks at the files.
     pub(super) fn new(poll_ms: u32) -> Self {
-        let site = Self { folder: TempDir::new().unwrap() };
-        fs::create_dir(site.path("merchants.d")).unwrap();
-        fs::create_dir(site.path("secrets")).unwrap();
+        let site = Self { folder: TempDir::new().expect("a temporary folder") };
+        fs::create_dir(site.path("merchants.d")).expect("a folder");
+        fs::create_dir(site.path("secrets")).expect("a folder");
         site.write("secrets/key.pem", KEY);
         site.write("secrets/public.pem", PUBLIC);
         site.write("secrets/apiv3", APIV3_KEY);
@@ -60,12 +60,12 @@ impl Site {
     /// Writes a file as an operator should: beside it, then renamed, so that nobody reads half of it.
     pub(super) fn write(&self, relative: &str, text: &str) {
         let beside = self.path(&format!("{relative}.new"));
-        fs::write(&beside, text).unwrap();
-        fs::rename(&beside, self.path(relative)).unwrap();
+        fs::write(&beside, text).expect("it is written");
+        fs::rename(&beside, self.path(relative)).expect("it is renamed");
     }
 
     pub(super) fn remove(&self, relative: &str) {
-        fs::remove_file(self.path(relative)).unwrap();
+        fs::remove_file(self.path(relative)).expect("it is removed");
     }
 
     pub(super) fn load(&self) -> Result<Config, Faults> {
@@ -75,8 +75,8 @@ impl Site {
     pub(super) async fn start(&self, roles: Roles) -> Running {
         let config = self.load().unwrap_or_else(|faults| panic!("{faults}"));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listeners = Listeners::bind(any, any).await.unwrap();
-        let node = Node::start(config, roles, listeners, Surroundings::default()).await.unwrap();
+        let listeners = Listeners::bind(any, any).await.expect("free ports");
+        let node = Node::start(config, roles, listeners, Surroundings::default()).await.expect("it starts");
         let status = node.status().clone();
         let stop = CancellationToken::new();
         let task = tokio::spawn(node.run(stop.clone().cancelled_owned()));
@@ -94,11 +94,13 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) async fn client(&self) -> Client {
-        Client::connect(&format!("http://{}", self.status.grpc.unwrap())).await.unwrap()
+        Client::connect(&format!("http://{}", self.status.grpc.expect("the role ingest")))
+            .await
+            .expect("the server answers")
     }
 
     pub(super) fn notify_url(&self, merchant: &str) -> String {
-        format!("http://{}/notify/wechatpay/{merchant}", self.status.notify.unwrap())
+        format!("http://{}/notify/wechatpay/{merchant}", self.status.notify.expect("the role notify"))
     }
 
     pub(super) fn reloader(&self) -> &Arc<Reloader> {
@@ -110,12 +112,12 @@ impl Running {
         let mut status = self.reloader().status();
         let waited =
             tokio::time::timeout(PATIENCE, status.wait_for(|status| status.tries > tries_before)).await;
-        waited.expect("the change is noticed").unwrap().clone()
+        waited.expect("the change is noticed").expect("the node lives").clone()
     }
 
     pub(super) async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap().unwrap();
+        self.task.await.expect("the node ends").expect("it stops in order");
     }
 }
 
@@ -146,7 +148,8 @@ pub(super) fn write_many(site: &Site, files: usize, each: usize) {
     for file in 0..files {
         let mut text = String::new();
         for n in file * each..(file + 1) * each {
-            writeln!(text, "{}", merchant_toml(&format!("m{n:05}"), &format!("19{n:08}"))).unwrap();
+            writeln!(text, "{}", merchant_toml(&format!("m{n:05}"), &format!("19{n:08}")))
+                .expect("text grows");
         }
         site.write(&format!("merchants.d/{file:04}.toml"), &text);
     }
@@ -161,7 +164,7 @@ pub(super) struct Sender {
 
 impl Sender {
     pub(super) fn new(private_pem: &str, serial: &str, apiv3_key: &str) -> Self {
-        let key = SigningKey::from_pem(&SecretString::from(private_pem)).unwrap();
+        let key = SigningKey::from_pem(&SecretString::from(private_pem)).expect("an RSA key");
         Self { key, serial: serial.to_owned(), apiv3_key: apiv3_key.to_owned() }
     }
 
@@ -181,9 +184,9 @@ impl Sender {
             "amount": { "total": 100, "payer_total": 100, "currency": "CNY", "payer_currency": "CNY" },
         })
         .to_string();
-        let sealer = Aes256Gcm::new_from_slice(self.apiv3_key.as_bytes()).unwrap();
+        let sealer = Aes256Gcm::new_from_slice(self.apiv3_key.as_bytes()).expect("32 bytes");
         let payload = Payload { msg: plain.as_bytes(), aad: b"transaction" };
-        let sealed = sealer.encrypt(Nonce::from_slice(b"fdasflkja484"), payload).unwrap();
+        let sealed = sealer.encrypt(Nonce::from_slice(b"fdasflkja484"), payload).expect("it is sealed");
         let body = json!({
             "id": format!("EV-{number}"), "event_type": "TRANSACTION.SUCCESS", "resource_type": "encrypt-resource",
             "resource": {
@@ -196,7 +199,7 @@ impl Sender {
         let mut message = format!("{time}\nnonce\n").into_bytes();
         message.extend_from_slice(&body);
         message.push(b'\n');
-        let signature = STANDARD.encode(self.key.sign(&message).unwrap());
+        let signature = STANDARD.encode(self.key.sign(&message).expect("it is signed"));
         tamper(&mut body);
         client
             .post(url)
