@@ -251,3 +251,6 @@ async fn look(known: &Seen) -> Seen {
     let asked = known.clone();
     tokio::task::spawn_blocking(move || asked.now()).await.unwrap_or_else(|_| known.clone())
 }
+
+#[cfg(test)]
+mod tests;
