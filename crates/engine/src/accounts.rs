@@ -37,6 +37,8 @@ pub struct Account {
 #[derive(Debug)]
 struct Inner {
     policy: AccountPolicy,
+    /// Permits of calls in flight that are to vanish when they come back.
+    surplus: usize,
     limiters: [Limiter; 4],
     breaker: Breaker,
 }
@@ -67,19 +69,27 @@ impl Account {
     fn new(policy: AccountPolicy, factor: ClockFactor, now: Timestamp) -> Self {
         let limiters = Operation::ALL.map(|operation| Limiter::new(policy.budget(operation), factor, now));
         let breaker = Breaker::new(|physical| factor.stretch(physical));
-        let in_flight = usize::try_from(policy.in_flight_max.max(1)).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { inner: Mutex::new(Inner { policy, limiters, breaker }), in_flight: Semaphore::new(in_flight) }
+        let in_flight = Semaphore::new(permits(policy));
+        Self { inner: Mutex::new(Inner { policy, surplus: 0, limiters, breaker }), in_flight }
     }
 
-    /// Takes over changed budgets; what was used stays used.
+    /// Takes over changed limits; what was used stays used.
     fn follow(&self, policy: AccountPolicy) {
         let mut inner = self.inner.lock();
         if inner.policy.budgets != policy.budgets {
             for operation in Operation::ALL {
                 inner.limiter(operation).set_budget(policy.budget(operation));
             }
-            inner.policy = policy;
         }
+        let (had, has) = (permits(inner.policy), permits(policy));
+        inner.policy = policy;
+        inner.surplus += had.saturating_sub(has);
+        let more = has.saturating_sub(had);
+        let kept = more.min(inner.surplus);
+        inner.surplus -= kept;
+        self.in_flight.add_permits(more - kept);
+        // Those in use are left to their calls, and are taken at a later look.
+        inner.surplus -= self.in_flight.forget_permits(inner.surplus);
     }
 
     /// When a call of each operation that is decided now could leave, in the order of [`Operation::ALL`].
@@ -117,6 +127,11 @@ impl Account {
     }
 }
 
+/// Calls in flight at once.
+fn permits(policy: AccountPolicy) -> usize {
+    usize::try_from(policy.in_flight_max.max(1)).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
+}
+
 impl Inner {
     fn limiter(&mut self, operation: Operation) -> &mut Limiter {
         let [create, query, close, refund] = &mut self.limiters;
@@ -126,5 +141,32 @@ impl Inner {
             Operation::Close => close,
             Operation::Refund => refund,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paymux_domain::ports::Budget;
+
+    use super::*;
+
+    fn policy(in_flight_max: u32) -> AccountPolicy {
+        AccountPolicy { budgets: [Budget { per_second: 10, burst: 1 }; 4], in_flight_max }
+    }
+
+    #[test]
+    fn a_changed_cap_holds_for_the_next_calls_and_takes_none_back() {
+        let account = Account::new(policy(3), ClockFactor::REAL, Timestamp::EPOCH);
+        let calls: Vec<_> = (0..3).map(|_| account.in_flight.try_acquire().unwrap()).collect();
+        account.follow(policy(1));
+        drop(calls);
+        account.follow(policy(1));
+        assert_eq!(account.in_flight.available_permits(), 1);
+        let call = account.in_flight.try_acquire().unwrap();
+        account.follow(policy(4));
+        assert_eq!(account.in_flight.available_permits(), 3);
+        drop(call);
+        account.follow(policy(4));
+        assert_eq!(account.in_flight.available_permits(), 4);
     }
 }

@@ -24,7 +24,7 @@ pub struct WorkerStatus {
     pub infrastructure_waits: Counter,
     /// Records buried as undecodable.
     pub buried: Counter,
-    /// Records that wait for a merchant or provider that is not configured.
+    /// Records, reports and timers that had to wait for a merchant, account or provider that is not configured.
     pub waiting_for_configuration: Counter,
 }
 

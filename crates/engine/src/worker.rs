@@ -17,6 +17,7 @@ use crate::partition::{Owner, Shared};
 use crate::queue::{self, Work};
 use crate::spawn::Spawn;
 use crate::status::WorkerStatus;
+use crate::unconfigured::Alerts;
 use crate::waiters::Waiters;
 
 /// Records taken from the log at once.
@@ -94,6 +95,7 @@ impl Worker {
             config,
             waiters: Waiters::default(),
             status: Arc::default(),
+            alerts: Alerts::default(),
             fatal: sender,
         });
         Self { shared, owners: BTreeMap::new(), fatal }

@@ -2,6 +2,7 @@
 
 mod config_cmd;
 mod json;
+mod merchants;
 mod order;
 mod output;
 mod serve;
@@ -92,6 +93,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Create, read, close and explain orders at a running server.
     Order(Box<order::OrderArgs>),
+    /// Look at the merchants of a running server.
+    Merchants(merchants::MerchantsArgs),
     /// Check, show or make a configuration.
     Config(config_cmd::ConfigArgs),
     /// Run everything in one process and check every order's end against the providers' truth.
@@ -138,6 +141,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::run(args).await,
             Command::Order(args) => order::run(*args, &output).await,
+            Command::Merchants(args) => merchants::run(args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,

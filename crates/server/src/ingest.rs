@@ -20,10 +20,8 @@ use std::time::Duration;
 
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
-use paymux_domain::name::{OrderKey, ProviderId, RequestId, ShardGroup};
-use paymux_domain::ports::{
-    Clock, CommandLog, OrderStore, Provider, ProviderGateway, ReplyKind, Snapshot, StoreError,
-};
+use paymux_domain::name::{OrderKey, RequestId, ShardGroup};
+use paymux_domain::ports::{Clock, CommandLog, OrderStore, ProviderGateway, ReplyKind, Snapshot, StoreError};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
@@ -56,15 +54,10 @@ const LOOK_MAX: Duration = Duration::from_secs(1);
 /// Who asks, as long as callers are not authenticated and only this machine can reach the port.
 const CALLER: &str = "loopback";
 
-/// Finds a provider by its name.
-pub type ProviderLookup = Arc<dyn Fn(&ProviderId) -> Option<Arc<dyn Provider>> + Send + Sync>;
-
 /// What ingest is made of.
 pub struct IngestParts {
-    /// Merchants and accounts.
+    /// Merchants, accounts and providers.
     pub registry: Arc<LiveRegistry>,
-    /// The providers, for their checks.
-    pub providers: ProviderLookup,
     /// The providers, for what they can do.
     pub gateway: Arc<dyn ProviderGateway>,
     /// The log.
@@ -179,7 +172,7 @@ impl Ingest {
         let registry = self.parts.registry.load();
         let resolver = Resolver {
             registry: &registry,
-            provider: &|route| (self.parts.providers)(&route.provider),
+            provider: &|route| registry.provider(&route.provider),
             notify_base_url: &self.parts.notify_base_url,
             now: self.now(),
         };

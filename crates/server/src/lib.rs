@@ -14,5 +14,6 @@ pub mod grpc;
 pub mod ingest;
 pub mod notify;
 mod paging;
+pub mod reload;
 pub mod roles;
 pub mod shutdown;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use paymux_backends::ReplyRouter;
 use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig, OpenError};
-use paymux_domain::ports::{Clock, CommandLog, Entropy, OrderStore, ProviderGateway};
+use paymux_domain::ports::{Clock, CommandLog, Entropy, OrderStore, ProviderGateway, Signer};
 use paymux_engine::spawn::TokioSpawn;
 use paymux_engine::{EngineConfig, Worker, WorkerParts, WorkerStatus};
 use paymux_providers::http::{Transport, TransportBuildError};
@@ -25,10 +25,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{ScaledClock, SystemEntropy};
-use crate::config::{BackendConfig, Config, LiveRegistry, Providers};
+use crate::config::{BackendConfig, Config, LiveRegistry, Providers, Registry};
 use crate::grpc::{Gate, OperatorParts};
-use crate::ingest::{Ingest, IngestParts, ProviderLookup, ReplyWaits};
+use crate::ingest::{Ingest, IngestParts, ReplyWaits};
 use crate::notify::{Notify, NotifyParts};
+use crate::reload::{InUse, Reloader, lookup_in};
 
 pub use running::{Node, NodeError};
 
@@ -146,7 +147,7 @@ struct Shared {
     config: Config,
     clock: Arc<dyn Clock>,
     registry: Arc<LiveRegistry>,
-    providers: ProviderLookup,
+    reloader: Arc<Reloader>,
     gateway: Arc<dyn ProviderGateway>,
     backend: EmbeddedBackend,
     log: Arc<dyn CommandLog>,
@@ -158,17 +159,25 @@ struct Shared {
 /// Opens everything; nothing runs yet.
 async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Shared, StartError> {
     let clock = surroundings.clock.take().unwrap_or_else(|| ScaledClock::new(config.clock));
+    let clock: Arc<dyn Clock> = Arc::new(clock);
     let Providers { registry: known, signing_keys } = config.providers.clone();
     let signer = SigningPool::start(PoolOptions::default(), signing_keys).map_err(StartError::Signing)?;
-    let gateway = Gateway::new(Arc::clone(&known), Arc::new(signer), Transport::new()?);
+    let signer = Arc::new(signer);
+    let gateway = Gateway::new(Arc::clone(&known), Arc::clone(&signer) as Arc<dyn Signer>, Transport::new()?);
+    let providers = lookup_in(known.in_force());
+    let live = Arc::new(LiveRegistry::new(config.registry.clone(), providers));
+    let in_use = InUse { live: Arc::clone(&live), providers: known, signer };
+    let reloader = Reloader::new(&config, in_use, Arc::clone(&clock));
+    // They live on in what is in force alone.
+    config.registry = Registry::default();
     let backend = open_backend(config.backend.clone()).await?;
     let log: Arc<dyn CommandLog> = backend.log();
     let store: Arc<dyn OrderStore> = backend.store();
     Ok(Shared {
-        registry: Arc::new(LiveRegistry::new(std::mem::take(&mut config.registry))),
-        providers: Arc::new(move |id| known.provider(id)),
+        registry: live,
+        reloader,
         config,
-        clock: Arc::new(clock),
+        clock,
         gateway: Arc::new(gateway),
         backend,
         log,
@@ -205,7 +214,6 @@ impl Shared {
     fn ingest(&self, waits: Arc<ReplyWaits>) -> Arc<Ingest> {
         Arc::new(Ingest::new(IngestParts {
             registry: Arc::clone(&self.registry),
-            providers: Arc::clone(&self.providers),
             gateway: Arc::clone(&self.gateway),
             log: Arc::clone(&self.log),
             store: Arc::clone(&self.store),
@@ -225,6 +233,7 @@ impl Shared {
     fn operator(&self) -> OperatorParts {
         OperatorParts {
             registry: Arc::clone(&self.registry),
+            reloads: self.reloader.status(),
             log: Arc::clone(&self.log),
             store: Arc::clone(&self.store),
         }
@@ -233,7 +242,6 @@ impl Shared {
     fn notify(&self) -> Arc<Notify> {
         Notify::new(NotifyParts {
             registry: Arc::clone(&self.registry),
-            providers: Arc::clone(&self.providers),
             log: Arc::clone(&self.log),
             clock: Arc::clone(&self.clock),
             in_flight_max: self.config.server.notifications_in_flight_max,
@@ -259,4 +267,6 @@ pub struct NodeStatus {
     pub worker: Option<Arc<WorkerStatus>>,
     /// The notifications' counters; `None` without the role.
     pub notifications: Option<Arc<Notify>>,
+    /// Reads merchants and accounts again.
+    pub reloader: Arc<Reloader>,
 }

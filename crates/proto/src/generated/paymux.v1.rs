@@ -3314,6 +3314,13 @@ pub struct ListMerchantsResponse {
     /// Opaque; empty when there is nothing more.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// When the merchants listed here came into force: the start, or the last reload that found no fault.
+    #[prost(message, optional, tag = "3")]
+    pub in_force_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why the files as they are now are not in force, each fault with file, line and key, in the words of
+    /// `config check`. Empty: they are in force. At most 100 and a count of the others.
+    #[prost(string, repeated, tag = "4")]
+    pub reload_faults: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// A merchant as configured, without secrets.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -175,7 +175,7 @@ pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit
     }
 }
 
-fn refusal_json(refusal: &Refusal) -> serde_json::Value {
+pub(super) fn refusal_json(refusal: &Refusal) -> serde_json::Value {
     let faults: Vec<_> = refusal
         .violations
         .iter()

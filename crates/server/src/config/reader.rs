@@ -223,6 +223,10 @@ impl<'a> Reader<'a> {
 
 /// The value of a TOML literal of the schema.
 pub(crate) fn literal_value(literal: &str) -> Option<Value> {
+    // Defaults are numbers for the most part, and are read again for each of thousands of merchants.
+    if let Ok(number) = literal.parse() {
+        return Some(Value::Integer(number));
+    }
     toml::from_str::<Table>(&format!("value = {literal}")).ok()?.remove("value")
 }
 

@@ -87,6 +87,22 @@ pub(crate) const TOP: &[Key] = &[
         "Real time in milliseconds since 1970 from which schedule time runs faster. Required with a clock_factor \
          above 1, and then the same at every start, so that schedule time never goes back.",
     ),
+    key(
+        "merchants_dir",
+        Kind::Text { chars_max: 4096 },
+        Absent::Optional("\"merchants.d\""),
+        "A folder, relative to the folder of this file, whose *.toml files (and those one level below) hold further \
+         [accounts.NAME] and [merchants.ID] sections, any number of them. Names that begin with a dot are left out. \
+         `config example --merchant-file` prints such a file.",
+    ),
+    int(
+        "reload_poll_ms",
+        100,
+        3_600_000,
+        "5000",
+        "Pause between looks at whether this file, merchants_dir or a file of a secret has changed. Accounts and \
+         merchants are then read again as a whole, as on SIGHUP; a fault anywhere changes nothing.",
+    ),
 ];
 
 /// `[server]`.

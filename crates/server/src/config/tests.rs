@@ -1,5 +1,8 @@
 //! The configuration: every fault at once, each with its place.
 
+mod folder;
+mod held;
+
 use std::fs;
 
 use tempfile::TempDir;
@@ -45,8 +48,10 @@ impl Case {
         let secrets = folder.path().join("secrets/wechatpay");
         fs::create_dir_all(&secrets).unwrap();
         fs::write(secrets.join("apiclient_key.pem"), KEY).unwrap();
+        fs::write(secrets.join("old_apiv3_key"), APIV3_KEY).unwrap();
         fs::write(secrets.join("pub_key.pem"), PUBLIC).unwrap();
         fs::write(secrets.join("platform_cert.pem"), CERTIFICATE).unwrap();
+        fs::create_dir(folder.path().join("merchants.d")).unwrap();
         fs::write(folder.path().join("paymux.toml"), toml).unwrap();
         Self { folder, environment: Vec::new(), flags: Vec::new() }.env("WECHATPAY_APIV3_KEY", APIV3_KEY)
     }
@@ -61,15 +66,27 @@ impl Case {
         self
     }
 
-    fn load(&self) -> Result<Config, Faults> {
+    /// Writes a file of the folder.
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.folder.path().join(path), text).unwrap();
+    }
+
+    fn source(&self) -> Arc<Source> {
         let file = self.folder.path().join("paymux.toml");
-        Config::load(Some(&file), self.environment.clone(), &self.flags)
+        Source::new(Some(&file), self.environment.clone(), &self.flags)
+    }
+
+    fn load(&self) -> Result<Config, Faults> {
+        self.source().load(None).result
     }
 
     /// The faults as text, the folder left out.
     fn faults(&self) -> String {
-        let faults = self.load().map(drop).unwrap_err().to_string();
-        faults.replace(&format!("{}/", self.folder.path().display()), "")
+        self.text_of(&self.load().map(drop).unwrap_err())
+    }
+
+    fn text_of(&self, faults: &Faults) -> String {
+        faults.to_string().replace(&format!("{}/", self.folder.path().display()), "")
     }
 }
 

@@ -10,12 +10,14 @@ use paymux_domain::ports::{CommandLog, LatePolicy, OrderStore, ParkedOrder};
 use paymux_domain::shard::Partition;
 use paymux_proto::v1::get_shard_request::Target;
 use paymux_proto::{api, v1};
+use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
 use super::Gate;
 use crate::config::{LiveRegistry, Merchant};
 use crate::ingest::Refusal;
 use crate::paging::Pages;
+use crate::reload::ReloadStatus;
 
 /// Parked orders looked at for one page at most, so that a narrow filter cannot make one call endless.
 const LOOKED_AT_MAX: usize = 10_000;
@@ -32,6 +34,8 @@ const LIMITS: &str =
 pub struct OperatorParts {
     /// Merchants and accounts.
     pub registry: Arc<LiveRegistry>,
+    /// How the last reload of merchants and accounts went.
+    pub reloads: watch::Receiver<ReloadStatus>,
     /// The log.
     pub log: Arc<dyn CommandLog>,
     /// The store.
@@ -222,7 +226,13 @@ impl Operator {
             rest.by_ref().take(pages.size()).map(|(id, merchant)| summary(id, merchant)).collect();
         let last = merchants.last().filter(|_| rest.next().is_some());
         let next_page_token = last.map(|last| pages.token(&last.merchant_id)).unwrap_or_default();
-        Ok(v1::ListMerchantsResponse { merchants, next_page_token })
+        let ReloadStatus { in_force_time, faults, .. } = self.parts.reloads.borrow().clone();
+        Ok(v1::ListMerchantsResponse {
+            merchants,
+            next_page_token,
+            in_force_time: Some(api::timestamp(in_force_time)),
+            reload_faults: faults,
+        })
     }
 }
 

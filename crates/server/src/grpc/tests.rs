@@ -20,6 +20,7 @@ use super::*;
 use crate::config::IngestConfig;
 use crate::fixture::Stage;
 use crate::ingest::{IngestParts, ReplyWaits};
+use crate::reload::ReloadStatus;
 
 /// A server above a store, without an engine; the store holds what a test puts there.
 struct Served {
@@ -43,13 +44,15 @@ async fn serve_lists() -> Served {
     let store: Arc<dyn OrderStore> = backend.store();
     let stop = CancellationToken::new();
     let retry_after = Duration::from_millis(100);
+    let in_force_time = Timestamp::EPOCH;
+    let (_, reloads) = watch::channel(ReloadStatus { tries: 0, in_force_time, faults: Vec::new() });
     let operator = OperatorParts {
         registry: stage.registry.clone(),
         log: Arc::new(stage.cluster.log()),
         store: store.clone(),
+        reloads,
     };
     let ingest = Ingest::new(IngestParts {
-        providers: stage.providers(),
         registry: stage.registry,
         gateway: stage.saying,
         log: Arc::new(stage.cluster.log()),

@@ -25,14 +25,12 @@ const EVENTS_KEPT: usize = 4;
 fn rig() -> Rig {
     let config = MemoryLogConfig { partitions: 2, events_kept: EVENTS_KEPT, ..MemoryLogConfig::default() };
     let stage = Stage::new(config, 100);
-    let providers = stage.providers();
     let Stage { registry, saying, clock, cluster, faults, steps } = stage;
     let store = Arc::new(MemoryStore::new());
     let waits = ReplyWaits::new("here".to_owned());
     let stop = CancellationToken::new();
     let ingest = Arc::new(Ingest::new(IngestParts {
         registry,
-        providers,
         gateway: saying,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps.clone())),
         store: Arc::new(Unreliable::new(store.clone(), steps)),

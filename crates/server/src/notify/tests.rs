@@ -14,11 +14,9 @@ struct Rig {
 
 fn rig() -> Rig {
     let stage = Stage::new(MemoryLogConfig { partitions: 1, ..MemoryLogConfig::default() }, 1);
-    let providers = stage.providers();
     let Stage { registry, clock, cluster, faults, steps, .. } = stage;
     let notify = Notify::new(NotifyParts {
         registry,
-        providers,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps)),
         clock,
         in_flight_max: 1,

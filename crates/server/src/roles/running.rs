@@ -74,12 +74,14 @@ impl Node {
         let drain_timeout = config.server.drain_timeout;
         config.engine.drain_timeout = drain_timeout - drain_timeout / DOORS_SHARE;
         let shared = open(config, &mut surroundings).await?;
-        let mut status = NodeStatus { grpc: None, notify: None, worker: None, notifications: None };
+        let reloader = Arc::clone(&shared.reloader);
+        let mut status = NodeStatus { grpc: None, notify: None, worker: None, notifications: None, reloader };
         let mut background = JoinSet::new();
         if roles.worker {
             let (pruner, retention) = (shared.backend.pruner(), shared.config.backend.retention);
             background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
         }
+        background.spawn(Arc::clone(&shared.reloader).run(shared.doors.clone()));
         let worker = roles.worker.then(|| {
             let worker = shared.worker(surroundings);
             status.worker = Some(worker.status());

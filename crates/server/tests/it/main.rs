@@ -8,6 +8,7 @@ mod disk;
 mod kills;
 mod limits;
 mod lists;
+mod merchants;
 mod notifications;
 mod retention;
 mod rig;

@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// The next line of its log that holds all words.
-    fn wait_for(&self, words: &[&str]) -> String {
+    pub(crate) fn wait_for(&self, words: &[&str]) -> String {
         loop {
             let line = self
                 .log
