@@ -1,6 +1,8 @@
 //! The command line: arguments, help with examples, exit codes.
 
+mod caller;
 mod config_cmd;
+mod connect;
 mod json;
 mod order;
 mod output;
@@ -94,6 +96,8 @@ enum Command {
     Order(Box<order::OrderArgs>),
     /// Check, show or make a configuration.
     Config(config_cmd::ConfigArgs),
+    /// Make keys for callers.
+    Caller(caller::CallerArgs),
     /// Run everything in one process and check every order's end against the providers' truth.
     #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
@@ -139,6 +143,7 @@ impl Cli {
             Command::Serve(args) => serve::run(args).await,
             Command::Order(args) => order::run(*args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
+            Command::Caller(args) => caller::run(args, &output),
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,
             #[cfg(feature = "demo")]

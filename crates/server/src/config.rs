@@ -4,6 +4,7 @@
 //! `schema` declares the keys, `layers` merges the sources, `reader` reads sections and collects faults.
 //! Secrets come only from files or the environment and are never printed.
 
+mod access;
 mod dump;
 mod example;
 mod fault;
@@ -28,6 +29,7 @@ use paymux_domain::time::ClockFactor;
 use paymux_engine::EngineConfig;
 use paymux_providers::signing::SigningKeys;
 
+pub use access::AccessConfig;
 pub use example::example;
 pub use fault::{Fault, Faults, Origin};
 pub use registry::{Account, LiveRegistry, Merchant, Registry, Route, RouteError};
@@ -104,6 +106,8 @@ pub struct Config {
     pub clock: ClockConfig,
     /// Listeners.
     pub server: ServerConfig,
+    /// Callers, certificates, audit.
+    pub access: AccessConfig,
     /// Log and store.
     pub backend: BackendConfig,
     /// Ingest.

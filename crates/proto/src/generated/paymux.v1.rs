@@ -1599,6 +1599,9 @@ pub enum ErrorReason {
     ShuttingDown = 29,
     /// INTERNAL: a fault of the engine.
     Internal = 30,
+    /// UNAVAILABLE: the audit log cannot be written. Nothing was done, or it was done and its outcome is not recorded, as
+    /// the message says; the same request may be sent again.
+    AuditUnavailable = 31,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1638,6 +1641,7 @@ impl ErrorReason {
             Self::StoreUnavailable => "ERROR_REASON_STORE_UNAVAILABLE",
             Self::ShuttingDown => "ERROR_REASON_SHUTTING_DOWN",
             Self::Internal => "ERROR_REASON_INTERNAL",
+            Self::AuditUnavailable => "ERROR_REASON_AUDIT_UNAVAILABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1678,6 +1682,7 @@ impl ErrorReason {
             "ERROR_REASON_STORE_UNAVAILABLE" => Some(Self::StoreUnavailable),
             "ERROR_REASON_SHUTTING_DOWN" => Some(Self::ShuttingDown),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
+            "ERROR_REASON_AUDIT_UNAVAILABLE" => Some(Self::AuditUnavailable),
             _ => None,
         }
     }
@@ -1694,7 +1699,9 @@ pub mod order_service_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
     /// Orders of merchants: created, watched, closed and refunded by platform services.
-    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller.
+    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller. CloseOrder
+    /// and RequeryOrder may also be called with `operate`; then they go to the audit log.
+    /// Every call may be answered CREDENTIALS_INVALID, NOT_ALLOWED or CALLER_LIMITED before anything is looked up.
     #[derive(Debug, Clone)]
     pub struct OrderServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2213,7 +2220,9 @@ pub mod order_service_server {
         >;
     }
     /// Orders of merchants: created, watched, closed and refunded by platform services.
-    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller.
+    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller. CloseOrder
+    /// and RequeryOrder may also be called with `operate`; then they go to the audit log.
+    /// Every call may be answered CREDENTIALS_INVALID, NOT_ALLOWED or CALLER_LIMITED before anything is looked up.
     #[derive(Debug)]
     pub struct OrderServiceServer<T> {
         inner: Arc<T>,

@@ -14,7 +14,7 @@ use super::reader::{Notes, Reader};
 use super::registry::{self, Account, Merchant, Registry, Route};
 use super::schema::{self, Key};
 use super::secrets::Secrets;
-use super::{BackendConfig, Config, Providers, plain};
+use super::{BackendConfig, Config, Providers, access, plain};
 
 /// Merchants at most, and accounts at most; more belong into a second cluster.
 const NAMES_MAX: usize = 100_000;
@@ -23,7 +23,8 @@ const NAMES_MAX: usize = 100_000;
 const ROUTES_MAX: usize = 16;
 
 /// The tables of a configuration.
-const TABLES: &[&str] = &["server", "backend", "ingest", "engine", "accounts", "merchants"];
+const TABLES: &[&str] =
+    &["server", "access", "callers", "backend", "ingest", "engine", "accounts", "merchants"];
 
 /// Reads everything; `Ok` only when nothing at all is wrong.
 pub(super) fn read(mut layers: Layers, secrets: &Secrets<'_>) -> Result<Config, Faults> {
@@ -57,7 +58,9 @@ impl<'a> Sections<'a> {
         let mut top = self.reader("", schema::TOP, tree);
         let clock = plain::clock(&mut top);
         let factor = clock.map_or(ClockFactor::REAL, |clock| clock.factor);
-        let server = plain::server(self.reader("server", schema::SERVER, top.table("server")));
+        let mut server = self.reader("server", schema::SERVER, top.table("server"));
+        let (access, exposure) = access::read(&mut top, &mut server, &self.secrets.folder);
+        let server = plain::server(server, exposure);
         let backend = self.backend(top.table("backend"));
         let ingest = plain::ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
         let engine = plain::engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
@@ -85,6 +88,7 @@ impl<'a> Sections<'a> {
         Some(Config {
             clock: clock?,
             server,
+            access: access?,
             backend: backend?,
             ingest: ingest?,
             engine,
@@ -266,8 +270,11 @@ fn late_payment(merchant: &mut Reader<'_>) -> Option<LatePolicy> {
     }
 }
 
-/// The sub-tables of `[accounts]` or `[merchants]` under their names; a faulty name is noted.
-fn named<N: FromStr<Err: std::fmt::Display> + Ord>(top: &mut Reader<'_>, section: &str) -> Vec<(N, Table)> {
+/// The sub-tables of a section such as `[accounts]` under their names; a faulty name is noted.
+pub(super) fn named<N: FromStr<Err: std::fmt::Display> + Ord>(
+    top: &mut Reader<'_>,
+    section: &str,
+) -> Vec<(N, Table)> {
     let tables = top.table(section);
     if tables.len() > NAMES_MAX {
         top.fault(section, format!("{} entries", tables.len()), format!("at most {NAMES_MAX}"));

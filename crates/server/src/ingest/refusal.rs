@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use paymux_domain::ports::{AppendError, FieldFault, StoreError};
 
+use crate::access::AccessRefusal;
+
 /// A refusal. What is told to the caller; details for operators are logged where the refusal is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// Access refused it.
+    Access(AccessRefusal),
     /// Fields of the request, all faults at once; never empty.
     Fields(Vec<FieldFault>),
     /// The page token belongs to another list or filter.
@@ -50,6 +54,12 @@ impl Refusal {
     /// One fault of one field.
     pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
         Self::Fields(vec![FieldFault { field: field.to_owned(), reason: reason.into() }])
+    }
+}
+
+impl From<AccessRefusal> for Refusal {
+    fn from(refusal: AccessRefusal) -> Self {
+        Self::Access(refusal)
     }
 }
 

@@ -211,7 +211,7 @@ pub(crate) struct Server {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
     grpc: SocketAddr,
-    notify: SocketAddr,
+    pub(crate) notify: SocketAddr,
 }
 
 impl Ports {
