@@ -250,3 +250,42 @@ impl AsyncWrite for Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_nothing_is_heard_ends() {
+        let (listener, address) = listener().await;
+        let mut door = Door::new(listener, None).with_idle_max(Duration::from_millis(200));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (mut connection, _) = door.next().await;
+        client.write_all(b"x").await.unwrap();
+        assert_eq!(connection.read_u8().await.unwrap(), b'x');
+        let ended = connection.read_u8().await.unwrap_err();
+        assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn connections_are_bounded_and_one_that_ends_makes_room() {
+        let (listener, address) = listener().await;
+        let mut door = Door::new(listener, None);
+        door.slots = Arc::new(Semaphore::new(1));
+        let _first = TcpStream::connect(address).await.unwrap();
+        let _second = TcpStream::connect(address).await.unwrap();
+        let (held, _) = door.next().await;
+        let waiting = tokio::time::timeout(Duration::from_millis(50), door.next()).await;
+        assert!(waiting.is_err(), "there is room for one only");
+        drop(held);
+        door.next().await;
+    }
+}

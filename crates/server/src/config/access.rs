@@ -220,6 +220,9 @@ fn caller(mut caller: Reader<'_>, demands: Demands) -> Option<CallerConfig> {
     if keys.as_ref().is_some_and(|keys| too_many(keys.len())) {
         caller.fault("key_sha256", "too many keys", format!("at most {CREDENTIALS_MAX}"));
     }
+    if keys.as_ref().is_some_and(|keys| keys.contains(&KeyHash::of(""))) {
+        caller.fault("key_sha256", "one is the hash of nothing at all", "what paymux caller key prints");
+    }
     let rights = rights(&mut caller);
     if !demands.has_audit && rights.as_ref().is_some_and(|rights| rights.contains(&Right::Operate)) {
         caller.fault("rights", "operate needs an audit log", "access.audit_file");

@@ -599,3 +599,54 @@ fn the_command_line_shows_its_key_and_is_told_when_it_lacks_one() {
     let half = get(&["--tls-cert", key_file]);
     assert_eq!(half.status.code(), Some(2));
 }
+
+/// A server that tells everything, into a file.
+struct Traced(std::process::Child);
+
+impl Traced {
+    fn start(config: &Path, data: &Path, ports: Ports, log: &Path) -> Self {
+        let like = Server::command(config, data, ports);
+        let args = like.get_args().map(|arg| if arg == "info" { "trace".as_ref() } else { arg });
+        let mut command = std::process::Command::new(like.get_program());
+        let log = std::fs::File::create(log).expect("a log file");
+        Self(command.args(args).stdout(std::process::Stdio::null()).stderr(log).spawn().expect("it starts"))
+    }
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// At `trace` the libraries below tell all they know; keys must not be among it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_key_stands_in_a_log_at_any_level() {
+    let world = World::start(&[]);
+    let (shop, wrong) = (Keyed::new("shop"), Keyed::new("wrong"));
+    let config = config_with(&world, "access.toml", &shop.section("\"read\"", "\"m01\"", ""));
+    let data = TempDir::new().unwrap();
+    let (log, ports) = (data.path().join("trace.log"), Ports::free());
+    let server = Traced::start(&config, &data.path().join("data"), ports, &log);
+    let address = format!("http://{}", ports.grpc);
+    for (caller, told) in [(&shop, ErrorReason::OrderNotFound), (&wrong, ErrorReason::CredentialsInvalid)] {
+        let credentials = Credentials::default().with_key(&caller.key).unwrap();
+        let begun = tokio::time::Instant::now();
+        let client = loop {
+            match Client::connect_as(&address, &credentials).await {
+                Ok(client) => break client,
+                Err(error) => assert!(begun.elapsed().as_secs() < 60, "{error:?}"),
+            }
+        };
+        let status = client.orders().get_order(get("m01", MISSING, 0)).await.unwrap_err();
+        assert_eq!(Refusal::of(&status).reason, told);
+    }
+    drop(server);
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("TRACE") && text.contains("credentials is refused"), "not the log of these calls");
+    for caller in [&shop, &wrong] {
+        assert!(!text.contains(&caller.key) && !text.contains(&caller.hash), "a key stands in the log");
+    }
+}

@@ -113,6 +113,12 @@ fn a_key_in_the_place_of_its_hash_is_not_repeated() {
 }
 
 #[test]
+fn the_hash_of_nothing_is_an_accident() {
+    let lines = shop().replace(HASH, &KeyHash::of("").to_hex());
+    assert!(faults(&lines).contains("callers.shop.key_sha256: one is the hash of nothing"));
+}
+
+#[test]
 fn an_empty_section_of_callers_does_not_open_the_doors() {
     assert!(faults("[callers]").contains("callers: no usable caller"));
 }
