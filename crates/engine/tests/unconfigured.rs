@@ -15,15 +15,13 @@ use parking_lot::Mutex;
 use paymux_backends::ReplyRouter;
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
 use paymux_domain::amount::{Amount, Currency};
-use paymux_domain::capabilities::{
-    AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
-};
+use paymux_domain::capabilities::{Capabilities, CreateKind, QueryKind};
 use paymux_domain::command::{CreateCommand, Created, Fingerprint, OrderCommand, Payer, Record};
 use paymux_domain::name::{AccountId, MerchantId, OrderKey};
 use paymux_domain::outcome::{CallReport, Class};
 use paymux_domain::ports::{
-    AccountPolicy, BoxFuture, Budget, Call, Clock, CommandLog as _, Directory, Entropy, LatePolicy,
-    MerchantPolicy, ProviderGateway,
+    AccountPolicy, BoxFuture, Budget, Call, Clock, CommandLog as _, Directory, DuplicatePolicy, Entropy,
+    LatePolicy, MerchantPolicy, ProviderGateway,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::ClockFactor;
@@ -55,16 +53,9 @@ impl ProviderGateway for Silent {
             create_idempotent: true,
             query: QueryKind::ByOutTradeNo,
             query_amount: true,
-            query_proof: QueryProof::Signed,
-            close: CloseKind::None,
-            refund: RefundKind::None,
-            refund_idempotent: true,
-            refund_query: true,
-            order_no_chars: (1, 32),
-            call_spacing: Duration::ZERO,
-            answer_signature: AnswerSignature::Always,
             landing: Duration::from_secs(30),
             expiry_grace: MINUTE,
+            ..Capabilities::NOTHING
         })
     }
 
@@ -81,7 +72,10 @@ struct Known(Mutex<BTreeSet<String>>);
 impl Directory for Known {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
         let known = self.0.lock().contains(merchant_id.as_str());
-        known.then_some(MerchantPolicy { late_payment: LatePolicy::Park })
+        known.then_some(MerchantPolicy {
+            late_payment: LatePolicy::Park,
+            duplicate_payment: DuplicatePolicy::Park,
+        })
     }
 
     fn account(&self, account: &AccountId) -> Option<AccountPolicy> {

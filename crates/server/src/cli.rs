@@ -1,6 +1,8 @@
 //! The command line: arguments, help with examples, exit codes.
 
+mod caller;
 mod config_cmd;
+mod connect;
 mod json;
 mod merchants;
 mod order;
@@ -97,6 +99,8 @@ enum Command {
     Merchants(merchants::MerchantsArgs),
     /// Check, show or make a configuration.
     Config(config_cmd::ConfigArgs),
+    /// Make keys for callers.
+    Caller(caller::CallerArgs),
     /// Run everything in one process and check every order's end against the providers' truth.
     #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
@@ -143,6 +147,7 @@ impl Cli {
             Command::Order(args) => order::run(*args, &output).await,
             Command::Merchants(args) => merchants::run(args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
+            Command::Caller(args) => caller::run(args, &output),
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,
             #[cfg(feature = "demo")]

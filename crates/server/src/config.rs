@@ -5,6 +5,7 @@
 //! collects faults. `source` and `held` read it again while the process runs, `live` is what is in force.
 //! Secrets come only from files or the environment and are never printed.
 
+mod access;
 mod dump;
 mod example;
 mod fault;
@@ -33,6 +34,7 @@ use paymux_domain::time::ClockFactor;
 use paymux_engine::EngineConfig;
 use paymux_providers::signing::SigningKeys;
 
+pub use access::AccessConfig;
 pub use example::{example, merchant_file_example};
 pub use fault::{Fault, Faults, Origin};
 pub use held::Held;
@@ -115,6 +117,8 @@ pub struct Config {
     pub clock: ClockConfig,
     /// Listeners.
     pub server: ServerConfig,
+    /// Callers, certificates, audit.
+    pub access: AccessConfig,
     /// Log and store.
     pub backend: BackendConfig,
     /// Ingest.

@@ -51,9 +51,6 @@ const LOOK_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause between two looks at the store while a call waits.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
-/// Who asks, as long as callers are not authenticated and only this machine can reach the port.
-const CALLER: &str = "loopback";
-
 /// What ingest is made of.
 pub struct IngestParts {
     /// Merchants, accounts and providers.
@@ -118,6 +115,8 @@ pub struct CommandRequest {
     pub request_id: String,
     /// How long to wait.
     pub wait: Option<prost_types::Duration>,
+    /// Who asks, by the name in the configuration.
+    pub caller: String,
 }
 
 /// When a waiting call has what it waits for.
@@ -212,7 +211,7 @@ impl Ingest {
         let waiting = (!wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
         let reply_to = waiting.as_ref().map(Waiting::address);
-        let command = OrderCommand { key: key.clone(), request_id, caller: CALLER.to_owned(), reply_to };
+        let command = OrderCommand { key: key.clone(), request_id, caller: request.caller.clone(), reply_to };
         let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, record(command)).await?;
         drop(permit);

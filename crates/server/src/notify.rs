@@ -26,6 +26,9 @@ use crate::config::{InForce, LiveRegistry};
 /// Real time for making a notification durable; WeChat Pay waits 5 s for its answer.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Real time from the end of a request's headers to its answer.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// What notify is made of.
 pub struct NotifyParts {
     /// Merchants, accounts and providers.
@@ -119,6 +122,7 @@ impl Notify {
         Router::new()
             .route("/notify/{provider}/{merchant_id}", post(receive))
             .layer(DefaultBodyLimit::max(NOTIFICATION_BODY_BYTES_MAX))
+            .layer(axum::middleware::from_fn(in_time))
             .with_state(self)
     }
 
@@ -202,6 +206,12 @@ fn addressee(
     merchant.routes.iter().find(|route| route.provider == provider_id)?;
     let provider = registry.provider(&provider_id)?;
     Some((provider_id, provider, merchant_id))
+}
+
+/// Whoever sends its body too slowly is cut off, so that strangers cannot hold connections open.
+async fn in_time(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let answering = tokio::time::timeout(RECEIVE_TIMEOUT, next.run(request)).await;
+    answering.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 async fn receive(

@@ -24,12 +24,16 @@ use paymux_providers::{Gateway, SigningPool};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
+use crate::access::audit::{AuditError, AuditLog};
 use crate::clock::{ScaledClock, SystemEntropy};
 use crate::config::{BackendConfig, Config, LiveRegistry, Providers, Registry};
-use crate::grpc::{Gate, OperatorParts};
+use crate::door::Door;
+use crate::grpc::{Gate, Guards, OperatorParts};
 use crate::ingest::{Ingest, IngestParts, ReplyWaits};
 use crate::notify::{Notify, NotifyParts};
 use crate::reload::{InUse, Reloader, lookup_in};
+use crate::tls::{Tls, TlsConfig, TlsFaults};
 
 pub use running::{Node, NodeError};
 
@@ -117,6 +121,12 @@ pub enum StartError {
     /// The operating system gives no threads for signing.
     #[error("the signing threads cannot be started: {0}")]
     Signing(#[source] io::Error),
+    /// The certificates of a door cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFaults),
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A task of the start was torn down.
     #[error("the start was interrupted")]
     Interrupted,
@@ -225,6 +235,14 @@ impl Shared {
         }))
     }
 
+    /// Who may call, and the audit log, which belongs to the one process that takes calls.
+    fn guards(&self) -> Result<Guards, StartError> {
+        let clock = || Arc::clone(&self.clock);
+        let config = &self.config.access;
+        let audit = config.audit.as_ref().map(|audit| AuditLog::open(audit, clock())).transpose()?;
+        Ok(Guards { access: Access::new(config.callers.clone(), clock()), audit })
+    }
+
     fn gate(&self) -> Gate {
         let server = &self.config.server;
         Gate::new(server.calls_in_flight_max, self.config.ingest.retry_after, self.doors.clone())
@@ -249,6 +267,12 @@ impl Shared {
     }
 }
 
+/// A door with its certificates. The files are small and read before anything is served.
+fn door(listener: TcpListener, tls: Option<&TlsConfig>) -> Result<Door, StartError> {
+    let tls = tls.cloned().map(Tls::load).transpose()?.map(Arc::new);
+    Ok(Door::new(listener, tls))
+}
+
 fn wrapped<T: ?Sized>(inner: Arc<T>, wrap: Wrap<T>) -> Arc<T> {
     match wrap {
         Some(wrap) => wrap(inner),
@@ -269,4 +293,6 @@ pub struct NodeStatus {
     pub notifications: Option<Arc<Notify>>,
     /// Reads merchants and accounts again.
     pub reloader: Arc<Reloader>,
+    /// Who may call; `None` without the role ingest.
+    pub access: Option<Arc<Access>>,
 }

@@ -20,6 +20,12 @@ pub fn example() -> String {
     );
     section(&mut text, "", schema::TOP);
     section(&mut text, "[server]", schema::SERVER);
+    optional_section(&mut text, "[server.grpc_tls]", "TLS for gRPC.", schema::GRPC_TLS);
+    optional_section(&mut text, "[server.notify_tls]", "TLS for notifications.", schema::NOTIFY_TLS);
+    section(&mut text, "[access]", schema::ACCESS);
+    let callers = "One section for each caller, under its name. Without any, whoever reaches the port may do \
+                   everything. `paymux caller key checkout` makes a key.";
+    optional_section(&mut text, "[callers.checkout]", callers, schema::CALLER);
     section(&mut text, "[backend]", schema::BACKEND);
     section(&mut text, "[ingest]", schema::INGEST);
     section(&mut text, "[engine]", schema::ENGINE);
@@ -49,6 +55,18 @@ fn account_and_merchant(text: &mut String) {
     section(text, "[accounts.wechat-direct.budgets]", schema::BUDGETS);
     section(text, "[merchants.tea-house]", schema::MERCHANT);
     section(text, "[[merchants.tea-house.routes]]", schema::ROUTE);
+}
+
+/// A section that need not be there: every line of it has one more # in front.
+fn optional_section(text: &mut String, header: &str, meaning: &str, keys: &[Key]) {
+    comment(text, &format!("{meaning} To use it, remove the first # of each line:"));
+    let mut shown = String::new();
+    section(&mut shown, header, keys);
+    for line in shown.lines() {
+        let hash = if line.is_empty() { "" } else { "#" };
+        // Writing to a string cannot fail.
+        let _ok = writeln!(text, "{hash}{line}");
+    }
 }
 
 fn section(text: &mut String, header: &str, keys: &[Key]) {

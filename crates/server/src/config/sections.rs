@@ -18,7 +18,7 @@ use super::reader::{Notes, Reader};
 use super::registry::{self, Account, Merchant, Registry, Route};
 use super::schema::{self, Key};
 use super::secrets::Secrets;
-use super::{BackendConfig, Config, Providers, Seen, Source, plain};
+use super::{BackendConfig, Config, Providers, Seen, Source, access, plain};
 
 /// Merchants at most, and accounts at most; more belong into a second cluster.
 const NAMES_MAX: usize = 100_000;
@@ -27,7 +27,8 @@ const NAMES_MAX: usize = 100_000;
 const ROUTES_MAX: usize = 16;
 
 /// The tables of a configuration.
-const TABLES: &[&str] = &["server", "backend", "ingest", "engine", "accounts", "merchants"];
+const TABLES: &[&str] =
+    &["server", "access", "callers", "backend", "ingest", "engine", "accounts", "merchants"];
 
 /// Reads everything; `Ok` only when nothing at all is wrong, and nothing is changed that is held.
 pub(super) fn read(
@@ -75,7 +76,9 @@ impl<'a> Sections<'a> {
         top.text("merchants_dir");
         let reload_poll = top.count("reload_poll_ms").map(Duration::from_millis);
         let factor = clock.map_or(ClockFactor::REAL, |clock| clock.factor);
-        let server = plain::server(self.reader("server", schema::SERVER, top.table("server")));
+        let mut server = self.reader("server", schema::SERVER, top.table("server"));
+        let (access, exposure) = access::read(&mut top, &mut server, &self.secrets.folder);
+        let server = plain::server(server, exposure);
         let backend = self.backend(top.table("backend"));
         let ingest = plain::ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
         let engine = plain::engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
@@ -104,6 +107,7 @@ impl<'a> Sections<'a> {
         Some(Config {
             clock: clock?,
             server,
+            access: access?,
             backend: backend?,
             ingest: ingest?,
             engine,
@@ -352,8 +356,11 @@ fn duplicate_payment(merchant: &mut Reader<'_>) -> Option<DuplicatePolicy> {
     }
 }
 
-/// The sub-tables of `[accounts]` or `[merchants]` under their names; a faulty name is noted.
-fn named<N: FromStr<Err: std::fmt::Display> + Ord>(top: &mut Reader<'_>, section: &str) -> Vec<(N, Table)> {
+/// The sub-tables of a section such as `[accounts]` under their names; a faulty name is noted.
+pub(super) fn named<N: FromStr<Err: std::fmt::Display> + Ord>(
+    top: &mut Reader<'_>,
+    section: &str,
+) -> Vec<(N, Table)> {
     let tables = top.table(section);
     if tables.len() > NAMES_MAX {
         top.fault(section, format!("{} entries", tables.len()), format!("at most {NAMES_MAX}"));

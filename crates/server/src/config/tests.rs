@@ -9,6 +9,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod access;
+
 const KEY: &str = include_str!("../../tests/fixtures/key.pem");
 const PUBLIC: &str = include_str!("../../tests/fixtures/public.pem");
 const CERTIFICATE: &str = include_str!("../../tests/fixtures/platform_cert.pem");
@@ -162,7 +164,7 @@ account = "gone"
     let faults = Case::new(faulty).faults();
     let expected = [
         "paymux.toml:1: clock_factor: 0 is not allowed; allowed: a whole number from 1 to 1000",
-        "paymux.toml:3: server.grpc_listen: 0.0.0.0:7700 can be reached from other machines",
+        "paymux.toml:3: server.grpc_listen: 0.0.0.0:7700 can be reached from other machines, and no callers are",
         "paymux.toml:4: server.drain_timeout_ms: \"soon\" is not allowed; allowed: a whole number from 100",
         "paymux.toml:5: server.port: unknown key; allowed: grpc_listen, notify_listen",
         "paymux.toml:6: backend.folder: missing",

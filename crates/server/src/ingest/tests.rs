@@ -116,6 +116,24 @@ async fn without_wait_the_answer_rests_on_the_log_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_says_who_asked() {
+    let rig = rig();
+    let request = CommandRequest {
+        merchant_id: "m1".to_owned(),
+        merchant_order_no: "A-1".to_owned(),
+        request_id: "r-1".to_owned(),
+        wait: None,
+        caller: "checkout".to_owned(),
+    };
+    rig.ingest.close(&request).await.unwrap();
+    rig.ingest.requery(&request).await.unwrap();
+    let records = rig.cluster.records(Partition::of(&"m1".parse().unwrap(), 2), 0);
+    let asked: Vec<_> = records.into_iter().map(|delivered| delivered.record.unwrap()).collect();
+    let [Record::Close(close), Record::Requery(requery)] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((close.caller.as_str(), requery.caller.as_str()), ("checkout", "checkout"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_fingerprint_is_the_request_as_received() {
     let rig = rig();
     rig.ingest.create(&request("tea", 0), true).await.unwrap();

@@ -210,8 +210,8 @@ pub(crate) struct Server {
 /// The ports of a server that is started again and again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
-    grpc: SocketAddr,
-    notify: SocketAddr,
+    pub(crate) grpc: SocketAddr,
+    pub(crate) notify: SocketAddr,
 }
 
 impl Ports {
