@@ -63,8 +63,6 @@ pub enum Plant {
     MarkOfThisCall,
     /// An unknown refund keeps its reservation.
     UnknownRefundKeepsReservation,
-    /// Late money goes back only after a while, and not if FULFIL stands by then.
-    LateRefundWaits,
     /// Companion of V5: an owner without its lease does nothing but keep words.
     AnyLease,
     /// Companion of V6: a row lies at the horizon of a call before it leaves.
@@ -86,7 +84,7 @@ impl Plant {
     }
 
     /// All rules that can be taken out, but for companions.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 27] = [
         Self::SendMargin,
         Self::LeaseBeforeConclusions,
         Self::LeaseBeforeFulfilment,
@@ -114,7 +112,6 @@ impl Plant {
         Self::CallingMark,
         Self::MarkOfThisCall,
         Self::UnknownRefundKeepsReservation,
-        Self::LateRefundWaits,
     ];
 }
 

@@ -73,7 +73,7 @@ impl Planned {
             match owner.shared.store.mark_refund_call(key, no, mark).await {
                 Ok(stands) => return stands,
                 Err(error) => {
-                    if !owner.wait_out_alone(&error.into()).await {
+                    if !owner.wait_out(&error.into()).await {
                         return false;
                     }
                 }

@@ -204,7 +204,7 @@ impl Step<'_> {
         }
         while !self.owner.cancel.is_cancelled() {
             let Err(error) = self.owner.shared.store.put_followup(self.key, after).await else { return };
-            if !self.owner.wait_out_alone(&error.into()).await {
+            if !self.owner.wait_out(&error.into()).await {
                 return;
             }
         }

@@ -22,6 +22,7 @@ pub mod spawn;
 pub mod status;
 mod step;
 mod sweeper;
+mod unconfigured;
 mod waiters;
 mod wheel;
 pub mod window;

@@ -28,6 +28,7 @@ use crate::spawn::Spawn;
 use crate::status::WorkerStatus;
 use crate::step::Hindrance;
 use crate::sweeper;
+use crate::unconfigured::Alerts;
 use crate::waiters::Waiters;
 use crate::wheel::Wheel;
 
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) config: EngineConfig,
     pub(crate) waiters: Waiters,
     pub(crate) status: Arc<WorkerStatus>,
+    pub(crate) alerts: Alerts,
     pub(crate) fatal: watch::Sender<Option<String>>,
 }
 
@@ -162,7 +164,7 @@ impl Owner {
                     return self.until_drained(sweeper::run(self, first)).await;
                 }
                 Err(hindrance) => {
-                    if !self.wait_out_alone(&hindrance).await {
+                    if !self.wait_out(&hindrance).await {
                         return;
                     }
                 }
@@ -285,18 +287,7 @@ impl Owner {
     }
 
     /// Waits until a hindrance may have passed; `false` when there is nothing to wait for any more.
-    pub(crate) async fn wait_out(&self, hindrance: &Hindrance, key: &OrderKey) -> bool {
-        match hindrance {
-            Hindrance::Configuration(what) => {
-                self.shared.status.waiting_for_configuration.add();
-                tracing::warn!(order = %key, what, "an order waits for configuration");
-                self.wait(self.shared.pause(Duration::from_secs(1))).await
-            }
-            _ => self.wait_out_alone(hindrance).await,
-        }
-    }
-
-    pub(crate) async fn wait_out_alone(&self, hindrance: &Hindrance) -> bool {
+    pub(crate) async fn wait_out(&self, hindrance: &Hindrance) -> bool {
         let shared = &self.shared;
         shared.status.infrastructure_waits.add();
         match hindrance {
@@ -315,7 +306,8 @@ impl Owner {
         }
     }
 
-    async fn wait(&self, pause: impl Future<Output = ()>) -> bool {
+    /// Waits for a pause; `false` when the partition is lost before its end.
+    pub(crate) async fn wait(&self, pause: impl Future<Output = ()>) -> bool {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => false,

@@ -31,7 +31,7 @@ pub struct WorkerStatus {
     pub infrastructure_waits: Counter,
     /// Records buried as undecodable.
     pub buried: Counter,
-    /// Records that wait for a merchant or provider that is not configured.
+    /// Records, reports and timers that had to wait for a merchant, account or provider that is not configured.
     pub waiting_for_configuration: Counter,
     /// Orders that hold a slot of a budget and wait for it.
     pub waiting_for_budget: Gauge,

@@ -53,7 +53,7 @@ pub(crate) async fn run(owner: &Arc<Owner>, mut next: Bucket) {
         match tick(owner, next).await {
             Ok(reached) => next = reached,
             Err(hindrance) => {
-                if !owner.wait_out_alone(&hindrance).await {
+                if !owner.wait_out(&hindrance).await {
                     return;
                 }
             }

@@ -18,6 +18,7 @@ use crate::partition::{Owner, Shared};
 use crate::queue::{self, Work};
 use crate::spawn::Spawn;
 use crate::status::WorkerStatus;
+use crate::unconfigured::Alerts;
 use crate::waiters::Waiters;
 
 /// Records taken from the log at once.
@@ -96,6 +97,7 @@ impl Worker {
             config,
             waiters: Waiters::default(),
             status,
+            alerts: Alerts::default(),
             fatal: sender,
         });
         Self { shared, owners: BTreeMap::new(), fatal }
@@ -189,7 +191,8 @@ impl Worker {
                 queue::push(owner, &key, Work::Record { offset, record });
             }
             Err(Undecodable::Malformed { reason, raw }) => {
-                let dead = DeadRecord { partition: owner.partition, offset, reason, raw };
+                let find_time = Some(self.shared.clock.now());
+                let dead = DeadRecord { partition: owner.partition, offset, reason, find_time, raw };
                 self.shared.spawner.spawn(Box::pin(bury(owner.clone(), dead)));
             }
             Err(Undecodable::NewerFormat { .. }) => {}

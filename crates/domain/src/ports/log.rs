@@ -8,6 +8,7 @@ use crate::name::OrderKey;
 use crate::ports::BoxFuture;
 use crate::refund::RefundRefusal;
 use crate::shard::Partition;
+use crate::time::Timestamp;
 
 /// A position in a partition, from 0.
 pub type Offset = u64;
@@ -111,6 +112,8 @@ pub struct DeadRecord {
     pub offset: Offset,
     /// What is wrong with it.
     pub reason: String,
+    /// When its owner met it; `None` for one that an earlier release buried.
+    pub find_time: Option<Timestamp>,
     /// The bytes.
     pub raw: Vec<u8>,
 }

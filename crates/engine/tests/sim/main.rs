@@ -15,6 +15,8 @@ mod payer;
 mod plan;
 mod plants;
 mod provider;
+mod refund_audit;
+mod refunds;
 mod truth;
 mod workload;
 mod world;

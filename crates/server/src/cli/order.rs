@@ -6,18 +6,19 @@ mod text;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use paymux_domain::limits::PAGE_SIZE_MAX;
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use serde_json::json;
 
+use super::connect::ConnectArgs;
 use super::{Exit, Output, json as to_json};
 
 /// Arguments of `order`.
 #[derive(Debug, Args)]
 pub(super) struct OrderArgs {
-    /// The server's gRPC address.
-    #[arg(long, global = true, env = "PAYMUX_SERVER", default_value = "http://127.0.0.1:7700")]
-    server: String,
+    #[command(flatten)]
+    connect: ConnectArgs,
     #[command(subcommand)]
     command: OrderCommand,
 }
@@ -148,9 +149,7 @@ fn request_id(order: &str) -> String {
 }
 
 pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit> {
-    use anyhow::Context as _;
-    let client =
-        Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
+    let client = args.connect.connect().await?;
     let called = match args.command {
         OrderCommand::Create(create) => create::run(&client, *create, output).await,
         OrderCommand::Get(get) => self::get(&client, get, output).await,
@@ -174,7 +173,7 @@ pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit
     }
 }
 
-fn refusal_json(refusal: &Refusal) -> serde_json::Value {
+pub(super) fn refusal_json(refusal: &Refusal) -> serde_json::Value {
     let faults: Vec<_> = refusal
         .violations
         .iter()
@@ -215,12 +214,14 @@ async fn get(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<
 
 async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Result<()> {
     let mut left = args.limit;
+    // A token holds for pages of one size.
+    let page_size = i32::try_from(left.min(PAGE_SIZE_MAX))?;
     let mut page_token = String::new();
     while left > 0 {
         let request = v1::ListOrdersRequest {
             merchant_id: args.merchant.clone(),
             states: args.states.iter().map(|state| i32::from(*state)).collect(),
-            page_size: i32::try_from(left.min(1000)).unwrap_or(1000),
+            page_size,
             page_token,
             ..v1::ListOrdersRequest::default()
         };

@@ -8,6 +8,7 @@ use paymux_proto::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use crate::access::AccessRefusal;
 use crate::ingest::Refusal;
 
 /// `ErrorInfo.domain` of every error of this API.
@@ -28,10 +29,21 @@ impl From<Refusal> for Status {
                 };
                 details.set_bad_request(faults.iter().map(violation).collect::<Vec<_>>());
             }
-            Refusal::MerchantLimited(wait) | Refusal::Overloaded(wait) => {
+            Refusal::PageToken => {
+                details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
+            }
+            Refusal::ResumeToken => {
+                details.set_bad_request(vec![FieldViolation::new("resume_token", message.clone())]);
+            }
+            Refusal::Access(AccessRefusal::CallerLimited(wait))
+            | Refusal::MerchantLimited(wait)
+            | Refusal::Overloaded(wait) => {
                 details.set_retry_info(Some(wait));
             }
-            Refusal::LogUnavailable | Refusal::AcceptUnknown | Refusal::StoreUnavailable => {
+            Refusal::LogUnavailable
+            | Refusal::AcceptUnknown
+            | Refusal::StoreUnavailable
+            | Refusal::Access(AccessRefusal::AuditUnavailable { .. }) => {
                 details.set_retry_info(Some(Duration::from_secs(1)));
             }
             _ => {}
@@ -46,8 +58,36 @@ struct Told {
     message: String,
 }
 
+fn told_of_access(refusal: &AccessRefusal) -> Told {
+    let (code, reason, message) = match refusal {
+        AccessRefusal::CredentialsInvalid => (
+            Code::Unauthenticated,
+            ErrorReason::CredentialsInvalid,
+            "no credentials, or none that are known here; send `authorization: Bearer KEY`",
+        ),
+        AccessRefusal::NotAllowed(what) => (Code::PermissionDenied, ErrorReason::NotAllowed, what.as_str()),
+        AccessRefusal::CallerLimited(_) => (
+            Code::ResourceExhausted,
+            ErrorReason::CallerLimited,
+            "more requests or calls of this caller than admitted",
+        ),
+        AccessRefusal::AuditUnavailable { was_done: false } => (
+            Code::Unavailable,
+            ErrorReason::AuditUnavailable,
+            "the audit log cannot be written; nothing was done",
+        ),
+        AccessRefusal::AuditUnavailable { was_done: true } => (
+            Code::Unavailable,
+            ErrorReason::AuditUnavailable,
+            "it was done, and the audit log could not record how it ended; the same request may be sent again",
+        ),
+    };
+    Told { code, reason, message: message.to_owned() }
+}
+
 fn told(refusal: &Refusal) -> Told {
     let (code, reason, message) = match refusal {
+        Refusal::Access(refusal) => return told_of_access(refusal),
         Refusal::Fields(faults) => {
             let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
             let message = format!("the request has {} faults: {}", faults.len(), fields.join(", "));
@@ -79,11 +119,13 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::RefundNotFound => {
             (Code::NotFound, ErrorReason::RefundNotFound, "no such refund of this order")
         }
-        Refusal::PageToken => {
-            (Code::InvalidArgument, ErrorReason::PageTokenInvalid, "not a page token of this list and filter")
-        }
+        Refusal::PageToken => (
+            Code::InvalidArgument,
+            ErrorReason::PageTokenInvalid,
+            "page_token is not one of this list with all other fields as they are",
+        ),
         Refusal::ResumeToken => {
-            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "not a resume token of this stream")
+            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "resume_token is not one of this stream")
         }
         Refusal::ResumeTokenExpired => (
             Code::OutOfRange,
