@@ -67,7 +67,7 @@ pub enum Plant {
     AnyLease,
     /// Companion of V6: a row lies at the horizon of a call before it leaves.
     RowBeforeCall,
-    /// Companion of V12: a sweeper without its lease moves nothing, and its rows stay unresolved.
+    /// Companion of V12: a sweeper without its lease moves nothing, not even for a bucket's time after it lost it.
     LeaseBeforeSweeping,
 }
 

@@ -222,6 +222,11 @@ impl Owner {
         !self.cancel.is_cancelled() && self.lease.is_held(self.shared.clock.now())
     }
 
+    /// Whether this generation held its lease at some time within that one.
+    pub(crate) fn held_lease_within(&self, time: Duration) -> bool {
+        !self.cancel.is_cancelled() && self.lease.is_held(self.shared.clock.now() - time)
+    }
+
     pub(crate) fn lacks(&self, rule: Plant) -> bool {
         self.shared.config.timing.lacks(rule)
     }

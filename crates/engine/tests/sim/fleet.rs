@@ -120,7 +120,8 @@ impl Fleet {
         let clock = world.clock.with_offset(offset);
         let seed = |rng: &mut ChaCha8Rng| ChaCha8Rng::seed_from_u64(rng.random());
         let (faults, points) = (world.plan.faults.clone(), world.points.clone());
-        let hook = ProcessHook::new(seed(&mut self.rng), faults, clock.clone(), points, world.active.clone());
+        let (active, whenever) = (world.active.clone(), world.trial.lands_whenever);
+        let hook = ProcessHook::new(seed(&mut self.rng), faults, clock.clone(), points, active, whenever);
         let steps = Steps::new(hook.clone() as Arc<dyn FaultHook>, Arc::new(clock.clone()));
         let consumer = Arc::new(world.cluster.join());
         let mut config = EngineConfig::new(ClockFactor::REAL);
@@ -129,7 +130,7 @@ impl Fleet {
         config.takeover_overlap = SESSION * 2;
         config.wheel_max = world.plan.wheel;
         config.window_max = world.plan.window;
-        config.timing.plant = world.plant;
+        config.timing.plant = world.trial.out;
         let tasks = Tasks::default();
         let store = world.store.clone().with_steps(steps.clone());
         let parts = WorkerParts {

@@ -20,6 +20,9 @@ use crate::plan::{Faults, chance};
 /// How often each fault point was passed and crashed at, over all runs of this program.
 pub(crate) type Points = Arc<Mutex<BTreeMap<(String, &'static str), (u64, u64)>>>;
 
+/// How long after the beginning of a stall all writes of the process are slow or late.
+const BAD_WRITES: Duration = Duration::from_secs(180);
+
 /// The hook of one process.
 pub(crate) struct ProcessHook {
     rng: Mutex<ChaCha8Rng>,
@@ -30,8 +33,17 @@ pub(crate) struct ProcessHook {
     active: Arc<AtomicBool>,
     crashed: AtomicBool,
     pub(crate) crash: Notify,
-    /// Commits hang from the first time to the second: the broker no longer hears of this process.
-    stalled: Mutex<Option<(Timestamp, Timestamp)>>,
+    stalled: Mutex<Option<Stall>>,
+    /// Facts and events of a stalled process land minutes late, beyond what the margins allow.
+    lands_whenever: bool,
+}
+
+/// The broker no longer hears of a process.
+#[derive(Clone, Copy)]
+struct Stall {
+    since: Timestamp,
+    until: Timestamp,
+    writes_land_late: bool,
 }
 
 impl ProcessHook {
@@ -41,6 +53,7 @@ impl ProcessHook {
         clock: SimClock,
         points: Points,
         active: Arc<AtomicBool>,
+        lands_whenever: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             rng: Mutex::new(rng),
@@ -51,29 +64,44 @@ impl ProcessHook {
             crashed: AtomicBool::new(false),
             crash: Notify::new(),
             stalled: Mutex::new(None),
+            lands_whenever,
         })
     }
 
     pub(crate) fn stall_until(&self, until: Timestamp) {
-        *self.stalled.lock() = Some((self.clock.now(), until));
+        let writes_land_late = self.rng.lock().random_bool(0.5);
+        *self.stalled.lock() = Some(Stall { since: self.clock.now(), until, writes_land_late });
     }
 
     pub(crate) fn has_crashed(&self) -> bool {
         self.crashed.load(Ordering::Relaxed)
     }
 
-    /// How long an operation of a stalled process hangs. Commits hang to the end. Once the lease has certainly run
-    /// out the others may hang too, writes among them: nothing that needs the lease is on its way any more.
-    fn hangs(&self, point: FaultPoint) -> Option<Duration> {
+    /// What a stalled process meets. Commits hang to the end. Once the lease has certainly run out other requests are
+    /// slow too: nothing that needs the lease is on its way any more. For a while all writes are slow, or leave the
+    /// process and land long after their writer has given them up; later some.
+    fn hangs(&self, point: FaultPoint) -> Option<Fault> {
         let now = self.clock.now();
-        let (since, until) = (*self.stalled.lock()).filter(|(_, until)| *until > now)?;
+        let Stall { since, until, writes_land_late } =
+            (*self.stalled.lock()).filter(|stall| stall.until > now)?;
         if point.operation == "commit" {
-            return Some(until.since(now));
+            return Some(Fault::delayed(until.since(now)));
         }
         let mut rng = self.rng.lock();
         let lost = now > since + LEASE + Duration::from_secs(1);
-        let hangs = lost && point.when == When::Before && chance(&mut rng, 250);
-        hangs.then(|| Duration::from_millis(rng.random_range(5_000..120_000)))
+        let writes = ["add_facts", "publish", "insert_due", "put_followup"].contains(&point.operation);
+        let always = writes && now < since + BAD_WRITES;
+        if !lost || point.when != When::Before || !(always || chance(&mut rng, 250)) {
+            return None;
+        }
+        let delay = Duration::from_millis(rng.random_range(1_000..7_500));
+        if !writes || !writes_land_late {
+            return Some(Fault::delayed(delay));
+        }
+        // A word must land while the row before it is ahead, which is at least a send margin.
+        let bounded = ["add_facts", "publish"].contains(&point.operation) && !self.lands_whenever;
+        let late_ms = if bounded { 1_000..9_000 } else { 5_000..120_000 };
+        Some(Fault::of(Then::LandLater(Duration::from_millis(rng.random_range(late_ms)))))
     }
 
     fn drawn(&self, point: FaultPoint) -> Fault {
@@ -131,8 +159,8 @@ impl FaultHook for ProcessHook {
             When::Between => "between",
             When::After => "after",
         };
-        if let Some(left) = self.hangs(point) {
-            return Fault::delayed(left);
+        if let Some(fault) = self.hangs(point) {
+            return fault;
         }
         let active = self.active.load(Ordering::Relaxed);
         let fault = if active { self.drawn(point) } else { Fault::NONE };

@@ -27,6 +27,7 @@ use std::time::Instant;
 use paymux_domain::plant::Plant;
 
 use crate::hook::Points;
+use crate::world::Trial;
 
 /// Seeds that run when none are asked for.
 const DEFAULT_COUNT: u64 = 60;
@@ -88,18 +89,19 @@ fn parse() -> Result<Args, String> {
 
 /// Runs seeds and expects no violation; or, with one rule taken out, shows the first.
 fn seeds(args: &Args) -> ExitCode {
+    let trial = Trial { out: args.plant, ..Trial::default() };
     let points = Points::default();
     let began = Instant::now();
     let mut orders = 0;
     for seed in args.first..args.first + args.count {
-        let outcome = world::run(seed, args.plant, &points);
+        let outcome = world::run(seed, trial, &points);
         orders += u64::from(outcome.orders);
         if !outcome.violations.is_empty() {
             report(seed, &outcome);
             println!("test result: FAILED. 0 passed; 1 failed; 0 ignored");
             return ExitCode::FAILURE;
         }
-        if seed == args.first && !same_again(seed, args.plant, &outcome) {
+        if seed == args.first && !same_again(seed, trial, &outcome) {
             println!("seed {seed}: two runs of one seed differ");
             println!("test result: FAILED. 0 passed; 1 failed; 0 ignored");
             return ExitCode::FAILURE;
@@ -122,8 +124,8 @@ fn seeds(args: &Args) -> ExitCode {
 }
 
 /// Runs a seed again; two runs must leave the same trace, or a failure could not be looked at twice.
-fn same_again(seed: u64, plant: Option<Plant>, first: &world::Outcome) -> bool {
-    let again = world::run(seed, plant, &Points::default());
+fn same_again(seed: u64, trial: Trial, first: &world::Outcome) -> bool {
+    let again = world::run(seed, trial, &Points::default());
     let differs = first.trace.iter().zip(&again.trace).position(|(one, two)| one != two);
     if let Some(at) = differs {
         println!("line {at} of the trace: {:?} and {:?}", first.trace[at], again.trace[at]);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use paymux_domain::plant::Plant;
 
 use crate::hook::Points;
+use crate::world::Trial;
 use crate::{Args, world};
 
 /// Seeds within which a rule that was taken out must be missed.
@@ -52,43 +53,62 @@ fn ends(plant: Plant) -> &'static [&'static str] {
     }
 }
 
-/// The first end of that kind which a seed comes to with a rule out.
-fn comes_to(seed: u64, plant: Plant, ends: &[&str]) -> Option<String> {
-    let outcome = world::run(seed, Some(plant), &Points::default());
-    let texts = outcome.violations.iter().map(ToString::to_string);
-    let mut of_kind = texts.filter(|text| ends.iter().any(|end| text.contains(end)));
-    of_kind.next()
+/// What goes with a rule that is taken out. A false word of a former owner that lost its lease is rare while its writes
+/// land within the margins, so there they do not.
+fn trial(plant: Plant) -> Trial {
+    let by_lease = [Plant::LeaseBeforeConclusions, Plant::LeaseBeforeFulfilment, Plant::LeaseBeforeEvents]
+        .contains(&plant);
+    Trial { out: Some(plant), lands_whenever: by_lease }
 }
 
-/// Takes each rule out in turn and expects its story within the allowed seeds; a companion alone must not tell it.
-pub(crate) fn run(args: &Args) -> ExitCode {
-    let mut failed = 0;
-    let chosen: Vec<Plant> = args.plant.map_or_else(|| Plant::ALL.to_vec(), |plant| vec![plant]);
-    for plant in &chosen {
-        let began = Instant::now();
-        let seeds = args.first..args.first + args.count.min(SEEDS);
-        let found =
-            seeds.clone().find_map(|seed| comes_to(seed, *plant, ends(*plant)).map(|what| (seed, what)));
-        let seconds = began.elapsed().as_secs_f64();
-        let Some((seed, what)) = found else {
-            failed += 1;
-            println!("{plant:?}: NOT noticed within {} seeds ({seconds:.1} s)", seeds.end - seeds.start);
-            continue;
-        };
-        println!("{plant:?}: noticed at seed {seed} after {seconds:.1} s: {what}");
-        let Some(companion) = plant.companion() else { continue };
-        let alone = (seeds.start..=seed)
-            .find_map(|seed| comes_to(seed, companion, ends(*plant)).map(|what| (seed, what)));
-        match alone {
-            None => println!("  {companion:?} alone leads to nothing of the kind in these seeds"),
-            Some((seed, what)) => {
-                failed += 1;
-                println!("  {companion:?} ALONE leads to it at seed {seed}: {what}");
-            }
+/// What must not lead to the same end by itself.
+fn control(plant: Plant) -> Option<(String, Trial)> {
+    let trial = trial(plant);
+    let by_companion =
+        plant.companion().map(|rule| (format!("{rule:?}"), Trial { out: Some(rule), ..trial }));
+    let by_margins = trial.lands_whenever.then(|| ("late landing".to_owned(), Trial { out: None, ..trial }));
+    by_companion.or(by_margins)
+}
+
+/// The first seed that comes to an end of that kind, and what the auditor says of it.
+fn first(seeds: impl IntoIterator<Item = u64>, trial: Trial, ends: &[&str]) -> Option<(u64, String)> {
+    seeds.into_iter().find_map(|seed| {
+        let outcome = world::run(seed, trial, &Points::default());
+        let texts = outcome.violations.iter().map(ToString::to_string);
+        let mut of_kind = texts.filter(|text| ends.iter().any(|end| text.contains(end)));
+        of_kind.next().map(|what| (seed, what))
+    })
+}
+
+/// Whether a rule that is taken out is missed by its story's end, and its control does not come to it.
+fn is_missed(plant: Plant, from: u64, count: u64) -> bool {
+    let began = Instant::now();
+    let found = first(from..from + count, trial(plant), ends(plant));
+    let seconds = began.elapsed().as_secs_f64();
+    let Some((seed, what)) = found else {
+        println!("{plant:?}: NOT noticed within {count} seeds ({seconds:.1} s)");
+        return false;
+    };
+    println!("{plant:?}: noticed at seed {seed} after {seconds:.1} s: {what}");
+    let Some((name, alone)) = control(plant) else { return true };
+    match first(from..=seed, alone, ends(plant)) {
+        None => {
+            println!("  {name} alone leads to nothing of the kind in these seeds");
+            true
+        }
+        Some((seed, what)) => {
+            println!("  {name} ALONE leads to it at seed {seed}: {what}");
+            false
         }
     }
-    let passed = chosen.len().saturating_sub(failed);
+}
+
+/// Takes each rule out in turn and expects its story within the allowed seeds.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let chosen: Vec<Plant> = args.plant.map_or_else(|| Plant::ALL.to_vec(), |plant| vec![plant]);
+    let missed = chosen.iter().filter(|plant| is_missed(**plant, args.first, args.count.min(SEEDS))).count();
+    let failed = chosen.len() - missed;
     let result = if failed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {result}. {passed} passed; {failed} failed; 0 ignored");
+    println!("test result: {result}. {missed} passed; {failed} failed; 0 ignored");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -52,11 +52,20 @@ impl Notifier {
     }
 }
 
+/// What is tried besides the seed's own faults.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trial {
+    /// The rule that is out.
+    pub(crate) out: Option<Plant>,
+    /// Stalled processes break the margins, to see that a rule holds even then.
+    pub(crate) lands_whenever: bool,
+}
+
 /// Everything that outlives a process.
 pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) plan: Plan,
-    pub(crate) plant: Option<Plant>,
+    pub(crate) trial: Trial,
     pub(crate) clock: SimClock,
     pub(crate) cluster: MemoryCluster,
     pub(crate) store: MemoryStore,
@@ -77,20 +86,20 @@ pub(crate) struct Outcome {
 }
 
 /// Runs a seed, with a rule taken out or none.
-pub(crate) fn run(seed: u64, plant: Option<Plant>, points: &Points) -> Outcome {
+pub(crate) fn run(seed: u64, trial: Trial, points: &Points) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime on this thread");
     runtime.block_on(async {
-        let world = World::new(seed, plant, points.clone());
+        let world = World::new(seed, trial, points.clone());
         world.day().await
     })
 }
 
 impl World {
-    fn new(seed: u64, plant: Option<Plant>, points: Points) -> Self {
+    fn new(seed: u64, trial: Trial, points: Points) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let plan = Plan::draw(&mut rng);
         let clock = SimClock::new();
@@ -99,7 +108,7 @@ impl World {
         let cluster = MemoryCluster::new(config, Arc::new(clock.clone()), ReplyRouter::default());
         let truth = Arc::new(Mutex::new(Truth::default()));
         let mut stream = || Arc::new(Mutex::new(ChaCha8Rng::seed_from_u64(rng.random())));
-        let log: Arc<dyn CommandLog> = if plant == Some(Plant::AckAfterDurable) {
+        let log: Arc<dyn CommandLog> = if trial.out == Some(Plant::AckAfterDurable) {
             let rng = Mutex::new(ChaCha8Rng::seed_from_u64(seed));
             Arc::new(Early { log: cluster.log(), rng, active: active.clone() })
         } else {
@@ -127,7 +136,7 @@ impl World {
         };
         let store = MemoryStore::new();
         let accepted = Arc::default();
-        Self { seed, plan, plant, clock, cluster, store, truth, providers, active, points, accepted }
+        Self { seed, plan, trial, clock, cluster, store, truth, providers, active, points, accepted }
     }
 
     async fn day(self) -> Outcome {
