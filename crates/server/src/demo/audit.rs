@@ -166,7 +166,7 @@ fn untold(order: &v1::Order, told: &Told) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use paymux_simulators::control::view::{Payment, Product};
+    use paymux_simulators::control::view::{Payment, Product, Provider};
 
     use super::*;
 
@@ -182,6 +182,7 @@ mod tests {
             refunded_ms: None,
         });
         OrderTruth {
+            provider: Provider::Wechatpay,
             mchid: "19".to_owned(),
             sub_mchid: None,
             out_trade_no: "A-1".to_owned(),
@@ -194,6 +195,7 @@ mod tests {
             payment,
             payer: None,
             faults: BTreeSet::new(),
+            payjs: None,
         }
     }
 

@@ -86,10 +86,11 @@ impl Report {
         }
     }
 
-    /// Adds what the simulator counted: each kind of fault, with 0 where it never happened.
+    /// Adds what the simulator counted: each kind of fault of WeChat Pay, where all merchants of a demo are, with 0
+    /// where it never happened.
     pub(super) fn add_stats(&mut self, stats: &StatsView) {
         let count = |kind: FaultKind| (kind.name(), stats.faults.get(&kind).copied().unwrap_or(0));
-        self.faults = FaultKind::ALL.into_iter().map(count).collect();
+        self.faults = FaultKind::WECHATPAY.into_iter().map(count).collect();
         let sent = &stats.notifications;
         self.notifications = json!({
             "sent": sent.sent,

@@ -5,18 +5,47 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::payjs::{Pushing, RefundedBy};
+pub use crate::provider::Provider;
 pub use crate::stats::{
     CallsView, NotificationCounts, Operation, OrderCounts, PayerCounts, PushKind, StatsView, UNKNOWN_ACCOUNT,
 };
-pub use crate::wechatpay::{CallCounts, Payment, Product, Push, TradeState};
+pub use crate::wechatpay::{CallCounts, NotPayable, Payment, Push, TradeState};
 
 use crate::faults::FaultKind;
 use crate::payers::PayerAct;
-use crate::wechatpay::{Entry, Order, OrderKey};
+use crate::provider::OrderKey;
+use crate::wechatpay::{self, Entry, Order};
+
+/// What was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Product {
+    /// WeChat Pay, `/v3/pay/transactions/jsapi`.
+    DirectJsapi,
+    /// WeChat Pay, `/v3/pay/partner/transactions/jsapi`.
+    PartnerJsapi,
+    /// WeChat Pay, `/v3/pay/partner/transactions/scannedpos`.
+    PartnerScannedpos,
+    /// PayJS, `/api/cashier`.
+    Cashier,
+}
+
+impl From<wechatpay::Product> for Product {
+    fn from(product: wechatpay::Product) -> Self {
+        match product {
+            wechatpay::Product::DirectJsapi => Self::DirectJsapi,
+            wechatpay::Product::PartnerJsapi => Self::PartnerJsapi,
+            wechatpay::Product::PartnerScannedpos => Self::PartnerScannedpos,
+        }
+    }
+}
 
 /// The truth about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTruth {
+    /// Whose order it is.
+    pub provider: Provider,
     /// Account: mchid or sp_mchid.
     pub mchid: String,
     /// Sub-merchant of a partner's order.
@@ -29,7 +58,7 @@ pub struct OrderTruth {
     pub trade_state: TradeState,
     /// Amount of the order in fen.
     pub total: i64,
-    /// When it came into being.
+    /// When it came into being; at PayJS the first opening of the cashier.
     pub created_ms: i64,
     /// End of payment.
     pub expire_ms: i64,
@@ -41,6 +70,29 @@ pub struct OrderTruth {
     pub payer: Option<PayerAct>,
     /// Faults injected so far.
     pub faults: BTreeSet<FaultKind>,
+    /// What PayJS alone has; absent for orders of other providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payjs: Option<PayjsTruth>,
+}
+
+/// What the truth about an order of PayJS has beyond the common form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayjsTruth {
+    /// PayJS's number of the order; the merchant learns it by a push.
+    pub payjs_order_id: String,
+    /// How often a payer's browser was sent on to the cashier page.
+    pub opened: u32,
+    /// What has become of the pushes.
+    pub pushing: Pushing,
+    /// True pushes that were answered 200.
+    pub pushes_delivered: u32,
+    /// Paid, but every push was lost or ended unanswered, and no call has shown that the merchant knows the
+    /// payjs_order_id: it cannot know of the payment.
+    pub undeterminable: bool,
+    /// Verified refund calls.
+    pub refund_calls: u32,
+    /// How the payment was refunded, if it was.
+    pub refunded_by: Option<RefundedBy>,
 }
 
 /// Everything known under one order number.
@@ -92,10 +144,11 @@ pub struct ClockView {
 impl OrderTruth {
     pub(super) fn of(key: &OrderKey, order: &Order, faults: &BTreeSet<FaultKind>, now_ms: i64) -> Self {
         Self {
+            provider: Provider::Wechatpay,
             mchid: key.mchid.clone(),
             sub_mchid: order.params.sub_mchid.clone(),
             out_trade_no: key.out_trade_no.clone(),
-            product: order.params.product,
+            product: order.params.product.into(),
             trade_state: order.state(now_ms),
             total: order.params.total,
             created_ms: order.created_ms,
@@ -104,6 +157,7 @@ impl OrderTruth {
             payment: order.payment.clone(),
             payer: order.payer,
             faults: faults.clone(),
+            payjs: None,
         }
     }
 }

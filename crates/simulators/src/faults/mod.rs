@@ -2,15 +2,20 @@
 //! numbers that shape it.
 //!
 //! A fault is chosen per order, in one of two ways: by the last two digits of the amount in minor units (as
-//! test cards choose a behaviour; see [`FaultKind::of_amount`]), or by seeded rates ([`FaultPlan`]). An order
+//! test cards choose a behaviour; see [`FaultKind::of_amount_at`]), or by seeded rates ([`FaultPlan`]). An order
 //! has at most one fault per [`Stage`]. Every injection is counted by kind and shown at `/control/stats`.
 
+mod payjs;
 mod plan;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use payjs::{PayjsFault, Trouble};
 pub use plan::{BadPlan, FaultPlan, OrderFaults, Preset};
 pub(crate) use plan::{check_rate, check_sum};
+
+use crate::provider::Provider;
 
 /// The step of an order's life that a fault touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,16 +30,19 @@ pub enum Stage {
     Notify,
     /// The payment itself, as the provider reports it.
     Payment,
+    /// Refund calls.
+    Refund,
 }
 
 impl Stage {
     /// All stages, in the order in which chance is asked.
-    pub const ALL: [Self; 5] = [Self::Create, Self::Query, Self::Close, Self::Notify, Self::Payment];
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Query, Self::Close, Self::Notify, Self::Payment, Self::Refund];
 }
 
-/// One way of misbehaving. “First” counts the verified calls of that operation on the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// One way of misbehaving. “First” counts the verified calls of that operation on the order. In JSON a kind is
+/// its [`name`](FaultKind::name).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
     /// First create: the order is made, the good answer comes after `hang_ms`, past the client's time-out.
     CreateSlow,
@@ -97,6 +105,8 @@ pub enum FaultKind {
     NotifySigntest,
     /// The provider reports one fen more than the order's amount, in notification and query.
     AmountMisreported,
+    /// A way in which PayJS misbehaves.
+    Payjs(PayjsFault),
 }
 
 /// What the table says of one kind.
@@ -107,8 +117,8 @@ struct Spec {
 }
 
 impl FaultKind {
-    /// Every kind, in the order of the amount digits.
-    pub const ALL: [Self; 30] = [
+    /// WeChat Pay's kinds, in the order of the amount digits.
+    pub const WECHATPAY: [Self; 30] = [
         Self::CreateSlow,
         Self::CreateAnswerLost,
         Self::CreateHung,
@@ -140,6 +150,21 @@ impl FaultKind {
         Self::NotifySigntest,
         Self::AmountMisreported,
     ];
+
+    /// Every kind, by provider and in the order of the amount digits.
+    pub const ALL: [Self; Self::WECHATPAY.len() + PayjsFault::ALL.len()] = {
+        let mut all = [Self::CreateSlow; Self::WECHATPAY.len() + PayjsFault::ALL.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = if at < Self::WECHATPAY.len() {
+                Self::WECHATPAY[at]
+            } else {
+                Self::Payjs(PayjsFault::ALL[at - Self::WECHATPAY.len()])
+            };
+            at += 1;
+        }
+        all
+    };
 
     /// The table of amount digits: `total % 100`, the name in JSON, the stage.
     const fn spec(self) -> Spec {
@@ -174,6 +199,7 @@ impl FaultKind {
             Self::NotifyForged => (93, "notify_forged", Stage::Notify),
             Self::NotifySigntest => (94, "notify_signtest", Stage::Notify),
             Self::AmountMisreported => (95, "amount_misreported", Stage::Payment),
+            Self::Payjs(kind) => kind.spec(),
         };
         Spec { digits, name, stage }
     }
@@ -193,11 +219,39 @@ impl FaultKind {
         self.spec().stage
     }
 
-    /// The kind that an amount in minor units asks for. Last digits 00 to 49 are a normal order, and so are
-    /// the free ones above.
+    /// The provider that misbehaves so.
+    pub const fn provider(self) -> Provider {
+        match self {
+            Self::Payjs(_) => Provider::Payjs,
+            _ => Provider::Wechatpay,
+        }
+    }
+
+    /// The kind that an amount in minor units asks for at WeChat Pay. Last digits 00 to 49 are a normal order,
+    /// and so are the free ones above.
     pub fn of_amount(total: i64) -> Option<Self> {
+        Self::of_amount_at(Provider::Wechatpay, total)
+    }
+
+    /// The kind that an amount in minor units asks for at a provider: each has a table of its own.
+    pub fn of_amount_at(provider: Provider, total: i64) -> Option<Self> {
         let digits = total.rem_euclid(100);
-        Self::ALL.into_iter().find(|kind| i64::from(kind.digits()) == digits)
+        let mut own = Self::ALL.into_iter().filter(|kind| kind.provider() == provider);
+        own.find(|kind| i64::from(kind.digits()) == digits)
+    }
+}
+
+impl Serialize for FaultKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for FaultKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let known = Self::ALL.into_iter().find(|kind| kind.name() == name);
+        known.ok_or_else(|| D::Error::custom(format!("no kind of fault is called {name:?}")))
     }
 }
 
@@ -214,6 +268,9 @@ pub struct FaultTuning {
     pub query_lag_ms: u32,
     /// How much later a delayed notification leaves, in milliseconds of provider time.
     pub notify_delay_ms: u32,
+    /// How much later a delayed notification of PayJS leaves, in milliseconds of provider time; by default
+    /// past the half hour after which merchants use to give an order up.
+    pub payjs_notify_delay_ms: u32,
     /// Length of an oversized answer in bytes, at most 64 MiB.
     pub oversized_bytes: usize,
     /// How many calls on an order are throttled.
@@ -232,6 +289,7 @@ impl Default for FaultTuning {
             late_landing_ms: 5_000,
             query_lag_ms: 20_000,
             notify_delay_ms: 90_000,
+            payjs_notify_delay_ms: 45 * 60 * 1000,
             oversized_bytes: 4 * 1024 * 1024,
             throttled_times: 3,
             errors_times: 2,
@@ -247,12 +305,18 @@ mod tests {
 
     #[test]
     fn digits_and_names_are_unique_and_names_are_those_of_json() {
-        let digits: BTreeSet<u8> = FaultKind::ALL.iter().map(|kind| kind.digits()).collect();
+        let digits: BTreeSet<(Provider, u8)> =
+            FaultKind::ALL.iter().map(|kind| (kind.provider(), kind.digits())).collect();
         assert_eq!(digits.len(), FaultKind::ALL.len());
+        let names: BTreeSet<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names.len(), FaultKind::ALL.len());
         for kind in FaultKind::ALL {
             assert!((50..=99).contains(&kind.digits()));
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            let json = serde_json::to_value(kind).unwrap();
+            assert_eq!(json, kind.name());
+            assert_eq!(serde_json::from_value::<FaultKind>(json).unwrap(), kind);
         }
+        assert!(serde_json::from_str::<FaultKind>("\"no_such_kind\"").is_err());
     }
 
     #[test]
@@ -270,5 +334,7 @@ mod tests {
         assert_eq!(FaultKind::of_amount(1_250), Some(FaultKind::CreateSlow));
         assert_eq!(FaultKind::of_amount(95), Some(FaultKind::AmountMisreported));
         assert_eq!(FaultKind::of_amount(199), None);
+        let at_payjs = FaultKind::of_amount_at(Provider::Payjs, 199);
+        assert_eq!(at_payjs, Some(FaultKind::Payjs(PayjsFault::NotifyAttachZero)));
     }
 }

@@ -7,18 +7,8 @@ use super::order::{Entry, NotPayable, Order, Payment, Prepay, Push};
 use super::params::CreateParams;
 use crate::faults::FaultKind;
 
-/// An order's identity: numbers are unique per mchid, for partners per sp_mchid (the stricter reading).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct OrderKey {
-    pub(crate) mchid: String,
-    pub(crate) out_trade_no: String,
-}
-
-impl OrderKey {
-    pub(crate) fn new(mchid: &str, out_trade_no: &str) -> Self {
-        Self { mchid: mchid.to_owned(), out_trade_no: out_trade_no.to_owned() }
-    }
-}
+/// Numbers are unique per mchid, for partners per sp_mchid (the stricter reading).
+pub(crate) use crate::provider::OrderKey;
 
 /// The effect of a create.
 pub(crate) struct Made {

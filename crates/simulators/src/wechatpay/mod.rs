@@ -36,7 +36,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use serde::Deserialize;
 
-pub(crate) use book::{Book, OrderKey};
+pub(crate) use book::Book;
 pub(crate) use gate::routes;
 pub(crate) use merchant::Merchant;
 pub(crate) use order::{Entry, Order};
@@ -56,6 +56,7 @@ pub use params::Product;
 pub use platform::{PlatformKeys, PlatformPublic};
 
 use crate::faults::{FaultKind, Stage};
+use crate::provider::OrderKey;
 use crate::world::World;
 
 /// Settings of WeChat Pay's side.

@@ -1,6 +1,7 @@
 //! The control API: truth with paging, statistics, plans at run time, launch, reset.
 
 use paymux_simulators::control::view::{ClockView, Operation, OrdersPage, UNKNOWN_ACCOUNT};
+use paymux_simulators::faults::FaultKind;
 use paymux_simulators::wechatpay::{PREPAY_LIFE_MS, PlatformPublic};
 use serde_json::{Value, json};
 
@@ -115,7 +116,7 @@ async fn a_new_fault_plan_takes_effect_at_the_next_call() {
     assert_eq!(rig.create_for("ORDER0003", 1258).await.unwrap().status, 200);
 
     let heavy = rig.control("faults", &json!({"preset": "heavy", "seed": 3})).await.json();
-    assert_eq!(heavy["rates"].as_object().unwrap().len(), 30);
+    assert_eq!(heavy["rates"].as_object().unwrap().len(), FaultKind::ALL.len());
     assert_eq!(rig.look("faults").await.json(), heavy);
 }
 

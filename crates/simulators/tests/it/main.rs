@@ -10,5 +10,6 @@ mod faults;
 mod inbox;
 mod lifecycle;
 mod notify;
+mod payjs;
 mod rig;
 mod run;
