@@ -29,6 +29,8 @@ pub enum Operation {
     Close,
     /// A refund.
     Refund,
+    /// A query of a refund.
+    RefundQuery,
     /// A path that this simulator does not serve.
     Other,
 }
@@ -74,7 +76,7 @@ pub struct NotificationCounts {
     pub refused: u64,
     /// Of these, without an answer.
     pub unanswered: u64,
-    /// Payments whose schedule ran out without an acknowledgement.
+    /// Notifications whose schedule ran out without an acknowledgement.
     pub given_up: u64,
     /// Payments of PayJS whose pushing has ended for ever because a push was answered otherwise than 200.
     pub ended_by_refusal: u64,

@@ -166,7 +166,7 @@ fn untold(order: &v1::Order, told: &Told) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use paymux_simulators::control::view::{Payment, Product, Provider};
+    use paymux_simulators::control::view::{Payment, Product, Provider, RefundsTruth};
 
     use super::*;
 
@@ -193,6 +193,7 @@ mod tests {
             expire_ms: 2000,
             closed_ms: None,
             payment,
+            refunds: RefundsTruth::default(),
             payer: None,
             faults: BTreeSet::new(),
             payjs: None,

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::payjs::{Pushing, RefundedBy};
+pub use crate::payjs::Pushing;
 pub use crate::provider::Provider;
 pub use crate::stats::{
     CallsView, NotificationCounts, Operation, OrderCounts, PayerCounts, PushKind, StatsView, UNKNOWN_ACCOUNT,
 };
-pub use crate::wechatpay::{CallCounts, NotPayable, Payment, Push, TradeState};
+pub use crate::wechatpay::{
+    CallCounts, NotPayable, Payment, Push, RefundCalls, RefundState, RefundTruth, RefundsTruth, TradeState,
+};
 
 use crate::faults::FaultKind;
 use crate::payers::PayerAct;
@@ -66,6 +68,8 @@ pub struct OrderTruth {
     pub closed_ms: Option<i64>,
     /// The payment.
     pub payment: Option<Payment>,
+    /// Its refunds, with their sums.
+    pub refunds: RefundsTruth,
     /// What its payer has decided, where payers act on their own.
     pub payer: Option<PayerAct>,
     /// Faults injected so far.
@@ -89,10 +93,8 @@ pub struct PayjsTruth {
     /// Paid, but every push was lost or ended unanswered, and no call has shown that the merchant knows the
     /// payjs_order_id: it cannot know of the payment.
     pub undeterminable: bool,
-    /// Verified refund calls.
+    /// Verified refund calls, those included that were refused.
     pub refund_calls: u32,
-    /// How the payment was refunded, if it was.
-    pub refunded_by: Option<RefundedBy>,
 }
 
 /// Everything known under one order number.
@@ -154,7 +156,8 @@ impl OrderTruth {
             created_ms: order.created_ms,
             expire_ms: order.expire_ms,
             closed_ms: order.closed_ms,
-            payment: order.payment.clone(),
+            payment: order.payment_at(now_ms),
+            refunds: order.refunds.truth(now_ms),
             payer: order.payer,
             faults: faults.clone(),
             payjs: None,

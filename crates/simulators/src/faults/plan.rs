@@ -93,7 +93,8 @@ impl FaultPlan {
         Ok(())
     }
 
-    /// The faults of one order of WeChat Pay; `total` is its amount in minor units.
+    /// The faults of one order of WeChat Pay; `total` is its amount in minor units. Likewise those of a refund,
+    /// by its out_refund_no and its own amount.
     pub fn faults_of(&self, out_trade_no: &str, total: i64) -> OrderFaults {
         self.faults_at(Provider::Wechatpay, out_trade_no, total)
     }
@@ -132,10 +133,10 @@ pub(crate) fn check_sum(group: String, sum: f64) -> Result<(), BadPlan> {
     if sum <= 1.0 + SUM_SLACK { Ok(()) } else { Err(BadPlan::Sum { group, sum }) }
 }
 
-/// Missing rights and misreported amounts are no everyday events.
+/// Missing rights, misreported amounts and refunds that cannot be returned are no everyday events.
 fn usual_rate(kind: FaultKind) -> f64 {
     match kind {
-        FaultKind::CreateNoAuth | FaultKind::AmountMisreported => 0.0,
+        FaultKind::CreateNoAuth | FaultKind::AmountMisreported | FaultKind::RefundAbnormal => 0.0,
         FaultKind::Payjs(PayjsFault::RefundNoBalance | PayjsFault::AmountMisreported) => 0.0,
         _ => 0.01,
     }
@@ -150,10 +151,10 @@ fn heavy_rate(kind: FaultKind) -> f64 {
         FaultKind::AmountMisreported => 0.06,
         FaultKind::Payjs(kind) => heavy_rate_of_payjs(kind),
         _ => match kind.stage() {
-            Stage::Create => 0.05,
-            Stage::Query | Stage::Notify => 0.12,
-            Stage::Close => 0.22,
-            Stage::Payment | Stage::Refund => 0.06,
+            Stage::Create | Stage::Refund => 0.05,
+            Stage::Query | Stage::Notify | Stage::RefundNotify => 0.12,
+            Stage::Close | Stage::RefundQuery => 0.22,
+            Stage::Payment | Stage::RefundEnd => 0.06,
         },
     }
 }
@@ -167,6 +168,8 @@ fn heavy_rate_of_payjs(kind: PayjsFault) -> f64 {
             Stage::Close => 0.12,
             Stage::Query | Stage::Refund => 0.10,
             Stage::Create | Stage::Notify | Stage::Payment => 0.06,
+            // PayJS says at once what became of a refund: it has no kinds here.
+            Stage::RefundEnd | Stage::RefundNotify | Stage::RefundQuery => 0.0,
         },
     }
 }

@@ -38,7 +38,7 @@ pub use delivery::NOTIFY_TIMES_MS;
 pub use merchant::{
     CommunicationKey, MERCHANTS_MAX, MerchantError, PayjsMerchant, RepeatedRefund, ZeroValues,
 };
-pub use order::{CASHIER_LIFE_MS, CLOSE_AGE_MAX_MS, Pushing, RefundedBy};
+pub use order::{CASHIER_LIFE_MS, CLOSE_AGE_MAX_MS, Pushing};
 
 use book::Book;
 

@@ -44,9 +44,8 @@ pub enum Pushing {
 }
 
 /// How a payment was refunded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundedBy {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RefundedBy {
     /// By the merchant's call.
     Call,
     /// By hand in the merchant console.

@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use super::Payjs;
-use super::order::{Entry, Order};
+use super::order::{Entry, Order, RefundedBy};
 use crate::control::sides::{Refused, Side};
-use crate::control::view::{CallCounts, OrderDetail, OrderTruth, PayjsTruth, Payment, Product};
+use crate::control::view::{
+    CallCounts, OrderDetail, OrderTruth, PayjsTruth, Payment, Product, RefundCalls, RefundState, RefundTruth,
+    RefundsTruth,
+};
+use crate::faults::Stage;
 use crate::provider::{OrderKey, Provider};
 
 impl Side for Payjs {
@@ -77,6 +81,7 @@ fn truth(key: &OrderKey, entry: &Entry, now_ms: i64) -> Option<OrderTruth> {
         expire_ms: order.expire_ms,
         closed_ms: order.closed_ms,
         payment: order.payment.clone(),
+        refunds: refunds_truth(order, entry),
         payer: order.payer,
         faults: entry.faults.clone(),
         payjs: Some(payjs_truth(order, entry)),
@@ -91,6 +96,29 @@ fn payjs_truth(order: &Order, entry: &Entry) -> PayjsTruth {
         pushes_delivered: order.pushes_delivered,
         undeterminable: order.is_undeterminable(),
         refund_calls: entry.calls.refund,
-        refunded_by: order.refunded_by,
     }
+}
+
+/// At most one refund, of the whole payment. It has no number of its own: both are the payjs_order_id.
+fn refunds_truth(order: &Order, entry: &Entry) -> RefundsTruth {
+    let refunded = order.payment.as_ref().zip(order.refunded_by);
+    let refund = refunded.and_then(|(payment, by)| {
+        let refunded_ms = payment.refunded_ms?;
+        Some(RefundTruth {
+            out_refund_no: order.payjs_order_id.clone(),
+            refund_id: order.payjs_order_id.clone(),
+            state: RefundState::Success,
+            amount: payment.total,
+            payer_amount: payment.payer_total,
+            created_ms: refunded_ms,
+            ended_ms: Some(refunded_ms),
+            is_by_hand: by == RefundedBy::Console,
+            calls: RefundCalls { refund: entry.calls.refund, query: 0 },
+            faults: entry.faults.iter().copied().filter(|kind| kind.stage() == Stage::Refund).collect(),
+            pushes: Vec::new(),
+        })
+    });
+    let list: Vec<RefundTruth> = refund.into_iter().collect();
+    let refunded = list.iter().map(|refund| refund.amount).sum();
+    RefundsTruth { refunded, reserved: refunded, list }
 }

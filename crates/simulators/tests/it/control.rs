@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::sign;
 use crate::inbox::Inbox;
-use crate::rig::{APPID, DIRECT, MCHID, Rig, direct_order, start};
+use crate::rig::{APPID, DIRECT, MCHID, Rig, direct_order, refund_of, start};
 
 fn named(out_trade_no: &str) -> Value {
     json!({"mchid": MCHID, "out_trade_no": out_trade_no})
@@ -88,6 +88,8 @@ async fn calls_are_counted_per_account_and_operation() {
     }
     rig.query("NOSUCH01").await;
     rig.close("ORDER0001").await;
+    rig.refund(&refund_of("ORDER0001", "REFUND1", 100)).await;
+    rig.query_refund("REFUND1").await;
     let path = format!("{DIRECT}/jsapi");
     rig.client.send_with("POST", &path, "{}".to_owned(), "nonsense").await.unwrap();
 
@@ -100,6 +102,8 @@ async fn calls_are_counted_per_account_and_operation() {
     assert!((1..=10).contains(&queries.max_per_second));
     assert_eq!(own[&Operation::Create].calls, 1);
     assert_eq!(own[&Operation::Close].answers[&403], 1);
+    assert_eq!(own[&Operation::Refund].answers[&404], 1);
+    assert_eq!(own[&Operation::RefundQuery].answers[&404], 1);
     assert_eq!(stats.calls[UNKNOWN_ACCOUNT][&Operation::Create].answers[&401], 1);
     assert_eq!(stats.orders.known, 1);
 }

@@ -11,5 +11,8 @@ mod inbox;
 mod lifecycle;
 mod notify;
 mod payjs;
+mod refund;
+mod refund_faults;
+mod refund_notify;
 mod rig;
 mod run;

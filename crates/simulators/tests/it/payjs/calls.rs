@@ -1,6 +1,6 @@
 //! Check, close and refund: by payjs_order_id only, signed both ways.
 
-use paymux_simulators::control::view::{Operation, Pushing, RefundedBy, TradeState, UNKNOWN_ACCOUNT};
+use paymux_simulators::control::view::{Operation, Pushing, TradeState, UNKNOWN_ACCOUNT};
 use paymux_simulators::payjs::{CLOSE_AGE_MAX_MS, PayjsMerchant, RepeatedRefund, ZeroValues};
 use serde_json::json;
 
@@ -163,8 +163,9 @@ async fn a_refund_gives_everything_back_once() {
     assert_eq!(refunded["out_trade_no"], "T1");
     assert_eq!(refunded["transaction_id"], payment["transaction_id"].as_str().unwrap());
     assert!(!refunded.contains_key("refund"));
-    let (order, payjs) = truth(&rig, "T1").await;
-    assert_eq!((order.trade_state, payjs.refunded_by), (TradeState::Refund, Some(RefundedBy::Call)));
+    let (order, _) = truth(&rig, "T1").await;
+    assert_eq!((order.trade_state, order.refunds.refunded), (TradeState::Refund, 1200));
+    assert_eq!((order.refunds.list.len(), order.refunds.list[0].is_by_hand), (1, false));
     let refunded_ms = order.payment.unwrap().refunded_ms;
 
     let again = call(&rig, "refund", "T1").await;
@@ -195,5 +196,6 @@ async fn a_refund_by_hand_is_the_only_one_as_well() {
     assert_eq!((refunded.status, refunded.json()["out_trade_no"].clone()), (200, json!("T1")));
     assert_eq!(rig.control("refund", &named("T1")).await.status, 409);
     assert_eq!(call(&rig, "refund", "T1").await["refund"], "1");
-    assert_eq!(truth(&rig, "T1").await.1.refunded_by, Some(RefundedBy::Console));
+    let refunds = truth(&rig, "T1").await.0.refunds;
+    assert_eq!((refunds.refunded, refunds.list.len(), refunds.list[0].is_by_hand), (1200, 1, true));
 }
