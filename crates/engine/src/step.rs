@@ -9,7 +9,6 @@ use paymux_domain::event::Event;
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, RefundNo};
-use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
     AppendError, DuplicatePolicy, LatePolicy, MerchantPolicy, Reply, ReplyKind, Reserved, StoreError,
@@ -193,16 +192,8 @@ fn surroundings(
 
 fn decide_now(step: &Step<'_>, live_call: bool, reserved: Option<(&RefundNo, Reserved)>) -> Decision {
     let Step { owner, key, around, now, .. } = *step;
-    let near = now + owner.shared.stretch(owner.shared.config.near_budget);
-    let booked = owner.booking(key);
-    let slots = around.account.slots(now);
-    let mut ops = Operation::ALL.into_iter();
-    let slots = slots.map(|slot| {
-        let operation = ops.next();
-        // A slot that was booked for this order is its own; one that is near is waited for in line.
-        let slot = booked.filter(|(booked, _)| Some(*booked) == operation).map_or(slot, |(_, at)| at);
-        if slot <= near { now } else { slot }
-    });
+    let near = owner.shared.stretch(owner.shared.config.near_budget);
+    let slots = around.account.slots(now, near, owner.booking(key));
     let context = Context {
         now,
         capabilities: &around.capabilities,
