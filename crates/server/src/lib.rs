@@ -13,3 +13,4 @@ pub mod ingest;
 pub mod notify;
 pub mod roles;
 pub mod shutdown;
+pub mod store_view;

@@ -28,6 +28,7 @@ use crate::config::{BackendConfig, Config, LiveRegistry, Providers};
 use crate::grpc::{Gate, OperatorParts};
 use crate::ingest::{Ingest, IngestParts, ProviderLookup, ReplyWaits};
 use crate::notify::{Notify, NotifyParts};
+use crate::store_view::StoreView;
 
 pub use running::{Node, NodeError};
 
@@ -45,6 +46,12 @@ pub struct Roles {
 impl Roles {
     /// All of them.
     pub const ALL: Self = Self { ingest: true, worker: true, notify: true };
+
+    /// Whether they would accept what nobody works on, where one process has the log for itself.
+    #[must_use]
+    pub const fn accept_without_work(self) -> bool {
+        (self.ingest || self.notify) && !self.worker
+    }
 }
 
 impl FromStr for Roles {
@@ -207,7 +214,7 @@ impl Shared {
             providers: Arc::clone(&self.providers),
             gateway: Arc::clone(&self.gateway),
             log: Arc::clone(&self.log),
-            store: Arc::clone(&self.store),
+            store: StoreView::new(Arc::clone(&self.store)),
             clock: Arc::clone(&self.clock),
             waits,
             config: self.config.ingest,
@@ -225,7 +232,7 @@ impl Shared {
         OperatorParts {
             registry: Arc::clone(&self.registry),
             log: Arc::clone(&self.log),
-            store: Arc::clone(&self.store),
+            store: StoreView::new(Arc::clone(&self.store)),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use paymux_domain::fact::AttentionReason;
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, OrderKey, ShardGroup};
-use paymux_domain::ports::{CommandLog, LatePolicy, OrderStore, ParkedOrder};
+use paymux_domain::ports::{CommandLog, LatePolicy, ParkedOrder};
 use paymux_domain::shard::Partition;
 use paymux_proto::v1::get_shard_request::Target;
 use paymux_proto::{api, v1};
@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 use super::Gate;
 use crate::config::{LiveRegistry, Merchant};
 use crate::ingest::{Refusal, page_size_of};
+use crate::store_view::StoreView;
 
 /// Parked orders looked at for one page at most, so that a narrow filter cannot make one call endless.
 const LOOKED_AT_MAX: usize = 10_000;
@@ -34,7 +35,7 @@ pub struct OperatorParts {
     /// The log.
     pub log: Arc<dyn CommandLog>,
     /// The store.
-    pub store: Arc<dyn OrderStore>,
+    pub store: StoreView,
 }
 
 impl std::fmt::Debug for OperatorParts {

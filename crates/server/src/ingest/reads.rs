@@ -1,7 +1,5 @@
 //! Reads orders for callers: one, a page, by the provider's number, with its story.
 
-use std::time::Duration;
-
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use paymux_domain::explain::{Explanation, explain};
 use paymux_domain::fold::{Order, State};
@@ -15,9 +13,6 @@ use tokio::time::Instant;
 
 use super::fields::Faults;
 use super::{Ingest, Refusal, has_launch, order_key};
-
-/// Real time that a read of the store may take.
-pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Orders of a page that are read at once.
 const READS_AT_ONCE: usize = 16;
