@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use paymux_domain::capabilities::Capabilities;
@@ -61,6 +62,8 @@ pub struct AccountInfo {
     /// Within this space an out_trade_no names one order: accounts of the same provider and space must have
     /// order prefixes of which none begins another (WeChat Pay: the mchid, for partners the sp_mchid).
     pub number_space: String,
+    /// Real time within which an answer to a call must be complete.
+    pub timeout: Duration,
 }
 
 /// All accounts, read and free of faults.

@@ -56,7 +56,12 @@ fn info(id: &ProviderId, account: &Account) -> AccountInfo {
         Kind::Direct { .. } => product::DIRECT_METHODS,
         Kind::Partner { .. } => product::PARTNER_METHODS,
     };
-    AccountInfo { provider: id.clone(), methods, number_space: account.mchid().to_owned() }
+    AccountInfo {
+        provider: id.clone(),
+        methods,
+        number_space: account.mchid().to_owned(),
+        timeout: account.timeout,
+    }
 }
 
 impl Wechatpay {
