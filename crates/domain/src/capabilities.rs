@@ -70,6 +70,29 @@ pub enum AnswerSignature {
     None,
 }
 
+impl Capabilities {
+    /// A provider that can do nothing.
+    pub const NOTHING: Self = Self {
+        create: CreateKind::Local,
+        create_idempotent: false,
+        query: QueryKind::None,
+        query_amount: false,
+        query_proof: QueryProof::Tls,
+        close: CloseKind::None,
+        refund: RefundKind::None,
+        refund_idempotent: false,
+        refund_query: false,
+        refund_spacing: Duration::ZERO,
+        refund_window: Duration::ZERO,
+        confirm_above_minor: None,
+        order_no_chars: (1, 32),
+        call_spacing: Duration::ZERO,
+        answer_signature: AnswerSignature::None,
+        landing: Duration::ZERO,
+        expiry_grace: Duration::ZERO,
+    };
+}
+
 /// What a provider offers, for one kind of account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
@@ -91,6 +114,13 @@ pub struct Capabilities {
     pub refund_idempotent: bool,
     /// A refund's state can be asked for.
     pub refund_query: bool,
+    /// Shortest time between two refunds of one order (WeChat Pay: a minute), in schedule time.
+    pub refund_spacing: Duration,
+    /// How long after the payment it can be refunded, in schedule time.
+    pub refund_window: Duration,
+    /// A payment of more than this many minor units that only a notification told of is asked for before the goods are
+    /// promised: where notifications carry a shared secret's digest instead of a signature. `None`: never.
+    pub confirm_above_minor: Option<i64>,
     /// Shortest and longest out_trade_no.
     pub order_no_chars: (usize, usize),
     /// Shortest time between two calls on one order, physical.

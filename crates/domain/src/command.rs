@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::amount::Amount;
 use crate::name::{
-    AccountId, MerchantId, MerchantOrderNo, OrderKey, OutTradeNo, ProviderId, RequestId, ShardGroup,
+    AccountId, MerchantId, MerchantOrderNo, OrderKey, OutTradeNo, ProviderId, ProviderTradeNo, RefundNo,
+    RequestId, ShardGroup,
 };
 use crate::outcome::Word;
 use crate::shard::stable_hash;
@@ -145,6 +146,23 @@ pub struct OrderCommand {
     pub reply_to: Option<ReplyAddress>,
 }
 
+/// Refund a payment of an order that should exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundCommand {
+    /// Which order, who asks and who waits.
+    pub order: OrderCommand,
+    /// The refund's number.
+    pub refund_no: RefundNo,
+    /// The payment; `None`: the order's only one.
+    pub trade_no: Option<ProviderTradeNo>,
+    /// How much.
+    pub amount: Amount,
+    /// Why, for the provider and the payer; may be empty.
+    pub reason: String,
+    /// The request as received.
+    pub fingerprint: Fingerprint,
+}
+
 /// A verified notification.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Notification {
@@ -179,6 +197,8 @@ pub enum Record {
     Close(OrderCommand),
     /// Ask the provider now.
     Requery(OrderCommand),
+    /// Refund a payment.
+    Refund(RefundCommand),
     /// The provider told something.
     Notification(Notification),
 }
@@ -190,6 +210,7 @@ impl Record {
         match self {
             Self::Create(command) => &command.created.key,
             Self::Close(command) | Self::Requery(command) => &command.key,
+            Self::Refund(command) => &command.order.key,
             Self::Notification(notification) => &notification.key,
         }
     }
@@ -201,6 +222,7 @@ impl Record {
             Self::Create(_) => "create",
             Self::Close(_) => "close",
             Self::Requery(_) => "requery",
+            Self::Refund(_) => "refund",
             Self::Notification(_) => "notification",
         }
     }

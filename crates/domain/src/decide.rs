@@ -6,21 +6,24 @@
 mod absorb;
 mod conclude;
 mod plan;
+mod refund;
 pub mod schedule;
 pub mod timing;
 
 use crate::capabilities::Capabilities;
-use crate::command::{CreateCommand, Notification, OrderCommand};
+use crate::command::{CreateCommand, Notification, OrderCommand, RefundCommand};
 use crate::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
 use crate::fold::Order;
 use crate::followup::Followup;
 use crate::limits::ATTENTION_PER_REASON_MAX;
-use crate::name::RequestId;
+use crate::name::{RefundNo, RequestId};
 use crate::outcome::{CallReport, Operation};
 use crate::plant::Plant;
-use crate::ports::MerchantPolicy;
+use crate::ports::{MerchantPolicy, Reserved};
+use crate::refund::RefundRefusal;
 use crate::time::Timestamp;
 
+pub use refund::Reservation;
 pub use timing::Timing;
 
 /// What the engine hears of an order.
@@ -32,6 +35,8 @@ pub enum Input<'a> {
     Close(&'a OrderCommand),
     /// A command to ask the provider now.
     Requery(&'a OrderCommand),
+    /// A command to refund a payment.
+    Refund(&'a RefundCommand),
     /// A verified notification.
     Notification(&'a Notification),
     /// A call of ours has ended.
@@ -48,7 +53,9 @@ impl Input<'_> {
             Self::Create(_) => "create",
             Self::Close(_) => "close",
             Self::Requery(_) => "requery",
+            Self::Refund(_) => "refund",
             Self::Notification(_) => "notification",
+            Self::Report(Completed { refund: Some(_), .. }) => "refund report",
             Self::Report(Completed { operation: Operation::Create, .. }) => "create report",
             Self::Report(Completed { operation: Operation::Query, .. }) => "query report",
             Self::Report(_) => "close report",
@@ -62,8 +69,10 @@ impl Input<'_> {
 pub struct Completed<'a> {
     /// What it was.
     pub operation: Operation,
-    /// The number of its `attempt` or `closing` fact; 0 for a query.
+    /// The number of its `attempt`, `closing` or refund `call` fact; 0 for a query.
     pub number: u32,
+    /// The refund that it was about: refunding it, or asking about it.
+    pub refund: Option<&'a RefundNo>,
     /// When it left.
     pub left_time: Timestamp,
     /// What it brought.
@@ -87,6 +96,8 @@ pub struct Context<'a> {
     pub jitter: u64,
     /// A call on this order is under way.
     pub live_call: bool,
+    /// What the reservation led to that the decision on the same input asked for.
+    pub reserved: Option<(&'a RefundNo, Reserved)>,
 }
 
 impl Context<'_> {
@@ -114,6 +125,12 @@ pub struct Decision {
     pub followup: Followup,
     /// The call that is to leave once the facts are stored.
     pub call: Option<Operation>,
+    /// The refund that the call is about.
+    pub refund: Option<RefundNo>,
+    /// Nothing of this decision holds before this reservation's outcome is known: decide again with it.
+    pub reserve: Option<Reservation>,
+    /// Refunds whose reservations are to be given back; repeated until their events are acknowledged.
+    pub release: Vec<RefundNo>,
     /// When something is owed next; `None`: nothing is.
     pub due: Option<Timestamp>,
     /// `due` waits for budget of this operation.
@@ -122,6 +139,8 @@ pub struct Decision {
     pub conflict: Option<Conflict>,
     /// The command names an order that does not exist.
     pub not_found: bool,
+    /// The refund is refused.
+    pub refusal: Option<RefundRefusal>,
 }
 
 /// A create whose number was taken with other content.
@@ -146,14 +165,18 @@ pub fn decide(order: &Order, followup: &Followup, input: Input<'_>, ctx: &Contex
     }
     let plan = plan::plan(&mut draft);
     Decision {
+        release: refund::releasable(&draft.order, ctx.timing),
         words: draft.words,
         own: draft.own,
         followup: draft.followup,
         call: plan.call,
+        refund: plan.refund,
+        reserve: draft.reserve,
         due: plan.due,
         waits_for: plan.waits_for,
         conflict: draft.conflict,
         not_found: draft.not_found,
+        refusal: draft.refusal,
     }
 }
 
@@ -167,6 +190,8 @@ struct Draft<'a> {
     own: Vec<Fact>,
     conflict: Option<Conflict>,
     not_found: bool,
+    refusal: Option<RefundRefusal>,
+    reserve: Option<Reservation>,
     /// The same create came again.
     repeated: bool,
 }
@@ -176,6 +201,7 @@ impl<'a> Draft<'a> {
         let cause = match input {
             Input::Create(command) => Cause::Command(command.created.request_id.clone()),
             Input::Close(command) | Input::Requery(command) => Cause::Command(command.request_id.clone()),
+            Input::Refund(command) => Cause::Command(command.order.request_id.clone()),
             Input::Notification(notification) => Cause::Notification(notification.notification_id.clone()),
             Input::Report(_) => Cause::Answer,
             Input::Timer => Cause::Timer,
@@ -189,6 +215,8 @@ impl<'a> Draft<'a> {
             own: Vec::new(),
             conflict: None,
             not_found: false,
+            refusal: None,
+            reserve: None,
             repeated: false,
         }
     }

@@ -20,6 +20,11 @@ pub enum EventKind {
     Fulfil,
     /// Do not deliver.
     DoNotFulfil,
+    /// A refund has ended: its number is in the subject.
+    RefundEnded {
+        /// The money is back.
+        done: bool,
+    },
     /// A person should look.
     Attention,
     /// A person has acted.
@@ -70,6 +75,8 @@ impl Event {
             }
             FactBody::Fulfilment(crate::fact::Fulfilment::Fulfil) => EventKind::Fulfil,
             FactBody::Fulfilment(crate::fact::Fulfilment::DoNotFulfil) => EventKind::DoNotFulfil,
+            FactBody::RefundDone(_) => EventKind::RefundEnded { done: true },
+            FactBody::RefundFailed(_) => EventKind::RefundEnded { done: false },
             FactBody::Attention(_) => EventKind::Attention,
             FactBody::AttentionResolved { .. } => EventKind::AttentionResolved,
             _ => return None,

@@ -11,6 +11,7 @@ use crate::launch::Launch;
 use crate::name::RequestId;
 use crate::outcome::Class;
 use crate::payment::Payment;
+use crate::refund::{RefundDone, RefundFailed, RefundRequest};
 use crate::time::Timestamp;
 
 /// One fact of an order.
@@ -100,11 +101,15 @@ pub enum AttentionReason {
     RetriesExhausted,
     /// Credentials or configuration: the account needs a person.
     ProviderOps,
+    /// A refund call may have left and can be neither repeated nor asked about, or brought no word however often.
+    RefundUnresolved,
+    /// The provider refused a refund, or it failed on the way to the payer.
+    RefundFailed,
 }
 
 impl AttentionReason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::PaymentMismatch,
         Self::AnswerMismatch,
         Self::DuplicatePayment,
@@ -113,6 +118,8 @@ impl AttentionReason {
         Self::UnknownOrder,
         Self::RetriesExhausted,
         Self::ProviderOps,
+        Self::RefundUnresolved,
+        Self::RefundFailed,
     ];
 
     /// The name in fact keys and the API.
@@ -127,6 +134,8 @@ impl AttentionReason {
             Self::UnknownOrder => "UNKNOWN_ORDER",
             Self::RetriesExhausted => "RETRIES_EXHAUSTED",
             Self::ProviderOps => "PROVIDER_OPS",
+            Self::RefundUnresolved => "REFUND_UNRESOLVED",
+            Self::RefundFailed => "REFUND_FAILED",
         }
     }
 
@@ -137,7 +146,12 @@ impl AttentionReason {
             Self::PaymentMismatch | Self::AnswerMismatch | Self::UnknownOrder | Self::RetriesExhausted => {
                 true
             }
-            Self::DuplicatePayment | Self::LatePayment | Self::RefundedElsewhere | Self::ProviderOps => false,
+            Self::DuplicatePayment
+            | Self::LatePayment
+            | Self::RefundedElsewhere
+            | Self::ProviderOps
+            | Self::RefundUnresolved
+            | Self::RefundFailed => false,
         }
     }
 }
@@ -163,6 +177,16 @@ pub enum FactBody {
     Paid(Payment),
     /// What the caller is to do.
     Fulfilment(Fulfilment),
+    /// A refund is wanted and its amount is reserved.
+    RefundRequested(Arc<RefundRequest>),
+    /// A refund call is about to leave; its time is the fact's.
+    RefundCall,
+    /// What became of a refund call.
+    RefundCallOutcome(AttemptOutcome),
+    /// The provider gave the money back.
+    RefundDone(RefundDone),
+    /// The provider did not give it back and will not under this number.
+    RefundFailed(RefundFailed),
     /// A person should look; the text says why.
     Attention(String),
     /// A person has acted: who and why.

@@ -1,6 +1,7 @@
 //! The fold: an order's state is a pure function of its set of facts.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::command::Created;
@@ -144,6 +145,11 @@ impl Order {
     #[must_use]
     pub fn fact(&self, key: &FactKey) -> Option<&Fact> {
         self.facts.get(key)
+    }
+
+    /// The facts of a range of keys, in key order.
+    pub(crate) fn range(&self, keys: RangeInclusive<FactKey>) -> impl Iterator<Item = &Fact> {
+        self.facts.range(keys).map(|(_, fact)| fact)
     }
 
     /// Whether a key is known.

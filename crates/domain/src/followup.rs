@@ -1,5 +1,8 @@
 //! Bookkeeping of one order that may change and may be lost: counters, the newest due row, what was told.
 
+use std::collections::BTreeMap;
+
+use crate::name::RefundNo;
 use crate::shard::stable_hash;
 use crate::time::Timestamp;
 
@@ -26,6 +29,25 @@ pub struct Followup {
     pub asked_after_end: bool,
     /// Digest of the fact keys whose events are all acknowledged; 0 when none.
     pub settled: u64,
+    /// Bookkeeping of refunds that have not ended.
+    pub refunds: BTreeMap<RefundNo, RefundFollowup>,
+}
+
+/// Mutable bookkeeping of one refund that has not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RefundFollowup {
+    /// Calls about it since the last word that decided anything.
+    pub fruitless_calls: u32,
+    /// When the last call or query about it left.
+    pub call_left: Option<Timestamp>,
+    /// When the last query about it left.
+    pub query_left: Option<Timestamp>,
+    /// The next call must be a query.
+    pub ask: bool,
+    /// The provider has said that it has the refund.
+    pub accepted: bool,
+    /// How many calls there were when the provider credibly said that it knows no such refund; 0: it did not.
+    pub absent_after: u32,
 }
 
 /// "Does not exist", with the time at which the question left and the attempts there were by then.

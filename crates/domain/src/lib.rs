@@ -20,5 +20,7 @@ pub mod outcome;
 pub mod payment;
 pub mod plant;
 pub mod ports;
+pub mod refund;
+pub mod retention;
 pub mod shard;
 pub mod time;

@@ -12,6 +12,11 @@ pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// Shortest life of an order: the time a payer needs at the very least `[assumed]`.
 pub const EXPIRY_MIN: Duration = Duration::from_secs(60);
 
+/// Longest time after a payment in which a provider takes a refund of it: one year (WeChat Pay).
+pub const REFUND_WINDOW: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How long ended orders are kept, counted from their creation, unless the configuration says otherwise.
+pub const RETENTION_DEFAULT: Duration = Duration::from_secs(400 * 24 * 3600);
+
 /// Characters of `description`; WeChat Pay takes 127.
 pub const DESCRIPTION_CHARS_MAX: usize = 127;
 /// Bytes of `attach`; WeChat Pay takes 128, PayJS 127.
@@ -38,6 +43,14 @@ pub const PROVIDER_TEXT_BYTES_MAX: usize = 256;
 pub const CREATE_ATTEMPTS_MAX: u32 = 12;
 /// Queries or closes in a row without an answer that decides anything; then the order is parked.
 pub const FRUITLESS_CALLS_MAX: u32 = 200;
+/// Calls about one refund in a row without a word that decides anything; then a person is called.
+pub const REFUND_CALLS_MAX: u32 = 60;
+/// Refunds of one order, whatever its provider allows: an order stays small enough to be read as a whole.
+pub const REFUNDS_PER_ORDER_MAX: u32 = 100;
+/// Bytes of a refund's reason; WeChat Pay takes 80.
+pub const REFUND_REASON_BYTES_MAX: usize = 80;
+/// Answers "not paid" about a payment that a notification told of before a person is called.
+pub const DENIALS_MAX: u32 = 5;
 /// Attention facts of one reason on one order; more of the same say nothing new.
 pub const ATTENTION_PER_REASON_MAX: u32 = 16;
 

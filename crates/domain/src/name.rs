@@ -99,8 +99,13 @@ name!(
     ProviderTradeNo, "provider_trade_no", 1..=64, plain, "1 to 64 of 0-9 A-Z a-z _ -"
 );
 name!(
-    /// The caller's number for one refund of one order; its idempotency key.
-    RefundNo, "refund_no", 1..=32, plain, "1 to 32 of 0-9 A-Z a-z _ -"
+    /// The number of one refund of one order; its idempotency key. A caller's has up to 32 characters, the engine's own
+    /// is `late-` and the number of the payment that goes back.
+    RefundNo, "refund_no", 1..=69, plain, "1 to 69 of 0-9 A-Z a-z _ -"
+);
+name!(
+    /// The refund number that the provider sees, unique on the account.
+    OutRefundNo, "out_refund_no", 1..=64, plain, "1 to 64 of 0-9 A-Z a-z _ -"
 );
 name!(
     /// What shares a provider account shares a group, and so an owner; `group#slice` when it is sliced.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::launch::Launch;
 use crate::payment::Payment;
+use crate::refund::RefundWord;
 
 /// The operations of a provider. Budgets are per account and operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +77,8 @@ pub enum Word {
     Paid(Payment),
     /// The money was given back by somebody else (the merchant's console); the payment stands beside it.
     RefundedElsewhere,
+    /// What became of a refund of ours.
+    Refund(RefundWord),
     /// The order exists and is not paid yet.
     Open,
     /// The provider closed the order.
@@ -104,10 +107,12 @@ pub struct CallReport {
     pub message: String,
     /// How long the provider asks to wait.
     pub retry_after: Option<Duration>,
-    /// Ask before anything else (a create answered "already paid", a close answered "paid").
+    /// Ask before anything else (a create answered "already paid", a close answered "paid", a throttled refund).
     pub ask: bool,
     /// The provider throttled the call: its budget is to be cut.
     pub throttled: bool,
+    /// The call was kept back on our side: it says nothing of the provider and counts against nobody.
+    pub withheld: bool,
 }
 
 impl CallReport {
@@ -122,7 +127,14 @@ impl CallReport {
             retry_after: None,
             ask: false,
             throttled: false,
+            withheld: false,
         }
+    }
+
+    /// A call that was kept back on our side, for want of lease, line, budget or signer.
+    #[must_use]
+    pub fn withheld(code: impl Into<String>) -> Self {
+        Self { withheld: true, ..Self::of(Class::NotSent, code) }
     }
 
     /// The answered question or the reached state.

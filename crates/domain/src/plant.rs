@@ -47,11 +47,21 @@ pub enum Plant {
     SweptThroughResolvedRows,
     /// A row is dropped only if it lies before `next_due`.
     DropOnlyEarlierRows,
+    /// V8: FINAL ends a refund call; the refund only if every call ended so or none arrived.
+    FinalEndsACallOnly,
+    /// V9: the ledger maps refund numbers to amounts, so that reserving twice reserves once.
+    LedgerByNumber,
+    /// A refund that may not be repeated is marked before its call leaves.
+    CallingMark,
+    /// The mark is a random value of this very call.
+    MarkOfThisCall,
+    /// An unknown refund keeps its reservation.
+    UnknownRefundKeepsReservation,
 }
 
 impl Plant {
     /// All rules that can be taken out.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::SendMargin,
         Self::LeaseBeforeConclusions,
         Self::LeaseBeforeFulfilment,
@@ -74,6 +84,11 @@ impl Plant {
         Self::SettledAfterEvents,
         Self::SweptThroughResolvedRows,
         Self::DropOnlyEarlierRows,
+        Self::FinalEndsACallOnly,
+        Self::LedgerByNumber,
+        Self::CallingMark,
+        Self::MarkOfThisCall,
+        Self::UnknownRefundKeepsReservation,
     ];
 }
 

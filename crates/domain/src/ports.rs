@@ -12,17 +12,18 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use clock::{Clock, Entropy};
-pub use directory::{AccountPolicy, Budget, Directory, LatePolicy, MerchantPolicy};
+pub use directory::{AccountPolicy, Budget, Directory, DuplicatePolicy, LatePolicy, MerchantPolicy};
 pub use log::{
     AppendError, CommandLog, CommitError, DeadRecord, Delivered, EventPage, LogConsumer, LogError, LogInput,
     Offset, Reply, ReplyKind, StoredEvent, Undecodable,
 };
 pub use provider::{
-    BuildError, Call, FieldFault, NotificationAnswer, NotificationRefusal, Provider, ProviderGateway,
-    RawNotification, RefusalReason, SignError, Signer, VerifiedNotification,
+    BuildError, Built, Call, FieldFault, NotificationAnswer, NotificationFate, NotificationRefusal, Provider,
+    ProviderGateway, RawNotification, RefusalReason, SignError, Signer, VerifiedNotification,
 };
 pub use store::{
-    Bucket, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
+    Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
+    StoreError,
 };
 
 /// A boxed future that may move between threads.

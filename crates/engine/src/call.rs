@@ -3,22 +3,28 @@
 use std::sync::Arc;
 
 use paymux_domain::command::Created;
+use paymux_domain::decide::Decision;
 use paymux_domain::fact::{Fact, FactBody, FactKey};
 use paymux_domain::fold::Order;
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, RefundNo};
 use paymux_domain::outcome::{CallReport, Class, Operation};
 use paymux_domain::plant::Plant;
-use paymux_domain::ports::Call;
+use paymux_domain::ports::{Call, CallMark};
+use paymux_domain::refund::RefundRequest;
 use paymux_domain::time::Timestamp;
 
 use crate::accounts::Account;
 use crate::partition::Owner;
 use crate::queue::{self, Work};
+use crate::step::Surroundings;
 
 /// A call whose facts are stored.
 pub(crate) struct Planned {
     operation: Operation,
     number: u32,
+    refund: Option<(RefundNo, Arc<RefundRequest>)>,
+    /// It must be marked before it leaves, since it may not be repeated.
+    marked: bool,
     created: Arc<Created>,
     order: Arc<Order>,
     account: Arc<Account>,
@@ -26,31 +32,75 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
-    /// `facts` are the decision's own: the call's number is that of its `attempt` or `closing` among them.
-    pub(crate) fn new(
-        operation: Operation,
-        created: Arc<Created>,
-        order: Arc<Order>,
-        facts: &[Fact],
-        account: Arc<Account>,
+    /// The call of a decision whose facts are stored in `order`; `None` where it has none. Its number is that of its
+    /// `attempt`, `closing` or refund `call` among the decision's own facts.
+    pub(crate) fn of(
+        order: &Arc<Order>,
+        decision: &Decision,
+        around: &Surroundings,
         decided: Timestamp,
-    ) -> Self {
-        let numbered = facts.iter().find_map(|fact| match (&fact.key, operation) {
-            (FactKey::Attempt(number), Operation::Create) | (FactKey::Closing(number), Operation::Close) => {
-                Some((*number, fact.time))
-            }
+    ) -> Option<Self> {
+        let operation = decision.call?;
+        let created = order.created().cloned().or_else(|| created_in(&decision.own))?;
+        let refund = match &decision.refund {
+            Some(no) => Some((no.clone(), requested(order, &decision.own, no)?)),
+            None => None,
+        };
+        let numbered = decision.own.iter().find_map(|fact| match (&fact.key, operation) {
+            (FactKey::Attempt(number), Operation::Create)
+            | (FactKey::Closing(number), Operation::Close)
+            | (FactKey::RefundCall(_, number), Operation::Refund) => Some((*number, fact.time)),
             _ => None,
         });
         let (number, decided) = numbered.unwrap_or((0, decided));
-        Self { operation, number, created, order, account, decided }
+        let marked = operation == Operation::Refund && !around.capabilities.refund_idempotent;
+        let account = around.account.clone();
+        Some(Self { operation, number, refund, marked, created, order: order.clone(), account, decided })
+    }
+
+    /// Marks a call that may not be repeated; `false` if it may not leave, since another owner's may have.
+    ///
+    /// Marked before anything else: a call that then does not leave has certainly not left by anybody.
+    async fn mark(&self, owner: &Owner, key: &OrderKey) -> bool {
+        let Some((no, _)) = self.refund.as_ref().filter(|_| self.marked) else { return true };
+        if owner.lacks(Plant::CallingMark) {
+            return true;
+        }
+        let same = owner.lacks(Plant::MarkOfThisCall);
+        let token = if same { 1 } else { owner.shared.entropy.next_u64() };
+        let mark = CallMark { number: self.number, token };
+        while owner.shared.clock.now() <= self.decided + owner.shared.config.timing.send_margin {
+            match owner.shared.store.mark_refund_call(key, no, mark).await {
+                Ok(stands) => return stands,
+                Err(error) => {
+                    if !owner.wait_out_alone(&error.into()).await {
+                        return false;
+                    }
+                }
+            }
+        }
+        false
     }
 }
 
 /// The resolved order among new facts.
-pub(crate) fn created_in(facts: &[Fact]) -> Option<Arc<Created>> {
+fn created_in(facts: &[Fact]) -> Option<Arc<Created>> {
     facts.iter().find_map(|fact| match &fact.body {
         FactBody::Created(created) => Some(created.clone()),
         _ => None,
+    })
+}
+
+/// A refund's request, known or among new facts.
+fn requested(order: &Order, facts: &[Fact], no: &RefundNo) -> Option<Arc<RefundRequest>> {
+    let known = order.refund(no).map(|refund| refund.request.clone());
+    known.or_else(|| {
+        facts.iter().find_map(|fact| match (&fact.key, &fact.body) {
+            (FactKey::RefundRequested(new), FactBody::RefundRequested(request)) if new == no => {
+                Some(request.clone())
+            }
+            _ => None,
+        })
     })
 }
 
@@ -62,12 +112,21 @@ pub(crate) fn start(owner: &Arc<Owner>, key: &OrderKey, planned: Planned) {
         let made = tokio::select! {
             biased;
             () = cancel.cancelled() => return,
-            made = make(&owner, &planned) => made,
+            made = marked(&owner, &key, &planned) => made,
         };
         let (left_time, report) = made;
-        let work = Work::Report { operation: planned.operation, number: planned.number, left_time, report };
+        let Planned { operation, number, refund, .. } = planned;
+        let refund = refund.map(|(no, _)| no);
+        let work = Work::Report { operation, number, refund, left_time, report };
         queue::push(&owner, &key, work);
     }));
+}
+
+async fn marked(owner: &Arc<Owner>, key: &OrderKey, planned: &Planned) -> (Timestamp, CallReport) {
+    if planned.mark(owner, key).await {
+        return make(owner, planned).await;
+    }
+    (owner.shared.clock.now(), CallReport::of(Class::Unknown, "MARKED"))
 }
 
 async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) {
@@ -77,7 +136,7 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
     let margin = if owner.lacks(Plant::SendMargin) { timing.backoff_max } else { timing.send_margin };
     let withhold = |code: &str| {
         shared.status.calls_withheld.add();
-        (shared.clock.now(), CallReport::of(Class::NotSent, code))
+        (shared.clock.now(), CallReport::withheld(code))
     };
     let permit = tokio::select! {
         biased;
@@ -102,6 +161,7 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
     shared.status.calls.add();
     let call = Call {
         operation: *operation,
+        refund: planned.refund.clone(),
         created: planned.created.clone(),
         order: planned.order.clone(),
         now,

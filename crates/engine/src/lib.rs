@@ -14,6 +14,7 @@ pub mod lease;
 pub mod limiter;
 mod partition;
 mod queue;
+mod replies;
 pub mod spawn;
 pub mod status;
 mod step;

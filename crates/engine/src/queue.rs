@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use paymux_domain::command::Record;
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, RefundNo};
 use paymux_domain::outcome::{CallReport, Operation};
 use paymux_domain::ports::Offset;
 use paymux_domain::time::Timestamp;
@@ -24,7 +24,13 @@ pub(crate) enum Work {
     /// A timer or a due row; whoever waits for its end is told.
     Timer { due_at: Timestamp, resolved: Option<oneshot::Sender<()>> },
     /// A call of ours has ended.
-    Report { operation: Operation, number: u32, left_time: Timestamp, report: CallReport },
+    Report {
+        operation: Operation,
+        number: u32,
+        refund: Option<RefundNo>,
+        left_time: Timestamp,
+        report: CallReport,
+    },
 }
 
 /// What the owner remembers of an order while it is busy with it.

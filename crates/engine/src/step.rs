@@ -1,24 +1,30 @@
 //! One step of one order: read, decide, carry out; repeated until store, log and lease allow it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
-use paymux_domain::command::Record;
-use paymux_domain::decide::{Completed, Context, Decision, Input, decide};
+use paymux_domain::command::{Record, RefundCommand};
+use paymux_domain::decide::{Completed, Context, Decision, Input, Reservation, decide};
 use paymux_domain::event::Event;
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, RefundNo};
 use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
-use paymux_domain::ports::{AppendError, MerchantPolicy, Reply, ReplyKind, StoreError};
+use paymux_domain::ports::{
+    AppendError, DuplicatePolicy, LatePolicy, MerchantPolicy, Reply, ReplyKind, Reserved, StoreError,
+};
 use paymux_domain::shard::stable_hash;
 use paymux_domain::time::Timestamp;
 
 use crate::accounts::Account;
-use crate::effects;
+use crate::effects::{self, Step};
 use crate::partition::Owner;
 use crate::queue::{Mind, Work};
+
+/// How long the row of an order without its configuration stays away, physical.
+const CONFIGURATION_PAUSE: Duration = Duration::from_secs(60);
 
 /// Why a step could not be taken (now). Nothing of this ever counts against the order.
 #[derive(Debug)]
@@ -57,6 +63,9 @@ pub(crate) struct Surroundings {
 
 /// Takes a step, however often it must be tried; ends early only when the partition is lost or the process fails.
 pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mut work: Work) {
+    if matches!(work, Work::Report { .. }) {
+        mind.live = false;
+    }
     loop {
         if owner.cancel.is_cancelled() {
             return;
@@ -65,6 +74,9 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
         let Err(hindrance) = outcome else { break };
         // What was known may be half written: the next try reads it.
         mind.known = None;
+        if matches!(hindrance, Hindrance::Configuration(_)) && put_off(owner, key, &mut work).await {
+            return;
+        }
         if !owner.wait_out(&hindrance, key).await {
             return;
         }
@@ -80,6 +92,22 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
         }
         Work::Report { .. } => {}
     }
+}
+
+/// A due row of an order whose merchant or account is not configured comes again later: the rows of others in its
+/// bucket do not wait for it. `true` when that is durable and the row resolved.
+async fn put_off(owner: &Arc<Owner>, key: &OrderKey, work: &mut Work) -> bool {
+    let Work::Timer { resolved, .. } = work else { return false };
+    let at = owner.shared.clock.now() + owner.shared.stretch(CONFIGURATION_PAUSE);
+    if owner.due.insert(key, at, || owner.holds(Plant::OverlapAtTakeover)).await.is_err() {
+        return false;
+    }
+    owner.shared.status.waiting_for_configuration.add();
+    tracing::warn!(order = %key, "an order waits for its merchant or account to be configured");
+    if let Some(resolved) = resolved.take() {
+        let _gone = resolved.send(());
+    }
+    true
 }
 
 async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Work) -> Result<(), Hindrance> {
@@ -100,16 +128,34 @@ async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Wor
         owner.shared.status.rows_dropped.add();
         return Ok(());
     }
-    if matches!(work, Work::Report { .. }) {
-        mind.live = false;
-    }
     let now = owner.shared.clock.now();
     let Some(around) = surroundings(owner, &order, work, now)? else {
         // An order that nobody created: only a notification has something to say about it.
         return unknown_order(owner, key, mind, work, &order, &followup).await;
     };
-    let decision = decide_now(owner, key, mind, work, &order, &followup, &around, now);
-    effects::carry_out(owner, key, mind, work, &order, &followup, decision, &around).await
+    let step = Step { owner, key, work, before: &order, followup: &followup, around: &around, now };
+    let decision = reserved(&step, mind.live).await?;
+    step.carry_out(mind, decision).await
+}
+
+/// Decides, and where that needs room in the refund ledger, asks for it and decides again with the answer.
+///
+/// Crashed in between, the same input asks again under the same number; without the lease nothing is reserved.
+async fn reserved(step: &Step<'_>, live_call: bool) -> Result<Decision, Hindrance> {
+    let decision = decide_now(step, live_call, None);
+    let owner = step.owner;
+    let Some(Reservation { entry, sum_max, count_max }) = &decision.reserve else { return Ok(decision) };
+    if !owner.holds(Plant::LeaseBeforeConclusions) {
+        return Ok(decision);
+    }
+    let mut asked = entry.clone();
+    if owner.lacks(Plant::LedgerByNumber)
+        && let Ok(other) = format!("r{:016x}", owner.shared.entropy.next_u64()).parse()
+    {
+        asked.refund_no = other;
+    }
+    let reserved = owner.shared.store.reserve_refund(step.key, &asked, *sum_max, *count_max).await?;
+    Ok(decide_now(step, live_call, Some((&entry.refund_no, reserved))))
 }
 
 /// A row is dropped only if a later one is durable; what a timer does is decided on fresh facts.
@@ -157,17 +203,8 @@ fn surroundings(
     Ok(Some(Surroundings { capabilities, policy, account }))
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that a decision depends on, named once")]
-fn decide_now(
-    owner: &Owner,
-    key: &OrderKey,
-    mind: &Mind,
-    work: &Work,
-    order: &Order,
-    followup: &Followup,
-    around: &Surroundings,
-    now: Timestamp,
-) -> Decision {
+fn decide_now(step: &Step<'_>, live_call: bool, reserved: Option<(&RefundNo, Reserved)>) -> Decision {
+    let Step { owner, key, around, now, .. } = *step;
     let near = now + owner.shared.stretch(owner.shared.config.near_budget);
     let booked = owner.booking(key);
     let slots = around.account.slots(now);
@@ -186,9 +223,31 @@ fn decide_now(
         slots,
         jitter: stable_hash(key.order_no.as_str().as_bytes())
             ^ stable_hash(key.merchant_id.as_str().as_bytes()),
-        live_call: mind.live,
+        live_call,
+        reserved,
     };
-    decide(order, followup, input_of(work), &context)
+    decide(step.before, step.followup, input_of(step.work), &context)
+}
+
+/// Decides about an order that was never created here: no provider, merchant policy or budget can matter.
+fn decide_without_order(
+    owner: &Owner,
+    order: &Order,
+    followup: &Followup,
+    input: Input<'_>,
+    now: Timestamp,
+) -> Decision {
+    let context = Context {
+        now,
+        capabilities: &Capabilities::NOTHING,
+        policy: MerchantPolicy { late_payment: LatePolicy::Park, duplicate_payment: DuplicatePolicy::Park },
+        timing: &owner.shared.config.timing,
+        slots: [now; 4],
+        jitter: 0,
+        live_call: false,
+        reserved: None,
+    };
+    decide(order, followup, input, &context)
 }
 
 fn input_of(work: &Work) -> Input<'_> {
@@ -196,11 +255,16 @@ fn input_of(work: &Work) -> Input<'_> {
         Work::Record { record: Record::Create(command), .. } => Input::Create(command),
         Work::Record { record: Record::Close(command), .. } => Input::Close(command),
         Work::Record { record: Record::Requery(command), .. } => Input::Requery(command),
+        Work::Record { record: Record::Refund(command), .. } => Input::Refund(command),
         Work::Record { record: Record::Notification(notification), .. } => Input::Notification(notification),
         Work::Timer { .. } => Input::Timer,
-        Work::Report { operation, number, left_time, report } => {
-            Input::Report(Completed { operation: *operation, number: *number, left_time: *left_time, report })
-        }
+        Work::Report { operation, number, refund, left_time, report } => Input::Report(Completed {
+            operation: *operation,
+            number: *number,
+            refund: refund.as_ref(),
+            left_time: *left_time,
+            report,
+        }),
     }
 }
 
@@ -215,7 +279,9 @@ async fn unknown_order(
 ) -> Result<(), Hindrance> {
     let Work::Record { record, .. } = work else { return Ok(()) };
     match record {
-        Record::Close(command) | Record::Requery(command) => {
+        Record::Close(command)
+        | Record::Requery(command)
+        | Record::Refund(RefundCommand { order: command, .. }) => {
             if let Some(to) = command.reply_to.clone() {
                 owner.shared.log.reply(Reply { to, key: key.clone(), kind: ReplyKind::NotFound });
             }
@@ -224,7 +290,7 @@ async fn unknown_order(
         Record::Create(_) => Ok(()),
         Record::Notification(_) => {
             let now = owner.shared.clock.now();
-            let decision = effects::decide_without_order(owner, order, followup, input_of(work), now);
+            let decision = decide_without_order(owner, order, followup, input_of(work), now);
             let facts = decision.words;
             if !facts.is_empty() {
                 owner.shared.store.add_facts(key, &facts).await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use parking_lot::Mutex;
 use paymux_domain::command::ReplyAddress;
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, RefundNo};
 
 /// Callers that may wait on one order.
 const PER_ORDER_MAX: usize = 16;
@@ -12,7 +12,7 @@ const PER_ORDER_MAX: usize = 16;
 const ORDERS_MAX: usize = 20_000;
 
 /// What a caller waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Awaited {
     /// Launch parameters, or an end.
     Launch,
@@ -20,6 +20,8 @@ pub(crate) enum Awaited {
     Answer,
     /// An end.
     End,
+    /// A refund's reservation.
+    Refund(RefundNo),
 }
 
 /// Who waits for which order.
@@ -53,11 +55,11 @@ impl Waiters {
     }
 
     /// Takes those whose wait is over.
-    pub(crate) fn take(&self, key: &OrderKey, is_over: impl Fn(Awaited) -> bool) -> Vec<ReplyAddress> {
+    pub(crate) fn take(&self, key: &OrderKey, is_over: impl Fn(&Awaited) -> bool) -> Vec<ReplyAddress> {
         let mut inner = self.inner.lock();
         let Some(waiting) = inner.by_order.get_mut(key) else { return Vec::new() };
         let taken =
-            waiting.extract_if(.., |(awaited, _)| is_over(*awaited)).map(|(_, address)| address).collect();
+            waiting.extract_if(.., |(awaited, _)| is_over(awaited)).map(|(_, address)| address).collect();
         if waiting.is_empty() {
             inner.by_order.remove(key);
             // Waiters are mostly the newest, so the search is short.
@@ -90,8 +92,8 @@ mod tests {
         waiters.add(&key(), Awaited::Launch, address(1));
         waiters.add(&key(), Awaited::Answer, address(2));
         waiters.add(&key(), Awaited::End, address(3));
-        assert_eq!(waiters.take(&key(), |awaited| awaited == Awaited::Launch), [address(1)]);
-        assert_eq!(waiters.take(&key(), |awaited| awaited == Awaited::Launch), []);
+        assert_eq!(waiters.take(&key(), |awaited| *awaited == Awaited::Launch), [address(1)]);
+        assert_eq!(waiters.take(&key(), |awaited| *awaited == Awaited::Launch), []);
         assert_eq!(waiters.take(&key(), |_| true), [address(2), address(3)]);
         assert!(waiters.inner.lock().oldest.is_empty(), "and nothing is left of the order");
     }

@@ -186,7 +186,8 @@ impl Worker {
                 return;
             }
             Err(Undecodable::Malformed { reason, raw }) => {
-                let dead = DeadRecord { partition: owner.partition, offset, reason, raw };
+                let find_time = Some(self.shared.clock.now());
+                let dead = DeadRecord { partition: owner.partition, offset, reason, find_time, raw };
                 self.shared.spawner.spawn(Box::pin(bury(owner.clone(), dead)));
             }
         }

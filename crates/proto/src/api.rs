@@ -11,7 +11,10 @@ use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
 pub use event::{event_view, kind_word};
-pub use order::{accepted_view, identity_view, launch_view, order_view};
+pub use order::{
+    accepted_view, identity_view, launch_view, order_view, refund_state_word, refund_view,
+    requested_refund_view,
+};
 pub use timeline::timeline_view;
 pub use words::{closure_word, fulfilment_word, reason_word, state_of, state_word};
 
@@ -33,6 +36,12 @@ pub fn instant(time: &prost_types::Timestamp) -> Option<Timestamp> {
     }
     let millis = time.seconds.checked_mul(1000)?.checked_add(i64::from(time.nanos / 1_000_000))?;
     Some(Timestamp::from_millis(millis))
+}
+
+/// Bytes that an order takes in an answer.
+#[must_use]
+pub fn order_bytes(order: &crate::v1::Order) -> usize {
+    order.encoded_len()
 }
 
 /// A duration out of a request, rounded down to milliseconds; `None` when it is negative or not a valid one.

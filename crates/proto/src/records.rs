@@ -7,6 +7,7 @@ mod bodies;
 mod command;
 mod created;
 mod fact;
+mod refund;
 mod rows;
 mod topics;
 mod words;
@@ -24,7 +25,7 @@ use paymux_domain::time::Timestamp;
 
 pub use command::{decode_record, encode_record};
 pub use fact::{decode_fact, encode_fact};
-pub use rows::{decode_followup, decode_ledger_entry, encode_followup, encode_ledger_entry};
+pub use rows::{decode_followup, decode_ledger_row, encode_followup, encode_ledger_row};
 pub use topics::{decode_dead, decode_event, encode_dead, encode_event};
 
 /// The version that this program writes, and the newest that it reads.

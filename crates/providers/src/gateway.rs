@@ -9,7 +9,9 @@ use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::Created;
 use paymux_domain::http::TransportError;
 use paymux_domain::outcome::{CallReport, Class, Operation};
-use paymux_domain::ports::{BoxFuture, BuildError, Call, Provider, ProviderGateway, SignError, Signer};
+use paymux_domain::ports::{
+    BoxFuture, BuildError, Built, Call, Provider, ProviderGateway, SignError, Signer,
+};
 
 use crate::http::Transport;
 use crate::registry::Registry;
@@ -31,6 +33,9 @@ pub const FIELD: &str = "FIELD";
 /// Longest physical time for building a request and, once more, for reading its answer: what a signature may take,
 /// and a margin.
 const STEP_TIMEOUT: Duration = SIGN_WAIT_MAX.saturating_add(Duration::from_millis(500));
+
+/// Pause after the signers were busy.
+const SIGNER_PAUSE: Duration = Duration::from_millis(500);
 
 /// All providers behind one call.
 pub struct Gateway {
@@ -55,9 +60,10 @@ impl Gateway {
     async fn make(&self, provider: &dyn Provider, call: &Call) -> CallReport {
         let building = provider.build(call, self.signer.as_ref());
         let request = match tokio::time::timeout(STEP_TIMEOUT, building).await {
-            Ok(Ok(request)) => request,
+            Ok(Ok(Built::Request(request))) => request,
+            Ok(Ok(Built::Local(report))) => return report,
             Ok(Err(error)) => return not_built(call.operation, &error),
-            Err(_) => return CallReport::of(Class::NotSent, SIGNER_BUSY),
+            Err(_) => return signer_busy(),
         };
         let response = match self.transport.send(request).await {
             Ok(response) => response,
@@ -87,12 +93,17 @@ impl ProviderGateway for Gateway {
     }
 }
 
+/// Our own signers are busy: that says nothing of the provider, and a pause lets them come through.
+fn signer_busy() -> CallReport {
+    CallReport { retry_after: Some(SIGNER_PAUSE), ..CallReport::withheld(SIGNER_BUSY) }
+}
+
 /// Nothing left. Only a busy signer is worth another try at once; an order that cannot be expressed never will be.
 fn not_built(operation: Operation, error: &BuildError) -> CallReport {
     let (class, code) = match error {
+        BuildError::Sign(SignError::Unavailable) => return signer_busy(),
         BuildError::UnknownAccount(_) => (Class::Ops, UNKNOWN_ACCOUNT),
         BuildError::Lacking(_) => (Class::Ops, LACKING),
-        BuildError::Sign(SignError::Unavailable) => (Class::NotSent, SIGNER_BUSY),
         BuildError::Sign(SignError::UnknownKey(_) | SignError::Failed) => (Class::Ops, SIGNING_KEY),
         BuildError::Field { .. } if operation == Operation::Create => (Class::Final, FIELD),
         BuildError::Field { .. } => (Class::Ops, FIELD),

@@ -67,6 +67,8 @@ pub struct BackendConfig {
     pub partitions: u16,
     /// Events that each partition keeps.
     pub events_kept: u64,
+    /// How long ended orders are kept, in schedule time from their creation.
+    pub retention: Duration,
     /// Memory for cached blocks, in bytes.
     pub cache_bytes: u64,
 }

@@ -3,6 +3,8 @@
 mod operator;
 mod orders;
 mod status;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::sync::Arc;

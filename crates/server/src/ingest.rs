@@ -5,9 +5,11 @@
 
 mod admission;
 mod fields;
+mod list;
 mod news;
 mod options;
 mod reads;
+mod refund;
 mod refusal;
 mod resolve;
 mod waits;
@@ -36,8 +38,8 @@ use news::News;
 use resolve::{Resolved, Resolver};
 use waits::Waiting;
 
-pub use reads::ListedPage;
-pub(crate) use reads::page_size_of;
+pub use list::ListedPage;
+pub use refund::RefundAnswer;
 pub use refusal::Refusal;
 pub use waits::ReplyWaits;
 pub(crate) use watch::Watch;
@@ -276,6 +278,7 @@ impl Ingest {
                         ReplyKind::Ready => replied = true,
                         ReplyKind::Conflict { differing } => return Err(Refusal::Conflict { differing }),
                         ReplyKind::NotFound => return Err(Refusal::OrderNotFound),
+                        ReplyKind::Refused(refusal) => return Err(refusal.into()),
                     }
                     false
                 }

@@ -8,9 +8,12 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+#[cfg(test)]
+mod fixture;
 pub mod grpc;
 pub mod ingest;
 pub mod notify;
+mod paging;
 pub mod roles;
 pub mod shutdown;
 pub mod store_view;

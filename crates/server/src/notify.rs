@@ -15,7 +15,8 @@ use paymux_domain::command::Record;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
 use paymux_domain::name::{MerchantId, OrderKey, ProviderId};
 use paymux_domain::ports::{
-    Clock, CommandLog, NotificationAnswer, NotificationRefusal, Provider, RawNotification, RefusalReason,
+    Clock, CommandLog, NotificationAnswer, NotificationFate, NotificationRefusal, Provider, RawNotification,
+    RefusalReason,
 };
 use paymux_domain::shard::Partition;
 use tokio::sync::Semaphore;
@@ -125,10 +126,12 @@ impl Notify {
     }
 
     async fn take(&self, provider: &str, merchant_id: &str, headers: &HeaderMap, body: Bytes) -> Response {
-        let Ok(_slot) = self.slots.try_acquire() else { return not_now() };
         let Some((provider_id, provider, merchant_id)) = self.addressee(provider, merchant_id) else {
             self.counts.refuse(RefusalReason::UnknownMerchant);
             return StatusCode::NOT_FOUND.into_response();
+        };
+        let Ok(_slot) = self.slots.try_acquire() else {
+            return answer(provider.answer(NotificationFate::NotNow));
         };
         let headers = headers
             .iter()
@@ -141,23 +144,23 @@ impl Notify {
                 tracing::info!(
                     provider = %provider_id, merchant = %raw.merchant_id, %refusal, "notification refused"
                 );
-                return answer(provider.answer(Err(&refusal)));
+                return answer(provider.answer(NotificationFate::Refused(&refusal)));
             }
         };
         match tokio::time::timeout(APPEND_TIMEOUT, self.parts.log.append(partition, record)).await {
             Ok(Ok(_)) => {
                 self.counts.taken.fetch_add(1, Ordering::Relaxed);
-                answer(provider.answer(Ok(())))
+                answer(provider.answer(NotificationFate::Taken))
             }
             Ok(Err(error)) => {
                 tracing::warn!(%error, "a notification could not be made durable");
                 self.counts.not_durable.fetch_add(1, Ordering::Relaxed);
-                not_now()
+                answer(provider.answer(NotificationFate::NotNow))
             }
             Err(_) => {
                 tracing::warn!("a notification was not durable in time");
                 self.counts.not_durable.fetch_add(1, Ordering::Relaxed);
-                not_now()
+                answer(provider.answer(NotificationFate::NotNow))
             }
         }
     }
@@ -212,15 +215,20 @@ async fn receive(
     notify.take(&provider, &merchant_id, &headers, body).await
 }
 
-fn answer(answer: NotificationAnswer) -> Response {
+fn answer(answer: Option<NotificationAnswer>) -> Response {
+    let Some(answer) = answer else {
+        let mut cut = StatusCode::SERVICE_UNAVAILABLE.into_response();
+        cut.extensions_mut().insert(CutOff);
+        return cut;
+    };
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response()
 }
 
-/// Nothing was acknowledged: the provider sends it again.
-fn not_now() -> Response {
-    StatusCode::SERVICE_UNAVAILABLE.into_response()
-}
+/// Marks a response that must not be sent: the connection is cut instead, since any answer would end the provider's
+/// pushing for good.
+#[derive(Clone, Copy, Debug)]
+pub struct CutOff;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! drained, data folder closed; all of it within the drain time-out.
 
 mod health;
+mod pruning;
 mod running;
 
 use std::fmt;
@@ -185,7 +186,7 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
 
 /// Opening reads the disk, so it is done off the async workers.
 async fn open_backend(config: BackendConfig) -> Result<EmbeddedBackend, StartError> {
-    let BackendConfig { folder, partitions, events_kept, cache_bytes } = config;
+    let BackendConfig { folder, partitions, events_kept, cache_bytes, retention: _ } = config;
     let config = EmbeddedConfig { folder, partitions, events_kept, cache_bytes };
     let opening = tokio::task::spawn_blocking(move || EmbeddedBackend::open(config, ReplyRouter::default()));
     Ok(opening.await.map_err(|_| StartError::Interrupted)??)

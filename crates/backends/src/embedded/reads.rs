@@ -3,12 +3,11 @@
 //! A keyspace's own `prefix` and `range` also see rows of a batch that is just being applied (fjall 3.1.13 reads them
 //! at the highest sequence number); a snapshot sees each batch as a whole or not at all.
 
-use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 
 use fjall::{Guard, Iter, Readable, Slice};
 use paymux_domain::fact::{FactBody, FactKey};
-use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
+use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{
     Bucket, DeadRecord, Delivered, DueRow, ListPage, ListQuery, Offset, ParkedOrder, Snapshot, StoreError,
     StoredEvent,
@@ -22,6 +21,7 @@ use super::keys::{
     parse_ordered,
 };
 use super::tables::{ReadFault, Table, Tables};
+use crate::ledger::{Ledger, LedgerRow};
 
 /// All keyspaces as they were at one moment.
 pub(super) struct View<'a> {
@@ -46,12 +46,19 @@ impl View<'_> {
         self.snapshot.range(self.tables.of(table), keys)
     }
 
-    fn prefix(&self, table: Table, prefix: &[u8]) -> Iter {
+    /// The rows whose keys begin so, in order.
+    pub(super) fn prefix(&self, table: Table, prefix: &[u8]) -> Iter {
         self.snapshot.prefix(self.tables.of(table), prefix)
     }
 
     pub(super) fn meta(&self, key: MetaKey) -> Result<Option<u64>, ReadFault> {
         self.number(Table::Meta, key.bytes())
+    }
+
+    /// Where pruning goes on; empty: at the beginning.
+    pub(super) fn prune_next(&self) -> Result<Vec<u8>, ReadFault> {
+        let next = self.get(Table::Meta, MetaKey::PruneNext.bytes())?;
+        Ok(next.map_or_else(Vec::new, |next| next.to_vec()))
     }
 
     pub(super) fn position(&self, key: PositionKey) -> Result<Option<u64>, ReadFault> {
@@ -242,14 +249,13 @@ impl View<'_> {
         Ok(parked)
     }
 
-    pub(super) fn ledger(&self, order: &OrderKey) -> Result<BTreeMap<RefundNo, i64>, ReadFault> {
-        let rows = self.prefix(Table::Ledger, &order_prefix(order));
-        rows.map(|row| {
-            let entry = records::decode_ledger_entry(&row.value()?)
+    pub(super) fn ledger(&self, order: &OrderKey) -> Result<Ledger, ReadFault> {
+        let rows = self.prefix(Table::Ledger, &order_prefix(order)).map(|row| {
+            let (entry, mark) = records::decode_ledger_row(&row.value()?)
                 .map_err(|error| ReadFault::record(Table::Ledger, &error))?;
-            Ok((entry.refund_no, entry.minor))
-        })
-        .collect()
+            Ok(LedgerRow { entry, mark })
+        });
+        Ok(Ledger::of(rows.collect::<Result<Vec<_>, ReadFault>>()?))
     }
 }
 

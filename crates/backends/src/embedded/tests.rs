@@ -58,7 +58,8 @@ fn event() -> Event {
 }
 
 fn refund() -> LedgerEntry {
-    LedgerEntry { refund_no: "r1".parse().expect("valid"), minor: 1 }
+    let refund_no = "r1".parse().expect("valid");
+    LedgerEntry { refund_no, trade_no: "t1".parse().expect("valid"), minor: 1 }
 }
 
 async fn put(backend: &EmbeddedBackend, row: Row) {

@@ -6,8 +6,8 @@ use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    BoxFuture, Bucket, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
-    StoreError,
+    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved,
+    Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 
@@ -102,6 +102,17 @@ impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
         let (inner, key, refund_no) = (Arc::clone(&self.inner), key.clone(), refund_no.clone());
         let effect = async move { inner.release_refund(&key, &refund_no).await };
         Box::pin(self.steps.write("release_refund", effect))
+    }
+
+    fn mark_refund_call(
+        &self,
+        key: &OrderKey,
+        refund_no: &RefundNo,
+        mark: CallMark,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let (inner, key, refund_no) = (Arc::clone(&self.inner), key.clone(), refund_no.clone());
+        let effect = async move { inner.mark_refund_call(&key, &refund_no, mark).await };
+        Box::pin(self.steps.write("mark_refund_call", effect))
     }
 
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {

@@ -9,14 +9,14 @@ use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    BoxFuture, Bucket, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
-    StoreError,
+    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved,
+    Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 
 use super::tables::Tables;
 use crate::faults::Steps;
-use crate::ledger;
+use crate::ledger::Ledger;
 
 /// Schedule time below `swept_through` whose rows are kept: 30 days, as a CQL table's TTL would.
 const SWEPT_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -186,32 +186,37 @@ impl OrderStore for MemoryStore {
     ) -> BoxFuture<'_, Result<Reserved, StoreError>> {
         let (key, entry) = (key.clone(), entry.clone());
         Box::pin(async move {
-            let mut tables = self.tables.lock();
-            let held = tables.ledger.entry(key).or_default();
-            let reserved = ledger::judge(held, &entry, sum_max, count_max);
-            if reserved == Reserved::Held {
-                held.insert(entry.refund_no, entry.minor);
-            }
-            Ok(reserved)
+            Ok(self.tables.lock().ledger.entry(key).or_default().reserve(&entry, sum_max, count_max))
         })
     }
 
     fn release_refund(&self, key: &OrderKey, refund_no: &RefundNo) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, refund_no) = (key.clone(), refund_no.clone());
         Box::pin(async move {
-            if let Some(held) = self.tables.lock().ledger.get_mut(&key) {
-                held.remove(&refund_no);
+            if let Some(ledger) = self.tables.lock().ledger.get_mut(&key) {
+                ledger.release(&refund_no);
             }
             Ok(())
         })
     }
 
+    fn mark_refund_call(
+        &self,
+        key: &OrderKey,
+        refund_no: &RefundNo,
+        mark: CallMark,
+    ) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let (key, refund_no) = (key.clone(), refund_no.clone());
+        Box::pin(async move {
+            let mut tables = self.tables.lock();
+            Ok(tables.ledger.get_mut(&key).is_some_and(|ledger| ledger.mark(&refund_no, mark)))
+        })
+    }
+
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {
         let key = key.clone();
-        Box::pin(async move {
-            let tables = self.tables.lock();
-            let held = tables.ledger.get(&key).into_iter().flatten();
-            Ok(held.map(|(no, minor)| LedgerEntry { refund_no: no.clone(), minor: *minor }).collect())
-        })
+        Box::pin(
+            async move { Ok(self.tables.lock().ledger.get(&key).map(Ledger::entries).unwrap_or_default()) },
+        )
     }
 }

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::followup::Followup;
-use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey, ProviderId, ProviderTradeNo, RefundNo};
+use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{Bucket, DueRow, ListPage, ListQuery, ParkedOrder, Snapshot};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
+
+use crate::ledger::Ledger;
 
 /// One partition of `order_facts` with the row of `followups`.
 #[derive(Debug, Default)]
@@ -41,7 +43,7 @@ pub(super) struct Tables {
     trade_nos: BTreeMap<ProviderTradeNo, BTreeSet<OrderKey>>,
     parked: BTreeMap<OrderKey, BTreeMap<(AttentionReason, u32), ParkedRow>>,
     due: BTreeMap<Partition, DueIndex>,
-    pub(super) ledger: BTreeMap<OrderKey, BTreeMap<RefundNo, i64>>,
+    pub(super) ledger: BTreeMap<OrderKey, Ledger>,
 }
 
 impl Tables {

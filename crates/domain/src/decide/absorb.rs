@@ -1,10 +1,11 @@
 //! Absorbing an input: what was heard becomes facts and bookkeeping, nothing is concluded yet.
 
-use super::plan::paying_over;
-use super::{Completed, Conflict, Draft, Input};
+use super::plan::{paying_over, unconfirmed};
+use super::{Completed, Conflict, Draft, Input, refund};
 use crate::command::{CreateCommand, Notification};
-use crate::fact::{AttemptOutcome, AttentionReason, CloseReason, Closure, FactBody, FactKey};
+use crate::fact::{AttemptOutcome, AttentionReason, Cause, CloseReason, Closure, FactBody, FactKey};
 use crate::followup::NotExist;
+use crate::limits::DENIALS_MAX;
 use crate::outcome::{CallReport, Class, Operation, Word};
 use crate::payment::{Evidence, Payment};
 use crate::plant::Plant;
@@ -15,6 +16,7 @@ pub(super) fn absorb(draft: &mut Draft<'_>, input: Input<'_>) {
         Input::Create(command) => create(draft, command),
         Input::Close(_) => close(draft),
         Input::Requery(_) => requery(draft),
+        Input::Refund(command) => refund::wanted(draft, command),
         Input::Notification(notification) => notified(draft, notification),
         Input::Report(completed) => completed_call(draft, completed),
         Input::Timer => {}
@@ -71,10 +73,19 @@ fn notified(draft: &mut Draft<'_>, notification: &Notification) {
 }
 
 fn completed_call(draft: &mut Draft<'_>, completed: Completed<'_>) {
-    let Completed { operation, number, left_time, report } = completed;
-    draft.followup.call_left = draft.followup.call_left.max(Some(left_time));
+    let Completed { operation, number, refund: about, left_time, report } = completed;
+    if !report.withheld {
+        draft.followup.call_left = draft.followup.call_left.max(Some(left_time));
+    }
     draft.followup.not_before =
         report.retry_after.map(|wait| left_time + draft.ctx.timing.factor.stretch(wait));
+    if report.class == Class::Ops {
+        let text = format!("{} of account answered {}: {}", operation.as_str(), report.code, report.message);
+        draft.attention(AttentionReason::ProviderOps, text, false);
+    }
+    if let Some(no) = about {
+        return refund::reported(draft, no, (operation, number), left_time, report);
+    }
     match operation {
         Operation::Create => created_call(draft, number, report),
         Operation::Query => asked(draft, left_time, report),
@@ -83,10 +94,6 @@ fn completed_call(draft: &mut Draft<'_>, completed: Completed<'_>) {
     count(draft, operation, report);
     if report.ask {
         draft.followup.ask = true;
-    }
-    if report.class == Class::Ops {
-        let text = format!("{} of account answered {}: {}", operation.as_str(), report.code, report.message);
-        draft.attention(AttentionReason::ProviderOps, text, false);
     }
     for word in &report.words {
         if let Word::Launched(launch) = word {
@@ -133,27 +140,35 @@ fn asked(draft: &mut Draft<'_>, left_time: Timestamp, report: &CallReport) {
 fn count(draft: &mut Draft<'_>, operation: Operation, report: &CallReport) {
     let closing = draft.order.has(&FactKey::CloseRequested) || draft.order.last_closing_number() > 0;
     let progress = match report.class {
-        Class::Done => !closing || operation == Operation::Create,
+        Class::Done => (!closing && !unconfirmed(draft)) || operation == Operation::Create,
         Class::Final => operation == Operation::Create,
         Class::Retry | Class::Unknown | Class::Ops | Class::NotSent => false,
     };
     if progress {
         draft.followup.fruitless_calls = 0;
-    } else if report.class != Class::Done || operation == Operation::Close {
+    } else if !report.withheld && (report.class != Class::Done || operation == Operation::Close) {
         draft.followup.fruitless_calls = draft.followup.fruitless_calls.saturating_add(1);
     }
 }
 
-fn heard(draft: &mut Draft<'_>, word: &Word, left_time: Timestamp) {
+pub(super) fn heard(draft: &mut Draft<'_>, word: &Word, left_time: Timestamp) {
     match word {
         // Launch parameters belong to an attempt and are taken where its number is known.
         Word::Launched(_) | Word::Expired => {}
         Word::Paid(payment) => paid(draft, payment),
+        Word::Refund(word) => refund::heard(draft, word, None, None),
+        // The provider says no more than that money went back: of ours nobody need be told.
+        Word::RefundedElsewhere if draft.order.refunds().iter().any(refund::may_have_left) => {}
         Word::RefundedElsewhere => {
             let text = "the provider reports a refund that was not made here".to_owned();
             draft.attention(AttentionReason::RefundedElsewhere, text, true);
         }
-        Word::Open => draft.followup.not_exist = None,
+        Word::Open => {
+            draft.followup.not_exist = None;
+            if matches!(draft.cause, Cause::Answer) && unconfirmed(draft) {
+                denied(draft);
+            }
+        }
         Word::Closed => {
             if draft.order.payments().next().is_none() {
                 draft.word(FactKey::Closed, FactBody::Closed(Closure::ProviderConfirmed));
@@ -164,6 +179,16 @@ fn heard(draft: &mut Draft<'_>, word: &Word, left_time: Timestamp) {
     }
 }
 
+/// The provider's own answer does not know the money that a notification told of. Its read side may lag, so a person is
+/// called only when it says so again and again.
+fn denied(draft: &mut Draft<'_>) {
+    draft.followup.fruitless_calls = draft.followup.fruitless_calls.saturating_add(1);
+    if draft.followup.fruitless_calls >= DENIALS_MAX {
+        let text = "a notification told of a payment that the provider, asked again and again, does not know";
+        draft.attention(AttentionReason::PaymentMismatch, text.to_owned(), true);
+    }
+}
+
 /// Records money. What differs from the order changes no state: a person looks.
 fn paid(draft: &mut Draft<'_>, payment: &Payment) {
     let key = FactKey::Paid(payment.trade_no.clone());
@@ -171,6 +196,8 @@ fn paid(draft: &mut Draft<'_>, payment: &Payment) {
         if known.evidence == Evidence::Assumed && payment.evidence == Evidence::Stated {
             draft.word(FactKey::PaidStated(payment.trade_no.clone()), FactBody::Paid(payment.clone()));
             differs(draft, payment);
+        } else if matches!(draft.cause, Cause::Answer) && unconfirmed(draft) && !differs(draft, payment) {
+            draft.word(FactKey::PaidConfirmed(payment.trade_no.clone()), FactBody::Paid(payment.clone()));
         }
         return;
     }

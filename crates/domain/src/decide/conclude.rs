@@ -1,6 +1,7 @@
 //! Concluding: what the caller is to do with the goods, once money was taken.
 
-use super::Draft;
+use super::plan::unconfirmed;
+use super::{Draft, refund};
 use crate::fact::{AttentionReason, FactBody, FactKey, Fulfilment};
 use crate::ports::LatePolicy;
 
@@ -9,11 +10,17 @@ use crate::ports::LatePolicy;
 /// Late is a payment whose order would be CLOSED or FAILED without it, judged now and not by the provider's clock;
 /// a payment that meets CLOSING is a normal one.
 pub(super) fn conclude(draft: &mut Draft<'_>) {
+    goods(draft);
+    refund::conclude(draft);
+}
+
+fn goods(draft: &mut Draft<'_>) {
     let order = &draft.order;
     let owed = order.created().is_some()
         && order.payments().next().is_some()
         && order.fulfilment().is_none()
-        && !order.attention().any(|(reason, _, _)| withholds(reason));
+        && !order.attention().any(|(reason, _, _)| withholds(reason))
+        && !unconfirmed(draft);
     if !owed {
         return;
     }
@@ -24,7 +31,11 @@ pub(super) fn conclude(draft: &mut Draft<'_>) {
                 "the money arrived after the order had ended; the merchant's policy is to park it".to_owned();
             draft.attention(AttentionReason::LatePayment, text, false);
         }
-        LatePolicy::Park | LatePolicy::Complete => {
+        LatePolicy::Refund if late => {
+            let word = Fulfilment::DoNotFulfil;
+            draft.own(FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word));
+        }
+        LatePolicy::Park | LatePolicy::Complete | LatePolicy::Refund => {
             let word = Fulfilment::Fulfil;
             draft.own(FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word));
         }
@@ -42,6 +53,8 @@ const fn withholds(reason: AttentionReason) -> bool {
         AttentionReason::DuplicatePayment
         | AttentionReason::LatePayment
         | AttentionReason::RetriesExhausted
-        | AttentionReason::ProviderOps => false,
+        | AttentionReason::ProviderOps
+        | AttentionReason::RefundUnresolved
+        | AttentionReason::RefundFailed => false,
     }
 }

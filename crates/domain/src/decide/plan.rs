@@ -2,30 +2,40 @@
 
 use std::time::Duration;
 
-use super::Draft;
 use super::schedule::{backoff, follow_up_around};
+use super::{Draft, refund};
 use crate::capabilities::{Capabilities, CloseKind, QueryKind};
 use crate::command::Created;
-use crate::fact::{AttentionReason, CloseReason, Closure, FactBody, FactKey};
+use crate::fact::{AttentionReason, Cause, CloseReason, Closure, FactBody, FactKey};
 use crate::fold::{Attempt, State};
 use crate::limits::{CREATE_ATTEMPTS_MAX, FRUITLESS_CALLS_MAX};
+use crate::name::RefundNo;
 use crate::outcome::{Class, Operation};
+use crate::payment::Payment;
 use crate::plant::Plant;
 use crate::time::Timestamp;
 
 /// The next step of an order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) call: Option<Operation>,
+    /// The refund that the call is about.
+    pub(super) refund: Option<RefundNo>,
     pub(super) due: Option<Timestamp>,
     pub(super) waits_for: Option<Operation>,
 }
 
 impl Plan {
-    const NOTHING: Self = Self { call: None, due: None, waits_for: None };
+    pub(super) const NOTHING: Self = Self { call: None, refund: None, due: None, waits_for: None };
 
-    const fn due(at: Timestamp) -> Self {
-        Self { due: Some(at), ..Self::NOTHING }
+    pub(super) const fn due(at: Timestamp) -> Self {
+        Self { call: None, refund: None, due: Some(at), waits_for: None }
+    }
+
+    /// Of two things that are owed, the call that may leave, or what comes first.
+    pub(super) fn sooner(self, other: Self) -> Self {
+        let rank = |plan: &Self| (plan.call.is_none(), plan.due.unwrap_or(Timestamp::MAX));
+        if rank(&other) < rank(&self) { other } else { self }
     }
 }
 
@@ -35,10 +45,37 @@ pub(super) fn plan(draft: &mut Draft<'_>) -> Plan {
         return Plan::due(draft.ctx.now + draft.ctx.timing.call_horizon);
     }
     match draft.order.state() {
-        State::Paid | State::Failed => Plan::NOTHING,
+        State::Failed => Plan::NOTHING,
+        State::Paid => paid(draft),
         State::Closed => after_closed(draft, &created),
         State::Accepted | State::Submitting | State::Pending | State::Closing => open(draft, &created),
     }
+}
+
+/// Money was taken: the provider is asked about it where its notification alone proves too little, and refunds go on.
+fn paid(draft: &mut Draft<'_>) -> Plan {
+    let asked = if unconfirmed(draft) && can_query(draft) && !draft.order.is_frozen() {
+        if exhausted(draft) {
+            park(draft);
+            return refund::plan(draft);
+        }
+        call_at(draft, Operation::Query, after_failures(draft))
+    } else {
+        Plan::NOTHING
+    };
+    if asked.call.is_some() { asked } else { asked.sooner(refund::plan(draft)) }
+}
+
+/// Whether a payment was learnt by a notification that proves less than the provider's own answer would.
+pub(super) fn unconfirmed(draft: &Draft<'_>) -> bool {
+    let Some(above) = draft.ctx.capabilities.confirm_above_minor else { return false };
+    let told = |payment: &Payment| {
+        let learnt = draft.order.fact(&FactKey::Paid(payment.trade_no.clone()));
+        learnt.is_some_and(|fact| matches!(fact.cause, Cause::Notification(_)))
+            && !draft.order.has(&FactKey::PaidConfirmed(payment.trade_no.clone()))
+    };
+    draft.order.fulfilment().is_none()
+        && draft.order.payments().any(|payment| payment.total_minor > above && told(payment))
 }
 
 /// After LOCAL_EXPIRY one more query, when paying at the provider has surely ended: money that was taken after the
@@ -243,7 +280,7 @@ fn attempt_at(draft: &mut Draft<'_>, at: Timestamp) -> Plan {
 
 /// The call now if its time has come and budget allows, else the time to look again. A call leaves a crash net
 /// behind it: a due row at the time by which it must have ended.
-fn call_at(draft: &Draft<'_>, operation: Operation, at: Timestamp) -> Plan {
+pub(super) fn call_at(draft: &Draft<'_>, operation: Operation, at: Timestamp) -> Plan {
     let ctx = draft.ctx;
     let spaced =
         draft.followup.call_left.map(|left| left + ctx.timing.factor.stretch(ctx.capabilities.call_spacing));
@@ -252,7 +289,7 @@ fn call_at(draft: &Draft<'_>, operation: Operation, at: Timestamp) -> Plan {
     if at > ctx.now {
         Plan::due(at)
     } else if slot > ctx.now {
-        Plan { due: Some(slot), waits_for: Some(operation), ..Plan::NOTHING }
+        Plan { waits_for: Some(operation), ..Plan::due(slot) }
     } else {
         Plan { call: Some(operation), ..Plan::due(ctx.now + ctx.timing.call_horizon) }
     }

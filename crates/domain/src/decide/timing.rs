@@ -23,6 +23,12 @@ pub struct Timing {
     pub follow_up_every: Duration,
     /// Pause between calls that close an order, and between two words "does not exist".
     pub close_pause: Duration,
+    /// How long an automatic refund waits after the payment was learnt, far beyond any lease.
+    pub late_refund_delay: Duration,
+    /// First pause before the provider is asked about a refund that it accepted; doubled each time.
+    pub refund_pause_min: Duration,
+    /// Longest such pause: refunds to some cards take days.
+    pub refund_pause_max: Duration,
     /// Physical to schedule time.
     pub factor: ClockFactor,
     /// The one rule that is taken out, so that the simulation can show that it would notice.
@@ -47,6 +53,9 @@ impl Timing {
             follow_up: [15, 30, 60, 180, 600, 1800].map(Duration::from_secs).to_vec(),
             follow_up_every: Duration::from_secs(1800),
             close_pause: Duration::from_secs(30),
+            late_refund_delay: Duration::from_secs(600),
+            refund_pause_min: Duration::from_secs(30),
+            refund_pause_max: Duration::from_secs(6 * 3600),
             factor,
             #[cfg(feature = "plant")]
             plant: None,

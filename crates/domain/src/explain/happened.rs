@@ -5,6 +5,7 @@ use crate::command::Created;
 use crate::fact::{AttemptOutcome, Cause, CloseReason, Closure, Fact, FactBody, FactKey, Fulfilment};
 use crate::outcome::Class;
 use crate::payment::{Evidence, Payment};
+use crate::refund::RefundRequest;
 
 pub(super) fn sentences(teller: &Teller<'_>) -> Vec<String> {
     let mut facts: Vec<&Fact> = teller.order.facts().collect();
@@ -47,6 +48,19 @@ fn what(teller: &Teller<'_>, fact: &Fact) -> String {
         FactBody::Fulfilment(Fulfilment::DoNotFulfil) => {
             "DO_NOT_FULFIL, the caller is not to deliver".to_owned()
         }
+        FactBody::RefundRequested(request) => refund_requested(teller, &fact.key, request),
+        FactBody::RefundCall => {
+            format!("call {} of refund {} was about to leave", number(&fact.key), refund_no(&fact.key))
+        }
+        FactBody::RefundCallOutcome(outcome) => refund_call_ended(teller, &fact.key, outcome),
+        FactBody::RefundDone(done) => {
+            let by = done.provider_refund_no.as_ref().map_or(String::new(), |no| format!(" as {no}"));
+            format!("{} gave the money of refund {} back{by}", teller.provider(), refund_no(&fact.key))
+        }
+        FactBody::RefundFailed(failed) => {
+            let said = teller.said(&failed.code, &failed.message);
+            format!("refund {} failed for good{said}; its reservation goes back", refund_no(&fact.key))
+        }
         FactBody::Attention(text) => {
             format!("a person is needed, {}: {}", reason(&fact.key), teller.masked(text))
         }
@@ -80,6 +94,34 @@ fn attempt_ended(teller: &Teller<'_>, number: u32, outcome: &AttemptOutcome) -> 
     }
 }
 
+fn refund_requested(teller: &Teller<'_>, key: &FactKey, request: &RefundRequest) -> String {
+    let who = if request.automatic { "by the engine itself" } else { "by the caller" };
+    let why = if request.reason.is_empty() {
+        String::new()
+    } else {
+        format!(", for: {}", teller.masked(&request.reason))
+    };
+    format!(
+        "refund {} of {} from payment {} was requested {who} and its amount reserved{why}",
+        refund_no(key),
+        request.amount,
+        request.trade_no
+    )
+}
+
+fn refund_call_ended(teller: &Teller<'_>, key: &FactKey, outcome: &AttemptOutcome) -> String {
+    let (provider, call, no) = (teller.provider(), number(key), refund_no(key));
+    let said = teller.said(&outcome.code, &outcome.message);
+    match outcome.class {
+        Class::Done => format!("{provider} took call {call} of refund {no}{said}"),
+        Class::Final => format!("{provider} refused call {call} of refund {no}{said}"),
+        Class::NotSent => format!("call {call} of refund {no} never left{said}"),
+        Class::Retry | Class::Unknown | Class::Ops => {
+            format!("call {call} of refund {no} ended as {}{said}", outcome.class.as_str())
+        }
+    }
+}
+
 fn closed(teller: &Teller<'_>, closure: Closure) -> String {
     let provider = teller.provider();
     match closure {
@@ -99,6 +141,9 @@ fn paid(teller: &Teller<'_>, key: &FactKey, payment: &Payment) -> String {
     let sum = money(payment.total_minor, payment.currency);
     let trade_no = &payment.trade_no;
     match (key, payment.evidence) {
+        (FactKey::PaidConfirmed(_), _) => {
+            format!("{provider}, asked about payment {trade_no}, says so, too")
+        }
         (FactKey::PaidStated(_), _) => format!("a notification stated payment {trade_no} as {sum}"),
         (_, Evidence::Stated) => format!("payment {trade_no} of {sum}, proven by {provider}"),
         (_, Evidence::Assumed) => format!(
@@ -118,11 +163,28 @@ fn cause(teller: &Teller<'_>, cause: &Cause) -> String {
     }
 }
 
-/// The number in the key of an attempt, its outcome, its launch or a close call.
+/// The number in the key of an attempt, its outcome, its launch, a close call or a call of a refund.
 const fn number(key: &FactKey) -> u32 {
     match key {
-        FactKey::Attempt(n) | FactKey::AttemptOutcome(n) | FactKey::Launch(n) | FactKey::Closing(n) => *n,
+        FactKey::Attempt(n)
+        | FactKey::AttemptOutcome(n)
+        | FactKey::Launch(n)
+        | FactKey::Closing(n)
+        | FactKey::RefundCall(_, n)
+        | FactKey::RefundCallOutcome(_, n) => *n,
         _ => 0,
+    }
+}
+
+/// The refund in a key.
+fn refund_no(key: &FactKey) -> &str {
+    match key {
+        FactKey::RefundRequested(no)
+        | FactKey::RefundCall(no, _)
+        | FactKey::RefundCallOutcome(no, _)
+        | FactKey::RefundDone(no)
+        | FactKey::RefundFailed(no) => no.as_str(),
+        _ => "?",
     }
 }
 

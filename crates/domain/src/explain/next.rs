@@ -12,7 +12,12 @@ use crate::time::Timestamp;
 const LATE: &str =
     "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
 
-pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Option<&Capabilities>) -> String {
+/// What comes next, and when the engine looks again at the latest; `None` when what is left is a person's.
+pub(super) fn steps(
+    teller: &Teller<'_>,
+    followup: &Followup,
+    capabilities: Option<&Capabilities>,
+) -> (String, Option<Timestamp>) {
     let look = Look { teller, followup, capabilities };
     let mut steps = vec![if teller.created.is_none() {
         "Nothing by itself: there is no order here.".to_owned()
@@ -28,7 +33,8 @@ pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Opti
             steps.push(format!("{}: {}", reason.as_str(), way_out(reason)));
         }
     }
-    steps.join(" ")
+    // The bookkeeping of an order that owes nothing still names its last look.
+    (steps.join(" "), followup.next_due.filter(|_| look.is_due()))
 }
 
 /// What a person can do about an order that needs one.
@@ -63,6 +69,14 @@ pub const fn way_out(reason: AttentionReason) -> &'static str {
             "see whether the provider works at all, then ask again: each RequeryOrder asks once, and the \
              answer moves the order."
         }
+        AttentionReason::RefundUnresolved => {
+            "look the refund up in the provider's console and confirm what became of it; until then its \
+             amount stays reserved and nothing is sent again."
+        }
+        AttentionReason::RefundFailed => {
+            "the provider did not give the money back. Read its reason, mend what can be mended, and ask \
+             for a new refund under a new number, or give the money back by hand."
+        }
         AttentionReason::ProviderOps => {
             "the account needs a person: key, certificate, rights or balance. Its orders go on by \
              themselves once that is mended."
@@ -96,6 +110,37 @@ impl Look<'_> {
         }
     }
 
+    /// Whether the engine has something left to do by itself.
+    fn is_due(&self) -> bool {
+        let order = self.teller.order;
+        if order.is_frozen() {
+            return self.still_asks();
+        }
+        match order.state() {
+            _ if self.teller.created.is_none() => false,
+            State::Accepted | State::Submitting | State::Pending | State::Closing => true,
+            State::Failed => false,
+            State::Closed => self.asks_after_end(),
+            State::Paid => self.decides_fulfilment() || self.refunds_go_on(),
+        }
+    }
+
+    /// A parked order that is open, of which a person has asked the provider.
+    fn still_asks(&self) -> bool {
+        !self.teller.order.state().is_final() && self.followup.ask && self.can_ask()
+    }
+
+    fn asks_after_end(&self) -> bool {
+        let local = self.teller.order.closure() == Some(Closure::LocalExpiry);
+        local && !self.followup.asked_after_end && self.can_ask()
+    }
+
+    fn decides_fulfilment(&self) -> bool {
+        let order = self.teller.order;
+        order.fulfilment().is_none()
+            && !order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment)
+    }
+
     fn parked(&self) -> String {
         let order = self.teller.order;
         if order.state() == State::Paid && order.fulfilment().is_none() {
@@ -106,11 +151,7 @@ impl Look<'_> {
         if order.state().is_final() {
             return "Nothing by itself.".to_owned();
         }
-        let asks = if self.followup.ask && self.can_ask() {
-            " One query that was asked for still leaves."
-        } else {
-            ""
-        };
+        let asks = if self.still_asks() { " One query that was asked for still leaves." } else { "" };
         format!(
             "Nothing is repeated, asked or closed by itself until a person has resolved this; what the \
              provider tells is still recorded.{asks}"
@@ -234,7 +275,7 @@ impl Look<'_> {
         if self.teller.order.closure() != Some(Closure::LocalExpiry) {
             return format!("Nothing more. {LATE}");
         }
-        if !self.followup.asked_after_end && self.can_ask() {
+        if self.asks_after_end() {
             let provider = self.teller.provider();
             return format!(
                 "{} Then {provider} is asked once more, for it may be paid. {LATE}",
@@ -246,15 +287,49 @@ impl Look<'_> {
 
     fn paid(&self) -> String {
         let order = self.teller.order;
-        let late = order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment);
+        let open: Vec<String> = order
+            .refunds()
+            .iter()
+            .filter(|refund| refund.end().is_none())
+            .map(|refund| format!("refund {} of {}", refund.no, refund.request.amount))
+            .collect();
+        if !open.is_empty() {
+            let goods = match order.fulfilment() {
+                Some(Fulfilment::Fulfil) => "Deliver once: FULFIL is never taken back.",
+                Some(Fulfilment::DoNotFulfil) => "Do not deliver.",
+                None => "Wait for FULFIL before you deliver.",
+            };
+            let list = open.join(", ");
+            if !self.refunds_go_on() {
+                return format!("Nothing by itself: {list} waits for a person. {goods}");
+            }
+            let look = self.next_look();
+            return format!("{look} Then {list} goes on until the provider says its end. {goods}");
+        }
         match order.fulfilment() {
             Some(Fulfilment::Fulfil) => "Nothing more. Deliver once: FULFIL is never taken back.".to_owned(),
+            Some(Fulfilment::DoNotFulfil)
+                if self.followup.next_due.is_some() && order.refunds().is_empty() =>
+            {
+                format!("{} Then the money goes back by itself. Do not deliver.", self.next_look())
+            }
             Some(Fulfilment::DoNotFulfil) => {
                 "Nothing by itself. Do not deliver: the money is to go back to the payer.".to_owned()
             }
-            None if late => "Nothing by itself: a person decides whether to deliver.".to_owned(),
-            None => format!("{} Then FULFIL is decided: wait for it before you deliver.", self.next_look()),
+            None if self.decides_fulfilment() => {
+                format!("{} Then FULFIL is decided: wait for it before you deliver.", self.next_look())
+            }
+            None => "Nothing by itself: a person decides whether to deliver.".to_owned(),
         }
+    }
+
+    /// Whether refunds go on, or late money is yet to go back, without anybody's help.
+    fn refunds_go_on(&self) -> bool {
+        let order = self.teller.order;
+        let waits = order.attention().any(|(reason, _, _)| reason == AttentionReason::RefundUnresolved);
+        let owed = order.fulfilment() == Some(Fulfilment::DoNotFulfil) && order.refunds().is_empty();
+        let open = order.refunds().iter().any(|refund| refund.end().is_none());
+        !waits && (open || (owed && self.followup.next_due.is_some()))
     }
 
     fn next_look(&self) -> String {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{AttentionReason, Fulfilment};
-use crate::name::ProviderTradeNo;
+use crate::name::{ProviderTradeNo, RefundNo};
 
 /// The key of a fact. Its text (`attempt/1/outcome`) is stored and must never change.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,8 +27,20 @@ pub enum FactKey {
     Paid(ProviderTradeNo),
     /// `paid/TRADE_NO/stated`: what a notification states of a payment that a query only named.
     PaidStated(ProviderTradeNo),
+    /// `paid/TRADE_NO/confirmed`: the provider says so, too, when asked about what a notification told.
+    PaidConfirmed(ProviderTradeNo),
     /// `fulfilment/FULFIL` or `fulfilment/DO_NOT_FULFIL`.
     Fulfilment(FulfilmentKey),
+    /// `refund/R/requested`.
+    RefundRequested(RefundNo),
+    /// `refund/R/call/N`, N from 1, never used again after a restart.
+    RefundCall(RefundNo, u32),
+    /// `refund/R/call/N/outcome`.
+    RefundCallOutcome(RefundNo, u32),
+    /// `refund/R/outcome/DONE`.
+    RefundDone(RefundNo),
+    /// `refund/R/outcome/FAILED`. If both were ever written, DONE stands.
+    RefundFailed(RefundNo),
     /// `attention/REASON/K`.
     Attention(AttentionReason, u32),
     /// `attention/REASON/K/resolved`.
@@ -65,8 +77,14 @@ impl fmt::Display for FactKey {
             Self::Closed => f.write_str("closed"),
             Self::Paid(no) => write!(f, "paid/{no}"),
             Self::PaidStated(no) => write!(f, "paid/{no}/stated"),
+            Self::PaidConfirmed(no) => write!(f, "paid/{no}/confirmed"),
             Self::Fulfilment(FulfilmentKey::Fulfil) => f.write_str("fulfilment/FULFIL"),
             Self::Fulfilment(FulfilmentKey::DoNotFulfil) => f.write_str("fulfilment/DO_NOT_FULFIL"),
+            Self::RefundRequested(no) => write!(f, "refund/{no}/requested"),
+            Self::RefundCall(no, n) => write!(f, "refund/{no}/call/{n}"),
+            Self::RefundCallOutcome(no, n) => write!(f, "refund/{no}/call/{n}/outcome"),
+            Self::RefundDone(no) => write!(f, "refund/{no}/outcome/DONE"),
+            Self::RefundFailed(no) => write!(f, "refund/{no}/outcome/FAILED"),
             Self::Attention(reason, k) => write!(f, "attention/{}/{k}", reason.as_str()),
             Self::AttentionResolved(reason, k) => write!(f, "attention/{}/{k}/resolved", reason.as_str()),
         }
@@ -98,6 +116,12 @@ fn parse(text: &str) -> Option<FactKey> {
         ["closed"] => FactKey::Closed,
         ["paid", no] => FactKey::Paid(no.parse().ok()?),
         ["paid", no, "stated"] => FactKey::PaidStated(no.parse().ok()?),
+        ["paid", no, "confirmed"] => FactKey::PaidConfirmed(no.parse().ok()?),
+        ["refund", no, "requested"] => FactKey::RefundRequested(no.parse().ok()?),
+        ["refund", no, "call", n] => FactKey::RefundCall(no.parse().ok()?, number(n)?),
+        ["refund", no, "call", n, "outcome"] => FactKey::RefundCallOutcome(no.parse().ok()?, number(n)?),
+        ["refund", no, "outcome", "DONE"] => FactKey::RefundDone(no.parse().ok()?),
+        ["refund", no, "outcome", "FAILED"] => FactKey::RefundFailed(no.parse().ok()?),
         ["fulfilment", "FULFIL"] => FactKey::Fulfilment(FulfilmentKey::Fulfil),
         ["fulfilment", "DO_NOT_FULFIL"] => FactKey::Fulfilment(FulfilmentKey::DoNotFulfil),
         ["attention", reason, k] => FactKey::Attention(reason_of(reason)?, number(k)?),
@@ -123,6 +147,7 @@ mod tests {
     #[test]
     fn the_text_of_every_key_reads_back() {
         let no: ProviderTradeNo = "4200-1".parse().expect("a valid number");
+        let refund: RefundNo = "r-1".parse().expect("a valid number");
         let mut keys = vec![
             FactKey::Created,
             FactKey::Attempt(1),
@@ -132,7 +157,13 @@ mod tests {
             FactKey::Closing(2),
             FactKey::Closed,
             FactKey::Paid(no.clone()),
-            FactKey::PaidStated(no),
+            FactKey::PaidStated(no.clone()),
+            FactKey::PaidConfirmed(no),
+            FactKey::RefundRequested(refund.clone()),
+            FactKey::RefundCall(refund.clone(), 1),
+            FactKey::RefundCallOutcome(refund.clone(), 1),
+            FactKey::RefundDone(refund.clone()),
+            FactKey::RefundFailed(refund),
             FactKey::Fulfilment(FulfilmentKey::Fulfil),
             FactKey::Fulfilment(FulfilmentKey::DoNotFulfil),
         ];
@@ -147,9 +178,17 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in
-            ["", "attempt", "attempt/0", "attempt/01", "attempt/1/x", "paid/", "closed/1", "attention/X/1"]
-        {
+        for text in [
+            "",
+            "attempt",
+            "attempt/0",
+            "attempt/01",
+            "attempt/1/x",
+            "paid/",
+            "closed/1",
+            "attention/X/1",
+            "refund/r/call/0",
+        ] {
             assert!(text.parse::<FactKey>().is_err(), "{text}");
         }
     }

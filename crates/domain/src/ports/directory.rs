@@ -8,6 +8,17 @@ use crate::outcome::Operation;
 pub enum LatePolicy {
     /// Deliver all the same: FULFIL.
     Complete,
+    /// Give it back: DO_NOT_FULFIL, and an automatic refund after a while.
+    Refund,
+    /// A person decides.
+    Park,
+}
+
+/// What happens to a second payment of one order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DuplicatePolicy {
+    /// Give it back by an automatic refund after a while.
+    Refund,
     /// A person decides.
     Park,
 }
@@ -17,6 +28,8 @@ pub enum LatePolicy {
 pub struct MerchantPolicy {
     /// What happens to late money.
     pub late_payment: LatePolicy,
+    /// What happens to a second payment.
+    pub duplicate_payment: DuplicatePolicy,
 }
 
 /// How often an account may be called for one operation, in physical time.

@@ -6,7 +6,9 @@ use crate::command::{Record, ReplyAddress};
 use crate::event::Event;
 use crate::name::OrderKey;
 use crate::ports::BoxFuture;
+use crate::refund::RefundRefusal;
 use crate::shard::Partition;
+use crate::time::Timestamp;
 
 /// A position in a partition, from 0.
 pub type Offset = u64;
@@ -105,6 +107,8 @@ pub struct DeadRecord {
     pub offset: Offset,
     /// What is wrong with it.
     pub reason: String,
+    /// When its owner met it; `None` for one that an earlier release buried.
+    pub find_time: Option<Timestamp>,
     /// The bytes.
     pub raw: Vec<u8>,
 }
@@ -132,6 +136,8 @@ pub enum ReplyKind {
     },
     /// The command names an order that does not exist.
     NotFound,
+    /// The refund is refused.
+    Refused(RefundRefusal),
 }
 
 /// An event with its place.

@@ -7,9 +7,10 @@ use crate::capabilities::Capabilities;
 use crate::command::{Created, Notification};
 use crate::fold::Order;
 use crate::http::{HttpRequest, HttpResponse};
-use crate::name::{AccountId, MerchantId, OrderKey, OutTradeNo, ProviderId};
+use crate::name::{AccountId, MerchantId, OrderKey, OutTradeNo, ProviderId, RefundNo};
 use crate::outcome::{CallReport, Operation};
 use crate::ports::BoxFuture;
+use crate::refund::RefundRequest;
 use crate::time::Timestamp;
 
 /// One call to a provider, with all that building and parsing need.
@@ -17,6 +18,8 @@ use crate::time::Timestamp;
 pub struct Call {
     /// What to do.
     pub operation: Operation,
+    /// The refund that it is about: `Refund` refunds it, `Query` asks about it.
+    pub refund: Option<(RefundNo, Arc<RefundRequest>)>,
     /// The order as resolved.
     pub created: Arc<Created>,
     /// The order's history: the same code means different things after an answered and an unanswered create.
@@ -25,6 +28,15 @@ pub struct Call {
     pub now: Timestamp,
     /// Randomness for nonces.
     pub nonce: [u64; 2],
+}
+
+/// What a call comes to before anything is sent.
+#[derive(Debug)]
+pub enum Built {
+    /// It is to be sent.
+    Request(HttpRequest),
+    /// It is a pure function of the order (a signed URL): nothing is sent.
+    Local(CallReport),
 }
 
 /// Why a request could not be built: nothing left.
@@ -165,6 +177,17 @@ pub struct NotificationRefusal {
     pub detail: String,
 }
 
+/// What became of a notification.
+#[derive(Clone, Copy, Debug)]
+pub enum NotificationFate<'a> {
+    /// It is durable.
+    Taken,
+    /// It is refused for good.
+    Refused(&'a NotificationRefusal),
+    /// It cannot be taken now and should come again.
+    NotNow,
+}
+
 /// What the provider is to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotificationAnswer {
@@ -187,12 +210,12 @@ pub trait Provider: Send + Sync {
     /// Everything that is wrong with an order before it is accepted, all at once.
     fn check(&self, created: &Created) -> Vec<FieldFault>;
 
-    /// Builds and signs the request of a call.
+    /// Builds and signs the request of a call; what the provider needs no call for ends here.
     fn build<'a>(
         &'a self,
         call: &'a Call,
         signer: &'a dyn Signer,
-    ) -> BoxFuture<'a, Result<HttpRequest, BuildError>>;
+    ) -> BoxFuture<'a, Result<Built, BuildError>>;
 
     /// Verifies and parses an answer. Signing may be needed for launch parameters.
     fn parse<'a>(
@@ -212,8 +235,9 @@ pub trait Provider: Send + Sync {
         now: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal>;
 
-    /// What to answer once the notification is durable, or why it is refused.
-    fn answer(&self, result: Result<(), &NotificationRefusal>) -> NotificationAnswer;
+    /// What to answer a notification by what became of it; `None`: nothing, the connection is cut, since any answer would
+    /// end the pushing for good.
+    fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer>;
 }
 
 /// Why nothing was signed.

@@ -108,8 +108,19 @@ pub struct ListPage {
 pub struct LedgerEntry {
     /// The refund.
     pub refund_no: RefundNo,
-    /// Reserved minor units.
+    /// The payment that it takes from.
+    pub trade_no: ProviderTradeNo,
+    /// Reserved minor units; 0 once released.
     pub minor: i64,
+}
+
+/// The mark of one refund call that may not be repeated: its number, and a random value of this very call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CallMark {
+    /// The call's number.
+    pub number: u32,
+    /// The random value.
+    pub token: u64,
 }
 
 /// What a reservation led to.
@@ -117,12 +128,14 @@ pub struct LedgerEntry {
 pub enum Reserved {
     /// It holds, from now or from before.
     Held,
-    /// The sum of all reservations would pass the limit.
+    /// The reservations of the payment would pass its amount.
     OverSum,
-    /// There would be too many refunds.
+    /// There would be too many refunds of the payment.
     OverCount,
-    /// The number holds a reservation of another amount.
-    OtherAmount,
+    /// The number holds a reservation of another amount or payment.
+    OtherContent,
+    /// The number held a reservation that was given back.
+    Released,
 }
 
 /// The order store. `Ok` on a write means durable.
@@ -184,7 +197,7 @@ pub trait OrderStore: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ParkedOrder>, StoreError>>;
 
-    /// Reserves part of `sum_max` minor units for a refund, atomically; repeating it changes nothing.
+    /// Reserves part of a payment's `sum_max` minor units for a refund, atomically; repeating it changes nothing.
     fn reserve_refund(
         &self,
         key: &OrderKey,
@@ -193,9 +206,18 @@ pub trait OrderStore: Send + Sync {
         count_max: u32,
     ) -> BoxFuture<'_, Result<Reserved, StoreError>>;
 
-    /// Gives a reservation back; repeating it changes nothing.
+    /// Gives a reservation back for ever: its number can reserve nothing more. Repeating it changes nothing.
     fn release_refund(&self, key: &OrderKey, refund_no: &RefundNo) -> BoxFuture<'_, Result<(), StoreError>>;
 
-    /// All reservations of an order.
+    /// Marks a refund call before it leaves, atomically: `true` if from now on this mark stands, for none stood with its
+    /// number or a higher one; a reservation that is missing or released takes no mark.
+    fn mark_refund_call(
+        &self,
+        key: &OrderKey,
+        refund_no: &RefundNo,
+        mark: CallMark,
+    ) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// All reservations of an order, released ones too.
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>>;
 }

@@ -49,7 +49,7 @@ fn live(always: &Always) -> (Model, usize) {
     }
     let mut calls = 1;
     for _ in 0..5000 {
-        match model.live {
+        match model.live.clone() {
             Some(call) => {
                 model.scene.now = call.left_time + always.took;
                 let [create, query, close] = &always.answers;

@@ -11,8 +11,8 @@ use paymux_domain::outcome::{CallReport, Class, Word};
 use paymux_domain::ports::LatePolicy;
 
 use crate::support::fixtures::{
-    ATTACH, CLIENT_IP, EXPIRY_SECS, OPEN_ID, assumed, at, at_ms, closes_paid, hint, launch, launched, paid,
-    payjs, payment, report, secs, told, wechat, xorpay,
+    ATTACH, CLIENT_IP, EXPIRY_SECS, OPEN_ID, PRICE, assumed, at, at_ms, closes_paid, hint, launch, launched,
+    paid, payjs, payment, report, secs, told, wechat, xorpay,
 };
 use crate::support::model::Model;
 
@@ -58,7 +58,7 @@ fn closing(capabilities: Capabilities) -> Model {
 fn closed(capabilities: Capabilities, answer: &CallReport) -> Model {
     let mut model = closing(capabilities);
     while model.order().closure().is_none() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => model.answer(answer.clone()),
             None => model.tick(),
         };
@@ -69,7 +69,7 @@ fn closed(capabilities: Capabilities, answer: &CallReport) -> Model {
 fn exhausted() -> Model {
     let mut model = closing(wechat());
     while model.due.is_some() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => model.answer(report(Class::Unknown)),
             None => model.tick(),
         };
@@ -199,7 +199,7 @@ fn submitting() {
 fn submitting_after_a_first_absence() {
     let mut model = answered(closes_paid(), report(Class::Unknown));
     while model.scene.followup.not_exist.is_none() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => model.answer(told(Word::NotExist)),
             None => model.tick(),
         };
@@ -348,6 +348,21 @@ fn paid_orders() {
     );
 }
 
+/// A refund of the whole payment whose only call ended so.
+fn refund_ended(capabilities: Capabilities, report: CallReport) -> Model {
+    let mut model = pending(capabilities);
+    model.notify(vec![paid("T1")]);
+    model.refund("r1", PRICE);
+    if model.live.is_none() {
+        model.tick();
+    }
+    model.answer(report);
+    if model.due.is_some() && !model.order().attention().any(|_| true) {
+        model.tick();
+    }
+    model
+}
+
 /// An order for each reason to need a person.
 fn needing_a_person(reason: AttentionReason) -> Model {
     let told_so = |words: Vec<Word>| {
@@ -376,6 +391,8 @@ fn needing_a_person(reason: AttentionReason) -> Model {
         }
         AttentionReason::RetriesExhausted => exhausted(),
         AttentionReason::ProviderOps => answered(wechat(), report(Class::Ops)),
+        AttentionReason::RefundUnresolved => refund_ended(xorpay(), report(Class::Unknown)),
+        AttentionReason::RefundFailed => refund_ended(wechat(), report(Class::Final)),
     }
 }
 
@@ -423,6 +440,16 @@ fn each_reason_to_need_a_person_comes_with_the_way_out() {
         parked,
     );
     check(
+        AttentionReason::RefundUnresolved,
+        "PAID: wechatpay took 88.88 CNY (T1); FULFIL, the caller is to deliver",
+        "Nothing by itself: refund r1 of 88.88 CNY waits for a person. Deliver once: FULFIL is never taken back.",
+    );
+    check(
+        AttentionReason::RefundFailed,
+        "PAID: wechatpay took 88.88 CNY (T1); FULFIL, the caller is to deliver",
+        delivered,
+    );
+    check(
         AttentionReason::ProviderOps,
         "SUBMITTING: what became of create call 1 is not known, so wechatpay may have the order; unknown \
          is not failed",
@@ -468,6 +495,37 @@ fn the_next_look_may_lie_ahead_be_overdue_or_not_be_written_down() {
 }
 
 #[test]
+fn an_order_that_owes_nothing_names_no_next_look() {
+    let mut paid_order = pending(wechat());
+    paid_order.notify(vec![paid("T1")]);
+    let mut late = closed(wechat(), &told(Word::Closed)).late_payments(LatePolicy::Park);
+    late.notify(vec![paid("T1")]);
+    let mut parked = pending(wechat());
+    parked.notify(vec![Word::Mismatch { field: "mchid" }]);
+    let ended = [
+        paid_order,
+        late,
+        parked.clone(),
+        answered(wechat(), report(Class::Final)),
+        closed(wechat(), &told(Word::Closed)),
+    ];
+    for mut model in ended {
+        // The row that healed the last step is still written down.
+        model.scene.followup.next_due = Some(model.now() + secs(45));
+        let Explanation { next, next_look, .. } = explained(&model);
+        assert!(next.starts_with("Nothing"), "{next}");
+        assert_eq!(next_look, None, "{next}");
+    }
+
+    // A person asks about the parked order; one that is open is looked at anyway.
+    parked.scene.followup.ask = true;
+    for mut model in [parked, waiting(), pending(wechat()), closing(wechat())] {
+        model.scene.followup.next_due = Some(model.now() + secs(45));
+        assert_eq!(explained(&model).next_look, Some(model.now() + secs(45)), "{}", explained(&model).next);
+    }
+}
+
+#[test]
 fn every_state_is_explained() {
     let mut unknown = Model::created();
     unknown.answer(report(Class::Unknown));
@@ -485,7 +543,7 @@ fn every_state_is_explained() {
     let states: BTreeSet<State> = models.iter().map(Model::state).collect();
     assert_eq!(states, State::ALL.into_iter().collect());
     for model in models {
-        let Explanation { happened, state, next } = explained(&model);
+        let Explanation { happened, state, next, .. } = explained(&model);
         assert_eq!(happened.len(), model.order().len(), "a sentence per fact");
         assert!(state.starts_with(model.state().as_str()), "{state}");
         assert!(happened.iter().chain([&state, &next]).all(|text| text.ends_with('.')), "{state} {next}");
@@ -504,7 +562,7 @@ fn no_explanation_shows_personal_data() {
     parked.answer(leaky(Class::Final));
     for model in [answered(wechat(), leaky(Class::Final)), answered(wechat(), leaky(Class::NotSent)), parked]
     {
-        let Explanation { happened, state, next } = explained(&model);
+        let Explanation { happened, state, next, .. } = explained(&model);
         let all = format!("{happened:?} {state} {next}");
         assert!(all.contains("***"), "the message was shown: {all}");
         for personal in [OPEN_ID, CLIENT_IP, ATTACH] {

@@ -7,9 +7,10 @@ use paymux_domain::fact::{
 };
 use paymux_domain::fold::{Order, State};
 use paymux_domain::outcome::Class;
+use paymux_domain::refund::{RefundDone, RefundFailed};
 use proptest::prelude::*;
 
-use crate::support::fixtures::{PRICE, at, created, launch, name, payment};
+use crate::support::fixtures::{PRICE, at, created, launch, name, payment, refund_request};
 
 fn key() -> impl Strategy<Value = FactKey> {
     let n = 1..4_u32;
@@ -24,6 +25,12 @@ fn key() -> impl Strategy<Value = FactKey> {
         Just(FactKey::Closed),
         n.clone().prop_map(|n| FactKey::Paid(name(&format!("T{n}")))),
         n.clone().prop_map(|n| FactKey::PaidStated(name(&format!("T{n}")))),
+        n.clone().prop_map(|n| FactKey::PaidConfirmed(name(&format!("T{n}")))),
+        n.clone().prop_map(|n| FactKey::RefundRequested(name(&format!("r{n}")))),
+        (n.clone(), n.clone()).prop_map(|(r, n)| FactKey::RefundCall(name(&format!("r{r}")), n)),
+        (n.clone(), n.clone()).prop_map(|(r, n)| FactKey::RefundCallOutcome(name(&format!("r{r}")), n)),
+        n.clone().prop_map(|n| FactKey::RefundDone(name(&format!("r{n}")))),
+        n.clone().prop_map(|n| FactKey::RefundFailed(name(&format!("r{n}")))),
         Just(FactKey::Fulfilment(Fulfilment::Fulfil.into())),
         Just(FactKey::Fulfilment(Fulfilment::DoNotFulfil.into())),
         (reason(), n.clone()).prop_map(|(reason, k)| FactKey::Attention(reason, k)),
@@ -49,7 +56,19 @@ fn body(key: &FactKey, variant: usize) -> FactBody {
         FactKey::Closed => FactBody::Closed(
             [Closure::ProviderConfirmed, Closure::NeverSent, Closure::LocalExpiry][variant % 3],
         ),
-        FactKey::Paid(no) | FactKey::PaidStated(no) => {
+        FactKey::RefundRequested(no) => {
+            FactBody::RefundRequested(Arc::new(refund_request(no.as_str(), [PRICE, 1][variant % 2])))
+        }
+        FactKey::RefundCall(..) => FactBody::RefundCall,
+        FactKey::RefundCallOutcome(..) => {
+            FactBody::RefundCallOutcome(outcome([Class::Done, Class::Final, Class::NotSent][variant % 3]))
+        }
+        FactKey::RefundDone(_) => FactBody::RefundDone(RefundDone::default()),
+        FactKey::RefundFailed(_) => FactBody::RefundFailed(RefundFailed {
+            code: format!("code {}", variant % 2),
+            message: String::new(),
+        }),
+        FactKey::Paid(no) | FactKey::PaidStated(no) | FactKey::PaidConfirmed(no) => {
             FactBody::Paid(payment(no.as_str(), [PRICE, PRICE + 1][variant % 2]))
         }
         FactKey::Fulfilment(_) => FactBody::Fulfilment(Fulfilment::Fulfil),

@@ -5,3 +5,4 @@ mod closing;
 mod creating;
 mod parking;
 mod paying;
+mod refunding;

@@ -12,6 +12,7 @@ use paymux_domain::shard::Partition;
 
 use crate::fleet::BUDGET;
 use crate::provider::capabilities;
+use crate::refund_audit;
 use crate::truth::{Real, RealOrder};
 use crate::workload::Accepted;
 use crate::world::World;
@@ -68,6 +69,8 @@ pub(crate) fn at_the_end(world: &World) -> Vec<Violation> {
     let truth = world.truth.lock();
     let by_key: BTreeMap<&OrderKey, &RealOrder> =
         truth.orders.values().map(|real| (&real.key, real)).collect();
+    let beyond = truth.over_refunds.iter();
+    found.extend(beyond.map(|(key, what)| Violation { key: Some(key.clone()), what: what.clone() }));
     let accepted = world.accepted.lock();
     if accepted.len() < usize::try_from(world.plan.orders).expect("fits") {
         found.push(Violation { key: None, what: "a caller never got its acknowledgement".to_owned() });
@@ -107,6 +110,15 @@ impl Check<'_> {
         self.closure();
         self.events();
         self.fulfilment();
+        self.refunds();
+    }
+
+    fn refunds(&mut self) {
+        let numbered = capabilities(&self.accepted.provider).is_some_and(|kind| kind.refund_query);
+        let Check { order, real, accepted, told, .. } = self;
+        for what in refund_audit::faults(order, *real, &accepted.wishes, told, numbered) {
+            self.broken(what);
+        }
     }
 
     fn has_ended(&mut self) {

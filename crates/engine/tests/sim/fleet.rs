@@ -9,7 +9,8 @@ use paymux_backends::faults::{FaultHook, Steps, Unreliable};
 use paymux_backends::memory::{MemoryConsumer, Notice};
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{
-    AccountPolicy, BoxFuture, Budget, Clock, Directory, Entropy, LatePolicy, LogConsumer, MerchantPolicy,
+    AccountPolicy, BoxFuture, Budget, Clock, Directory, DuplicatePolicy, Entropy, LatePolicy, LogConsumer,
+    MerchantPolicy,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
@@ -39,9 +40,18 @@ struct SimDirectory {
 
 impl Directory for SimDirectory {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
-        // Every second merchant keeps late money for a person to judge.
-        let parks = merchant_id.as_str().ends_with(['1', '3', '5', '7']);
-        Some(MerchantPolicy { late_payment: if parks { LatePolicy::Park } else { LatePolicy::Complete } })
+        // Every second merchant keeps late money for a person to judge; of the others some give it back.
+        Some(match merchant_id.as_str().as_bytes().last().map_or(0, |digit| digit % 4) {
+            0 => MerchantPolicy {
+                late_payment: LatePolicy::Complete,
+                duplicate_payment: DuplicatePolicy::Park,
+            },
+            2 => MerchantPolicy {
+                late_payment: LatePolicy::Refund,
+                duplicate_payment: DuplicatePolicy::Refund,
+            },
+            _ => MerchantPolicy { late_payment: LatePolicy::Park, duplicate_payment: DuplicatePolicy::Park },
+        })
     }
 
     fn account(&self, _: &AccountId) -> Option<AccountPolicy> {

@@ -13,6 +13,8 @@ mod hook;
 mod payer;
 mod plan;
 mod provider;
+mod refund_audit;
+mod refunds;
 mod truth;
 mod workload;
 mod world;

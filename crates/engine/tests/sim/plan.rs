@@ -64,6 +64,8 @@ pub(crate) struct Plan {
     /// Orders in a thousand that their caller closes early.
     pub(crate) closed_by_caller: u32,
     pub(crate) requeried: u32,
+    /// Paid orders in a thousand of which some is wanted back.
+    pub(crate) refunded: u32,
     pub(crate) repeated: u32,
     pub(crate) conflicting: u32,
     /// Orders in a thousand that come in one burst, so that budgets bind.
@@ -128,6 +130,7 @@ impl Plan {
                 faults.op_delay = 300;
                 faults.op_delay_max = Duration::from_secs(10);
                 faults.refused = 200;
+                self.refunded = 500;
                 self.processes = self.processes.max(2);
                 self.kinds = vec!["quick", "xor", "wechat"];
                 self.arrivals = Duration::from_secs(3600);
@@ -136,6 +139,7 @@ impl Plan {
             Theme::Crashes => {
                 faults.crash = 2_000;
                 faults.op_delay = 200;
+                self.refunded = self.refunded.max(300);
                 self.arrivals = Duration::from_secs(2 * 3600);
             }
             Theme::Rows => {
@@ -159,6 +163,7 @@ impl Plan {
                 self.partitions = 1;
                 self.arrivals = Duration::from_secs(4 * 3600);
                 self.kinds = vec!["quick", "xor"];
+                self.refunded = if met_by_queries { self.refunded } else { 700 };
             }
             Theme::Expiry => {
                 faults.notification_lost = 900;
@@ -214,6 +219,7 @@ impl Plan {
             faults,
             closed_by_caller: some(rng, 400),
             requeried: some(rng, 100),
+            refunded: some(rng, 400),
             repeated: some(rng, 300),
             conflicting: some(rng, 100),
             burst: some(rng, 500),

@@ -19,6 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::clock::SimClock;
 use crate::payer;
 use crate::plan::{Faults, Theme, chance};
+use crate::refunds;
 use crate::truth::{Real, RealOrder, RealPayment, Truth};
 use crate::world::Notifier;
 
@@ -38,9 +39,12 @@ const BASE: Capabilities = Capabilities {
     query_amount: true,
     query_proof: QueryProof::Signed,
     close: CloseKind::Call { min_age: Duration::from_secs(305), refuses_paid: true },
-    refund: RefundKind::None,
-    refund_idempotent: false,
-    refund_query: false,
+    refund: RefundKind::Partial { refunds_max: 50 },
+    refund_idempotent: true,
+    refund_query: true,
+    refund_spacing: Duration::from_secs(60),
+    refund_window: Duration::from_secs(365 * 24 * 3600),
+    confirm_above_minor: None,
     order_no_chars: (6, 32),
     call_spacing: Duration::ZERO,
     answer_signature: AnswerSignature::Always,
@@ -57,6 +61,9 @@ pub(crate) fn capabilities(provider: &str) -> Option<Capabilities> {
         }
         "xor" => Capabilities {
             close: CloseKind::None,
+            refund_idempotent: false,
+            refund_query: false,
+            refund_spacing: Duration::ZERO,
             query_amount: false,
             query_proof: QueryProof::Tls,
             answer_signature: AnswerSignature::None,
@@ -66,6 +73,10 @@ pub(crate) fn capabilities(provider: &str) -> Option<Capabilities> {
             create: CreateKind::Local,
             query: QueryKind::ByProviderTradeNo,
             close: CloseKind::None,
+            refund: RefundKind::Full,
+            refund_query: false,
+            refund_spacing: Duration::ZERO,
+            confirm_above_minor: Some(0),
             landing: Duration::ZERO,
             ..BASE
         },
@@ -146,7 +157,7 @@ impl SimProviders {
                 self.clock.sleep(TIMEOUT).await;
                 return lost;
             }
-            Travel::Refused if call.operation == Operation::Create => {
+            Travel::Refused if matches!(call.operation, Operation::Create | Operation::Refund) => {
                 self.clock.sleep(flight).await;
                 return CallReport::of(Class::Final, "PARAM_ERROR");
             }
@@ -204,9 +215,10 @@ impl SimProviders {
     fn effect(&self, call: &Call) -> CallReport {
         match call.operation {
             Operation::Create => self.create(&call.created),
+            Operation::Query if call.refund.is_some() => refunds::query(self, call),
             Operation::Query => self.query(&call.created),
             Operation::Close => self.close(&call.created),
-            Operation::Refund => CallReport::of(Class::Final, "NO_REFUNDS_HERE"),
+            Operation::Refund => refunds::refund(self, call),
         }
     }
 
@@ -243,6 +255,7 @@ impl SimProviders {
             visible: now + lag,
             payable_until,
             payments: Vec::new(),
+            refunds: Vec::new(),
             heard: false,
             told: Vec::new(),
         };

@@ -6,6 +6,8 @@ use paymux_domain::name::{AccountId, OrderKey, OutTradeNo, ProviderTradeNo};
 use paymux_domain::outcome::Operation;
 use paymux_domain::time::Timestamp;
 
+use crate::refunds::RealRefund;
+
 /// State of an order at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Real {
@@ -35,6 +37,7 @@ pub(crate) struct RealOrder {
     /// The last moment at which it can be paid.
     pub(crate) payable_until: Timestamp,
     pub(crate) payments: Vec<RealPayment>,
+    pub(crate) refunds: Vec<RealRefund>,
     /// Whether any notification of a payment got through.
     pub(crate) heard: bool,
     /// The payments that were notified.
@@ -48,6 +51,8 @@ pub(crate) struct Truth {
     pub(crate) calls: BTreeMap<(AccountId, Operation), Vec<i64>>,
     /// What happened, in order: hashed, so that two runs of a seed can be compared.
     pub(crate) trace: Vec<String>,
+    /// Refunds that were asked for beyond their payment.
+    pub(crate) over_refunds: Vec<(OrderKey, String)>,
     next_trade: u64,
 }
 

@@ -38,6 +38,7 @@ pub const fn kind_word(kind: &EventKind) -> v1::OrderEventKind {
         EventKind::Failed => v1::OrderEventKind::Failed,
         EventKind::Fulfil => v1::OrderEventKind::Fulfil,
         EventKind::DoNotFulfil => v1::OrderEventKind::DoNotFulfil,
+        EventKind::RefundEnded { .. } => v1::OrderEventKind::RefundEnded,
         EventKind::Attention => v1::OrderEventKind::Attention,
         EventKind::AttentionResolved => v1::OrderEventKind::AttentionResolved,
         EventKind::Rejected { .. } => v1::OrderEventKind::Rejected,

@@ -1,11 +1,13 @@
 //! An order as the API shows it, folded from its facts.
 
+use paymux_domain::amount::Amount;
 use paymux_domain::command::Created;
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::launch::{Launch, LaunchParams};
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, RefundNo};
 use paymux_domain::payment::{Evidence, Payment};
+use paymux_domain::refund::{Refund, RefundState};
 use paymux_domain::time::Timestamp;
 
 use super::words::{closure_word, fulfilment_word, reason_word};
@@ -33,6 +35,8 @@ pub fn order_view(key: &OrderKey, order: &Order) -> v1::Order {
         closure: order.closure().map_or(v1::Closure::Unspecified, closure_word).into(),
         failure: failure(order, state),
         fulfilment: fulfilment_word(order.fulfilment()).into(),
+        refunds: order.refunds().iter().map(|refund| refund_view(key, refund)).collect(),
+        refunded_amount: Some(cny(order.refunded_minor())),
         attention: attention(order),
         provider_order_no: order.launch().and_then(provider_order_no).unwrap_or_default(),
         launch: launch.map(launch_view),
@@ -96,6 +100,63 @@ fn resolved_view(created: &Created) -> v1::Order {
         metadata: created.metadata.clone(),
         request_id: created.request_id.to_string(),
         ..identity_view(&created.key)
+    }
+}
+
+/// One refund of an order.
+#[must_use]
+pub fn refund_view(key: &OrderKey, refund: &Refund<'_>) -> v1::Refund {
+    let end = refund.end();
+    let (failure, provider_refund_no) = match end.map(|fact| &fact.body) {
+        Some(FactBody::RefundFailed(failed)) => {
+            let code = failed.code.chars().take(FAILURE_CODE_CHARS_MAX).collect();
+            (Some(v1::Failure { code, message: failed.message.clone() }), None)
+        }
+        Some(FactBody::RefundDone(done)) => (None, done.provider_refund_no.clone()),
+        _ => (None, None),
+    };
+    v1::Refund {
+        merchant_id: key.merchant_id.to_string(),
+        merchant_order_no: key.order_no.to_string(),
+        refund_no: refund.no.to_string(),
+        out_refund_no: refund.request.out_refund_no.to_string(),
+        provider_trade_no: refund.request.trade_no.to_string(),
+        amount: Some(v1::Amount {
+            currency: refund.request.amount.currency().code().to_owned(),
+            minor: refund.request.amount.minor(),
+        }),
+        state: refund_state_word(refund.state()).into(),
+        reason: refund.request.reason.clone(),
+        failure,
+        provider_refund_no: provider_refund_no.unwrap_or_default(),
+        create_time: Some(timestamp(refund.requested.time)),
+        end_time: end.map(|fact| timestamp(fact.time)),
+        automatic: refund.request.automatic,
+    }
+}
+
+/// A refund that was accepted, before anything was read: state REQUESTED.
+#[must_use]
+pub fn requested_refund_view(key: &OrderKey, no: &RefundNo, amount: Amount, reason: &str) -> v1::Refund {
+    v1::Refund {
+        merchant_id: key.merchant_id.to_string(),
+        merchant_order_no: key.order_no.to_string(),
+        refund_no: no.to_string(),
+        amount: Some(v1::Amount { currency: amount.currency().code().to_owned(), minor: amount.minor() }),
+        state: v1::RefundState::Requested.into(),
+        reason: reason.to_owned(),
+        ..v1::Refund::default()
+    }
+}
+
+/// Where a refund stands, in the API's word.
+#[must_use]
+pub const fn refund_state_word(state: RefundState) -> v1::RefundState {
+    match state {
+        RefundState::Requested => v1::RefundState::Requested,
+        RefundState::Processing => v1::RefundState::Processing,
+        RefundState::Done => v1::RefundState::Done,
+        RefundState::Failed => v1::RefundState::Failed,
     }
 }
 

@@ -43,7 +43,12 @@ fn kind(key: &FactKey) -> v1::FactKind {
         FactKey::Closed => v1::FactKind::Closed,
         FactKey::Paid(_) => v1::FactKind::Paid,
         FactKey::PaidStated(_) => v1::FactKind::PaidStated,
+        FactKey::PaidConfirmed(_) => v1::FactKind::PaidConfirmed,
         FactKey::Fulfilment(_) => v1::FactKind::Fulfilment,
+        FactKey::RefundRequested(_) => v1::FactKind::RefundRequested,
+        FactKey::RefundCall(..) => v1::FactKind::RefundCall,
+        FactKey::RefundCallOutcome(..) => v1::FactKind::RefundCallOutcome,
+        FactKey::RefundDone(_) | FactKey::RefundFailed(_) => v1::FactKind::RefundOutcome,
         FactKey::Attention(..) => v1::FactKind::Attention,
         FactKey::AttentionResolved(..) => v1::FactKind::AttentionResolved,
     }
@@ -64,7 +69,7 @@ fn cause(cause: &Cause) -> v1::Cause {
 fn details(body: &FactBody) -> BTreeMap<&'static str, String> {
     match body {
         FactBody::Created(created) => of_created(created),
-        FactBody::AttemptOutcome(outcome) => BTreeMap::from([
+        FactBody::AttemptOutcome(outcome) | FactBody::RefundCallOutcome(outcome) => BTreeMap::from([
             ("class", outcome.class.as_str().to_owned()),
             ("code", outcome.code.clone()),
             ("message", outcome.message.clone()),
@@ -95,7 +100,20 @@ fn details(body: &FactBody) -> BTreeMap<&'static str, String> {
         FactBody::AttentionResolved { caller, reason } => {
             BTreeMap::from([("caller", caller.clone()), ("reason", reason.clone())])
         }
-        FactBody::Attempt | FactBody::Closing => BTreeMap::new(),
+        FactBody::RefundRequested(request) => BTreeMap::from([
+            ("provider_trade_no", request.trade_no.to_string()),
+            ("out_refund_no", request.out_refund_no.to_string()),
+            ("amount", request.amount.to_string()),
+            ("reason", request.reason.clone()),
+            ("automatic", request.automatic.to_string()),
+        ]),
+        FactBody::RefundDone(done) => {
+            done.provider_refund_no.iter().map(|no| ("provider_refund_no", no.clone())).collect()
+        }
+        FactBody::RefundFailed(failed) => {
+            BTreeMap::from([("code", failed.code.clone()), ("message", failed.message.clone())])
+        }
+        FactBody::Attempt | FactBody::Closing | FactBody::RefundCall => BTreeMap::new(),
     }
 }
 

@@ -63,6 +63,8 @@ pub fn reason_word(reason: AttentionReason) -> v1::AttentionReason {
         AttentionReason::UnknownOrder => v1::AttentionReason::UnknownOrder,
         AttentionReason::RetriesExhausted => v1::AttentionReason::RetriesExhausted,
         AttentionReason::ProviderOps => v1::AttentionReason::ProviderOps,
+        AttentionReason::RefundUnresolved => v1::AttentionReason::RefundUnresolved,
+        AttentionReason::RefundFailed => v1::AttentionReason::RefundFailed,
     }
 }
 

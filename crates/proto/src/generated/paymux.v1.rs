@@ -303,7 +303,7 @@ pub struct RefundOrderRequest {
     /// Which payment, by the provider's number. Absent: the order's only payment; refused if there are several.
     #[prost(string, optional, tag = "6")]
     pub provider_trade_no: ::core::option::Option<::prost::alloc::string::String>,
-    /// Why; some providers show it to the payer. At most 80 characters.
+    /// Why; some providers show it to the payer. At most 80 bytes of UTF-8.
     #[prost(string, tag = "7")]
     pub reason: ::prost::alloc::string::String,
     /// How long to wait for the end of the refund, 0 to 30 s. Not part of what is compared.
@@ -329,7 +329,7 @@ pub struct GetRefundRequest {
     /// The merchant's number of the order. Required.
     #[prost(string, tag = "2")]
     pub merchant_order_no: ::prost::alloc::string::String,
-    /// The merchant's number of the refund, or the engine's own (`late-…`). 1 to 64 characters. Required.
+    /// The merchant's number of the refund, or the engine's own (`late-…`). 1 to 69 characters. Required.
     #[prost(string, tag = "3")]
     pub refund_no: ::prost::alloc::string::String,
     /// How long to wait for the end of the refund, 0 to 30 s.
@@ -1429,12 +1429,14 @@ pub enum FactKind {
     RefundCall = 12,
     /// `refund/R/call/N/outcome`: its outcome is known.
     RefundCallOutcome = 13,
-    /// `refund/R/outcome`: the refund has ended.
+    /// `refund/R/outcome/DONE` and `refund/R/outcome/FAILED`: the refund has ended; DONE stands before FAILED.
     RefundOutcome = 14,
     /// `attention/REASON/K`: a person should look.
     Attention = 15,
     /// `attention/REASON/K/resolved`: a person has acted.
     AttentionResolved = 16,
+    /// `paid/<provider_trade_no>/confirmed`: the provider, asked about what a notification told, says so, too.
+    PaidConfirmed = 17,
 }
 impl FactKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1460,6 +1462,7 @@ impl FactKind {
             Self::RefundOutcome => "FACT_KIND_REFUND_OUTCOME",
             Self::Attention => "FACT_KIND_ATTENTION",
             Self::AttentionResolved => "FACT_KIND_ATTENTION_RESOLVED",
+            Self::PaidConfirmed => "FACT_KIND_PAID_CONFIRMED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1482,6 +1485,7 @@ impl FactKind {
             "FACT_KIND_REFUND_OUTCOME" => Some(Self::RefundOutcome),
             "FACT_KIND_ATTENTION" => Some(Self::Attention),
             "FACT_KIND_ATTENTION_RESOLVED" => Some(Self::AttentionResolved),
+            "FACT_KIND_PAID_CONFIRMED" => Some(Self::PaidConfirmed),
             _ => None,
         }
     }
@@ -1599,6 +1603,8 @@ pub enum ErrorReason {
     ShuttingDown = 29,
     /// INTERNAL: a fault of the engine.
     Internal = 30,
+    /// FAILED_PRECONDITION: the order's payment is in doubt; a person has to look first.
+    OrderParked = 31,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1638,6 +1644,7 @@ impl ErrorReason {
             Self::StoreUnavailable => "ERROR_REASON_STORE_UNAVAILABLE",
             Self::ShuttingDown => "ERROR_REASON_SHUTTING_DOWN",
             Self::Internal => "ERROR_REASON_INTERNAL",
+            Self::OrderParked => "ERROR_REASON_ORDER_PARKED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1678,6 +1685,7 @@ impl ErrorReason {
             "ERROR_REASON_STORE_UNAVAILABLE" => Some(Self::StoreUnavailable),
             "ERROR_REASON_SHUTTING_DOWN" => Some(Self::ShuttingDown),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
+            "ERROR_REASON_ORDER_PARKED" => Some(Self::OrderParked),
             _ => None,
         }
     }
@@ -1998,6 +2006,7 @@ pub mod order_service_client {
         /// refund has ended or the time is over.
         /// Errors: REFUND_CONFLICT, ORDER_NOT_FOUND, ORDER_NOT_PAID, PAYMENT_NOT_FOUND, REFUND_EXCEEDS_PAYMENT,
         /// REFUND_COUNT_EXCEEDED, REFUND_WINDOW_PASSED, PARTIAL_REFUND_NOT_OFFERED, OPERATION_NOT_OFFERED,
+        /// ORDER_PARKED,
         /// LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
         pub async fn refund_order(
             &mut self,
@@ -2186,6 +2195,7 @@ pub mod order_service_server {
         /// refund has ended or the time is over.
         /// Errors: REFUND_CONFLICT, ORDER_NOT_FOUND, ORDER_NOT_PAID, PAYMENT_NOT_FOUND, REFUND_EXCEEDS_PAYMENT,
         /// REFUND_COUNT_EXCEEDED, REFUND_WINDOW_PASSED, PARTIAL_REFUND_NOT_OFFERED, OPERATION_NOT_OFFERED,
+        /// ORDER_PARKED,
         /// LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
         async fn refund_order(
             &self,
@@ -4420,12 +4430,21 @@ pub struct RefundCommand {
     /// Which order, and who asks.
     #[prost(message, optional, tag = "1")]
     pub head: ::core::option::Option<CommandHead>,
-    /// The refund as resolved by ingest; the body of its `requested` fact.
-    #[prost(message, optional, tag = "2")]
-    pub refund: ::core::option::Option<RefundRequestedFact>,
     /// The number of the refund.
-    #[prost(string, tag = "3")]
+    #[prost(string, tag = "2")]
     pub refund_no: ::prost::alloc::string::String,
+    /// The payment. Absent: the order's only one.
+    #[prost(string, optional, tag = "3")]
+    pub provider_trade_no: ::core::option::Option<::prost::alloc::string::String>,
+    /// How much.
+    #[prost(message, optional, tag = "4")]
+    pub amount: ::core::option::Option<Amount>,
+    /// Why. May be empty.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// The request as received, sorted by name.
+    #[prost(message, repeated, tag = "6")]
+    pub request_fingerprint: ::prost::alloc::vec::Vec<FieldDigest>,
 }
 /// Set a parked order going again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4547,16 +4566,16 @@ pub struct RefundWord {
     /// The number that the provider was given for it. Empty where the provider has none.
     #[prost(string, tag = "1")]
     pub out_refund_no: ::prost::alloc::string::String,
-    /// Where it stands by that word: PROCESSING, DONE or FAILED.
-    #[prost(enumeration = "RefundState", tag = "2")]
-    pub state: i32,
+    /// Where it stands by that word.
+    #[prost(enumeration = "RefundProgress", tag = "2")]
+    pub progress: i32,
     /// The provider's number of the refund. Empty: not stated.
     #[prost(string, tag = "3")]
     pub provider_refund_no: ::prost::alloc::string::String,
     /// How much was given back. Absent: not stated.
     #[prost(int64, optional, tag = "4")]
     pub amount_minor: ::core::option::Option<i64>,
-    /// The provider's code of a failure. Empty: none.
+    /// The provider's code or status. Empty: none.
     #[prost(string, tag = "5")]
     pub code: ::prost::alloc::string::String,
 }
@@ -4575,7 +4594,7 @@ pub struct Fact {
     /// What it says. A body that the reader does not know makes the order wait for a newer reader.
     #[prost(
         oneof = "fact::Body",
-        tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19"
+        tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
     )]
     pub body: ::core::option::Option<fact::Body>,
 }
@@ -4629,9 +4648,12 @@ pub mod fact {
         /// `refund/R/call/N/outcome`.
         #[prost(message, tag = "18")]
         RefundCallOutcome(super::CallOutcomeFact),
-        /// `refund/R/outcome`.
+        /// `refund/R/outcome/DONE` and `refund/R/outcome/FAILED`.
         #[prost(message, tag = "19")]
         RefundOutcome(super::RefundOutcomeFact),
+        /// `paid/<provider_trade_no>/confirmed`.
+        #[prost(message, tag = "20")]
+        PaidConfirmed(super::PaidFact),
     }
 }
 /// An order as ingest resolved it; nothing of it is resolved again later.
@@ -4852,7 +4874,7 @@ pub struct AttentionResolvedFact {
 /// A refund as resolved.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RefundRequestedFact {
-    /// The payment that is given back. Empty: the order's only payment.
+    /// The payment that is given back.
     #[prost(string, tag = "1")]
     pub provider_trade_no: ::prost::alloc::string::String,
     /// The number that the provider sees; 32 characters.
@@ -4867,11 +4889,8 @@ pub struct RefundRequestedFact {
     /// The engine asked for it itself: the money was late or paid twice.
     #[prost(bool, tag = "5")]
     pub automatic: bool,
-    /// Not before this time. 0: at once.
-    #[prost(int64, tag = "6")]
-    pub not_before_time_ms: i64,
-    /// The request as received, sorted by name.
-    #[prost(message, repeated, tag = "7")]
+    /// The request as received, sorted by name; none for an automatic refund.
+    #[prost(message, repeated, tag = "6")]
     pub request_fingerprint: ::prost::alloc::vec::Vec<FieldDigest>,
 }
 /// A refund call is about to leave.
@@ -4894,7 +4913,7 @@ pub struct RefundOutcomeFact {
     pub provider_refund_no: ::prost::alloc::string::String,
 }
 /// Bookkeeping of one order. Losing it costs calls, never correctness.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Followup {
     /// The newest durable due row; a row before it is dropped. Absent: nothing is owed.
     #[prost(int64, optional, tag = "1")]
@@ -4926,6 +4945,34 @@ pub struct Followup {
     /// Digest of the fact keys whose events are all acknowledged. 0: none.
     #[prost(fixed64, tag = "10")]
     pub settled: u64,
+    /// Bookkeeping of refunds that have not ended, sorted by number.
+    #[prost(message, repeated, tag = "11")]
+    pub refunds: ::prost::alloc::vec::Vec<RefundFollowup>,
+}
+/// Bookkeeping of one refund that has not ended.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundFollowup {
+    /// The number of the refund.
+    #[prost(string, tag = "1")]
+    pub refund_no: ::prost::alloc::string::String,
+    /// Calls about it since the last word that decided anything.
+    #[prost(uint32, tag = "2")]
+    pub fruitless_calls: u32,
+    /// When the last call or query about it left. Absent: never.
+    #[prost(int64, optional, tag = "3")]
+    pub call_left_time_ms: ::core::option::Option<i64>,
+    /// When the last query about it left. Absent: never.
+    #[prost(int64, optional, tag = "4")]
+    pub query_left_time_ms: ::core::option::Option<i64>,
+    /// The next call must be a query.
+    #[prost(bool, tag = "5")]
+    pub ask: bool,
+    /// The provider has said that it has the refund.
+    #[prost(bool, tag = "6")]
+    pub accepted: bool,
+    /// How many calls there were when the provider credibly said that it knows no such refund. 0: it did not.
+    #[prost(uint32, tag = "7")]
+    pub absent_after: u32,
 }
 /// "Does not exist", with what makes it credible.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4968,10 +5015,13 @@ pub struct RefundLedgerRow {
     /// How much of it is reserved. 0: released.
     #[prost(int64, tag = "3")]
     pub reserved_minor: i64,
-    /// The mark of the one call that may be under way, for providers whose refund is not idempotent: a random value of
-    /// this very call, so that after a restart nothing matches. Absent: none.
-    #[prost(bytes = "bytes", optional, tag = "4")]
-    pub calling_mark: ::core::option::Option<::prost::bytes::Bytes>,
+    /// The number of the newest call that was marked before it left, for providers whose refund is not idempotent.
+    /// 0: none.
+    #[prost(uint32, tag = "4")]
+    pub calling_number: u32,
+    /// A random value of that very call, so that after a restart nothing matches.
+    #[prost(fixed64, tag = "5")]
+    pub calling_token: u64,
 }
 /// One record of `orders.events.v1`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5126,6 +5176,51 @@ impl OutcomeClass {
             "OUTCOME_CLASS_UNKNOWN" => Some(Self::Unknown),
             "OUTCOME_CLASS_OPS" => Some(Self::Ops),
             "OUTCOME_CLASS_NOT_SENT" => Some(Self::NotSent),
+            _ => None,
+        }
+    }
+}
+/// Where a refund stands by a provider's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RefundProgress {
+    /// Not known to this reader.
+    Unspecified = 0,
+    /// Accepted, on its way.
+    Processing = 1,
+    /// The money is back.
+    Done = 2,
+    /// It has ended without the money going back.
+    Closed = 3,
+    /// Stuck on the way to the payer: a person must act at the provider.
+    Stuck = 4,
+    /// The provider knows no such refund.
+    NotExist = 5,
+}
+impl RefundProgress {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFUND_PROGRESS_UNSPECIFIED",
+            Self::Processing => "REFUND_PROGRESS_PROCESSING",
+            Self::Done => "REFUND_PROGRESS_DONE",
+            Self::Closed => "REFUND_PROGRESS_CLOSED",
+            Self::Stuck => "REFUND_PROGRESS_STUCK",
+            Self::NotExist => "REFUND_PROGRESS_NOT_EXIST",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFUND_PROGRESS_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFUND_PROGRESS_PROCESSING" => Some(Self::Processing),
+            "REFUND_PROGRESS_DONE" => Some(Self::Done),
+            "REFUND_PROGRESS_CLOSED" => Some(Self::Closed),
+            "REFUND_PROGRESS_STUCK" => Some(Self::Stuck),
+            "REFUND_PROGRESS_NOT_EXIST" => Some(Self::NotExist),
             _ => None,
         }
     }

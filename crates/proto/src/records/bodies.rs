@@ -4,7 +4,7 @@ use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
 use paymux_domain::outcome::Word;
 use paymux_domain::payment::Payment;
 
-use super::{RecordError, malformed, millis, name, present, time, words};
+use super::{RecordError, malformed, millis, name, present, refund, time, words};
 use crate::v1;
 
 pub(super) fn launch_message(launch: &Launch) -> v1::LaunchFact {
@@ -79,6 +79,7 @@ pub(super) fn word_message(word: &Word) -> v1::Word {
         Word::Launched(launch) => Body::Launched(launch_message(launch)),
         Word::Paid(payment) => Body::Paid(paid_message(payment)),
         Word::RefundedElsewhere => Body::RefundedElsewhere(v1::Nothing {}),
+        Word::Refund(word) => Body::Refund(refund::word_message(word)),
         Word::Open => Body::Open(v1::Nothing {}),
         Word::Closed => Body::Closed(v1::Nothing {}),
         Word::Expired => Body::Expired(v1::Nothing {}),
@@ -123,6 +124,6 @@ pub(super) fn word(message: v1::Word) -> Result<Word, RecordError> {
         Body::NotExist(_) => Word::NotExist,
         Body::MismatchField(field) if field.is_empty() => return Err(malformed("mismatch_field is empty")),
         Body::MismatchField(field) => Word::Mismatch { field: mismatch_field(&field) },
-        Body::Refund(_) => return Err(RecordError::Unknown("a provider's word")),
+        Body::Refund(message) => Word::Refund(refund::word(message)?),
     })
 }

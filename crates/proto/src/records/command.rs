@@ -8,7 +8,7 @@ use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
 use super::{
-    FORMAT_VERSION, RecordError, bodies, check_version, created, malformed, name, order_key, present,
+    FORMAT_VERSION, RecordError, bodies, check_version, created, malformed, name, order_key, present, refund,
 };
 use crate::v1;
 use crate::v1::log_record::Body;
@@ -23,6 +23,7 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         }),
         Record::Close(command) => Body::Close(v1::CloseCommand { head: Some(head_message(command)) }),
         Record::Requery(command) => Body::Requery(v1::RequeryCommand { head: Some(head_message(command)) }),
+        Record::Refund(command) => Body::Refund(refund::command_message(command)),
         Record::Notification(notification) => Body::Notification(notification_message(notification)),
     };
     v1::LogRecord { format_version: FORMAT_VERSION, body: Some(body) }.encode_to_vec()
@@ -49,7 +50,8 @@ fn record(message: v1::LogRecord) -> Result<Record, RecordError> {
         Body::Close(command) => Ok(Record::Close(head(present(command.head, "close.head")?)?)),
         Body::Requery(command) => Ok(Record::Requery(head(present(command.head, "requery.head")?)?)),
         Body::Notification(message) => Ok(Record::Notification(notification(message)?)),
-        Body::Refund(_) | Body::Replay(_) | Body::Confirm(_) => Err(RecordError::Unknown("a command")),
+        Body::Refund(message) => Ok(Record::Refund(refund::command(message)?)),
+        Body::Replay(_) | Body::Confirm(_) => Err(RecordError::Unknown("a command")),
     }
 }
 
@@ -64,7 +66,7 @@ fn address(message: v1::ReplyAddress) -> Result<ReplyAddress, RecordError> {
     Ok(ReplyAddress { instance: message.instance, call: message.call })
 }
 
-fn head_message(command: &OrderCommand) -> v1::CommandHead {
+pub(super) fn head_message(command: &OrderCommand) -> v1::CommandHead {
     v1::CommandHead {
         merchant_id: command.key.merchant_id.to_string(),
         merchant_order_no: command.key.order_no.to_string(),
@@ -74,7 +76,7 @@ fn head_message(command: &OrderCommand) -> v1::CommandHead {
     }
 }
 
-fn head(message: v1::CommandHead) -> Result<OrderCommand, RecordError> {
+pub(super) fn head(message: v1::CommandHead) -> Result<OrderCommand, RecordError> {
     Ok(OrderCommand {
         key: order_key(&message.merchant_id, &message.merchant_order_no)?,
         request_id: name(&message.request_id)?,

@@ -8,7 +8,6 @@ use super::{RecordError, malformed, name, order_key, present};
 use crate::v1;
 
 pub(super) fn created_message(created: &Created) -> v1::CreatedFact {
-    let digests = created.fingerprint.digests();
     v1::CreatedFact {
         merchant_id: created.key.merchant_id.to_string(),
         merchant_order_no: created.key.order_no.to_string(),
@@ -32,15 +31,12 @@ pub(super) fn created_message(created: &Created) -> v1::CreatedFact {
         return_url: created.return_url.clone(),
         metadata: created.metadata.clone(),
         options_json: created.options_json.clone(),
-        request_fingerprint: digests
-            .map(|(name, digest)| v1::FieldDigest { name: name.to_owned(), digest })
-            .collect(),
+        request_fingerprint: digests(&created.fingerprint),
     }
 }
 
 pub(super) fn created(message: v1::CreatedFact) -> Result<Created, RecordError> {
     let payer = message.payer.unwrap_or_default();
-    let digests = message.request_fingerprint.into_iter().map(|field| (field.name, field.digest));
     Ok(Created {
         key: order_key(&message.merchant_id, &message.merchant_order_no)?,
         request_id: name(&message.request_id)?,
@@ -59,15 +55,24 @@ pub(super) fn created(message: v1::CreatedFact) -> Result<Created, RecordError> 
         return_url: message.return_url,
         metadata: message.metadata,
         options_json: message.options_json,
-        fingerprint: Fingerprint::from_digests(digests),
+        fingerprint: fingerprint(message.request_fingerprint),
     })
 }
 
-fn amount_message(amount: Amount) -> v1::Amount {
+pub(super) fn digests(fingerprint: &Fingerprint) -> Vec<v1::FieldDigest> {
+    let digests = fingerprint.digests();
+    digests.map(|(name, digest)| v1::FieldDigest { name: name.to_owned(), digest }).collect()
+}
+
+pub(super) fn fingerprint(digests: Vec<v1::FieldDigest>) -> Fingerprint {
+    Fingerprint::from_digests(digests.into_iter().map(|field| (field.name, field.digest)))
+}
+
+pub(super) fn amount_message(amount: Amount) -> v1::Amount {
     v1::Amount { currency: amount.currency().code().to_owned(), minor: amount.minor() }
 }
 
-fn amount(message: &v1::Amount) -> Result<Amount, RecordError> {
+pub(super) fn amount(message: &v1::Amount) -> Result<Amount, RecordError> {
     let currency = message.currency.parse().map_err(|_| RecordError::Unknown("a currency"))?;
     Amount::new(message.minor, currency).map_err(|error| malformed(&format!("amount {error}")))
 }

@@ -6,10 +6,11 @@ use paymux_domain::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactK
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
-use super::{RecordError, bodies, created, malformed, present, words};
+use super::{RecordError, bodies, created, malformed, present, refund, words};
 use crate::api::{closure_word, fulfilment_word, reason_word};
 use crate::v1;
 use crate::v1::fact::Body;
+use paymux_domain::refund::{RefundDone, RefundFailed};
 
 /// A fact as bytes.
 #[must_use]
@@ -17,11 +18,7 @@ pub fn encode_fact(fact: &Fact) -> Vec<u8> {
     let body = match (&fact.key, &fact.body) {
         (_, FactBody::Created(order)) => Body::Created(created::created_message(order)),
         (_, FactBody::Attempt) => Body::Attempt(v1::AttemptFact {}),
-        (_, FactBody::AttemptOutcome(outcome)) => Body::AttemptOutcome(v1::CallOutcomeFact {
-            class: words::class_word(outcome.class).into(),
-            code: outcome.code.clone(),
-            message: outcome.message.clone(),
-        }),
+        (_, FactBody::AttemptOutcome(outcome)) => Body::AttemptOutcome(outcome_message(outcome)),
         (_, FactBody::Launch(launch)) => Body::Launch(bodies::launch_message(launch)),
         (_, FactBody::CloseRequested(reason)) => {
             Body::CloseRequested(v1::CloseRequestedFact { reason: words::close_reason_word(*reason).into() })
@@ -30,11 +27,19 @@ pub fn encode_fact(fact: &Fact) -> Vec<u8> {
         (_, FactBody::Closed(closure)) => {
             Body::Closed(v1::ClosedFact { closure: closure_word(*closure).into() })
         }
+        (FactKey::PaidConfirmed(_), FactBody::Paid(payment)) => {
+            Body::PaidConfirmed(bodies::paid_message(payment))
+        }
         (FactKey::PaidStated(_), FactBody::Paid(payment)) => Body::PaidStated(bodies::paid_message(payment)),
         (_, FactBody::Paid(payment)) => Body::Paid(bodies::paid_message(payment)),
         (_, FactBody::Fulfilment(word)) => {
             Body::Fulfilment(v1::FulfilmentFact { fulfilment: fulfilment_word(Some(*word)).into() })
         }
+        (_, FactBody::RefundRequested(request)) => Body::RefundRequested(refund::request_message(request)),
+        (_, FactBody::RefundCall) => Body::RefundCall(v1::RefundCallFact {}),
+        (_, FactBody::RefundCallOutcome(outcome)) => Body::RefundCallOutcome(outcome_message(outcome)),
+        (_, FactBody::RefundDone(done)) => Body::RefundOutcome(refund::done_message(done)),
+        (_, FactBody::RefundFailed(failed)) => Body::RefundOutcome(refund::failed_message(failed)),
         (key, FactBody::Attention(detail)) => Body::Attention(v1::AttentionFact {
             reason: reason_of(key).map_or(v1::AttentionReason::Unspecified, reason_word).into(),
             detail: detail.clone(),
@@ -55,6 +60,18 @@ pub fn encode_fact(fact: &Fact) -> Vec<u8> {
     .encode_to_vec()
 }
 
+fn outcome_message(outcome: &AttemptOutcome) -> v1::CallOutcomeFact {
+    v1::CallOutcomeFact {
+        class: words::class_word(outcome.class).into(),
+        code: outcome.code.clone(),
+        message: outcome.message.clone(),
+    }
+}
+
+fn outcome(message: v1::CallOutcomeFact) -> Result<AttemptOutcome, RecordError> {
+    Ok(AttemptOutcome { class: words::class(message.class)?, code: message.code, message: message.message })
+}
+
 /// A fact out of bytes.
 ///
 /// # Errors
@@ -72,12 +89,8 @@ fn body(key: &FactKey, body: Body) -> Result<FactBody, RecordError> {
     Ok(match (key, body) {
         (FactKey::Created, Body::Created(order)) => FactBody::Created(Arc::new(created::created(order)?)),
         (FactKey::Attempt(_), Body::Attempt(_)) => FactBody::Attempt,
-        (FactKey::AttemptOutcome(_), Body::AttemptOutcome(outcome)) => {
-            FactBody::AttemptOutcome(AttemptOutcome {
-                class: words::class(outcome.class)?,
-                code: outcome.code,
-                message: outcome.message,
-            })
+        (FactKey::AttemptOutcome(_), Body::AttemptOutcome(message)) => {
+            FactBody::AttemptOutcome(outcome(message)?)
         }
         (FactKey::Launch(_), Body::Launch(launch)) => FactBody::Launch(bodies::launch(launch)?),
         (FactKey::CloseRequested, Body::CloseRequested(request)) => {
@@ -85,8 +98,24 @@ fn body(key: &FactKey, body: Body) -> Result<FactBody, RecordError> {
         }
         (FactKey::Closing(_), Body::Closing(_)) => FactBody::Closing,
         (FactKey::Closed, Body::Closed(closed)) => FactBody::Closed(words::closure(closed.closure)?),
-        (FactKey::Paid(_), Body::Paid(paid)) | (FactKey::PaidStated(_), Body::PaidStated(paid)) => {
-            FactBody::Paid(bodies::payment(paid)?)
+        (FactKey::Paid(_), Body::Paid(paid))
+        | (FactKey::PaidStated(_), Body::PaidStated(paid))
+        | (FactKey::PaidConfirmed(_), Body::PaidConfirmed(paid)) => FactBody::Paid(bodies::payment(paid)?),
+        (FactKey::RefundRequested(_), Body::RefundRequested(request)) => {
+            FactBody::RefundRequested(Arc::new(refund::request(request)?))
+        }
+        (FactKey::RefundCall(..), Body::RefundCall(_)) => FactBody::RefundCall,
+        (FactKey::RefundCallOutcome(..), Body::RefundCallOutcome(message)) => {
+            FactBody::RefundCallOutcome(outcome(message)?)
+        }
+        (FactKey::RefundDone(_), Body::RefundOutcome(ended)) => {
+            refund::ended_as(&ended, v1::RefundState::Done)?;
+            let provider_refund_no = Some(ended.provider_refund_no).filter(|no| !no.is_empty());
+            FactBody::RefundDone(RefundDone { provider_refund_no })
+        }
+        (FactKey::RefundFailed(_), Body::RefundOutcome(ended)) => {
+            refund::ended_as(&ended, v1::RefundState::Failed)?;
+            FactBody::RefundFailed(RefundFailed { code: ended.code, message: ended.message })
         }
         (FactKey::Fulfilment(key), Body::Fulfilment(said)) => {
             let word = words::fulfilment(said.fulfilment)?;

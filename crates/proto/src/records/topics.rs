@@ -37,6 +37,7 @@ pub fn encode_event(event: &Event) -> Vec<u8> {
         EventKind::Failed => Kind::Failed,
         EventKind::Fulfil => Kind::Fulfil,
         EventKind::DoNotFulfil => Kind::DoNotFulfil,
+        EventKind::RefundEnded { .. } => Kind::RefundEnded,
         EventKind::Attention => Kind::Attention,
         EventKind::AttentionResolved => Kind::AttentionResolved,
         EventKind::Rejected { request_id, differing } => {
@@ -70,9 +71,9 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event, RecordError> {
             request_id: name(&record.rejected_request_id)?,
             differing: record.differing_fields,
         },
-        Ok(Kind::Unspecified | Kind::RefundEnded) | Err(_) => {
-            return Err(RecordError::Unknown("a kind of event"));
-        }
+        // The subject is the fact's key, which says how it ended.
+        Ok(Kind::RefundEnded) => EventKind::RefundEnded { done: record.subject.ends_with("/DONE") },
+        Ok(Kind::Unspecified) | Err(_) => return Err(RecordError::Unknown("a kind of event")),
     };
     Ok(Event {
         key: order_key(&record.merchant_id, &record.merchant_order_no)?,
@@ -92,7 +93,7 @@ pub fn encode_dead(dead: &DeadRecord) -> Vec<u8> {
         origin_partition: u32::from(dead.partition.0),
         origin_offset: dead.offset,
         reason: dead.reason.clone(),
-        find_time_ms: None,
+        find_time_ms: dead.find_time.map(Timestamp::as_millis),
         raw: dead.raw.clone().into(),
     }
     .encode_to_vec()
@@ -111,6 +112,7 @@ pub fn decode_dead(bytes: &[u8]) -> Result<DeadRecord, RecordError> {
         partition: Partition(partition),
         offset: message.origin_offset,
         reason: message.reason,
+        find_time: message.find_time_ms.map(Timestamp::from_millis),
         raw: message.raw.to_vec(),
     })
 }

@@ -82,7 +82,14 @@ fn call(operation: Operation, change: impl FnOnce(&mut Created)) -> Call {
         fingerprint: Fingerprint::default(),
     };
     change(&mut created);
-    Call { operation, created: Arc::new(created), order: Arc::new(Order::default()), now, nonce: [1, 2] }
+    Call {
+        operation,
+        refund: None,
+        created: Arc::new(created),
+        order: Arc::new(Order::default()),
+        now,
+        nonce: [1, 2],
+    }
 }
 
 async fn closed_port() -> String {

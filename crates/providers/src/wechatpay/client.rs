@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::Created;
-use paymux_domain::http::{HttpRequest, HttpResponse};
+use paymux_domain::http::HttpResponse;
 use paymux_domain::name::{AccountId, ProviderId};
 use paymux_domain::outcome::{CallReport, Class};
 use paymux_domain::ports::{
-    BoxFuture, BuildError, Call, FieldFault, NotificationAnswer, NotificationRefusal, Provider,
-    RawNotification, Signer, VerifiedNotification,
+    BoxFuture, BuildError, Built, Call, FieldFault, NotificationAnswer, NotificationFate,
+    NotificationRefusal, Provider, RawNotification, Signer, VerifiedNotification,
 };
 use paymux_domain::time::Timestamp;
 
@@ -93,11 +93,11 @@ impl Provider for Wechatpay {
         &'a self,
         call: &'a Call,
         signer: &'a dyn Signer,
-    ) -> BoxFuture<'a, Result<HttpRequest, BuildError>> {
+    ) -> BoxFuture<'a, Result<Built, BuildError>> {
         Box::pin(async move {
             let account = self.account(&call.created);
             let account = account.ok_or_else(|| BuildError::UnknownAccount(call.created.account.clone()))?;
-            request::build(account, call, signer).await
+            request::build(account, call, signer).await.map(Built::Request)
         })
     }
 
@@ -123,7 +123,7 @@ impl Provider for Wechatpay {
         notify::verify(&self.verifiers, raw, now, self.skew_max)
     }
 
-    fn answer(&self, result: Result<(), &NotificationRefusal>) -> NotificationAnswer {
-        notify::answer(result)
+    fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
+        Some(notify::answer(fate))
     }
 }

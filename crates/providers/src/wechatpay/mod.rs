@@ -61,6 +61,10 @@ static CAPABILITIES: Capabilities = Capabilities {
     refund: RefundKind::Partial { refunds_max: 50 },
     refund_idempotent: true,
     refund_query: true,
+    // A minute apart, and a second for clocks that differ.
+    refund_spacing: Duration::from_secs(61),
+    refund_window: Duration::from_secs(365 * 24 * 3600),
+    confirm_above_minor: None,
     order_no_chars: ORDER_NO_CHARS,
     call_spacing: Duration::ZERO,
     answer_signature: AnswerSignature::Always,

@@ -13,7 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
 use paymux_domain::ports::{
-    NotificationAnswer, NotificationRefusal, RawNotification, RefusalReason, VerifiedNotification,
+    NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
+    VerifiedNotification,
 };
 use paymux_domain::time::Timestamp;
 
@@ -138,12 +139,17 @@ pub(super) fn open(key: &LessSafeKey, resource: &Resource, mut sealed: Vec<u8>) 
     Some(sealed)
 }
 
-/// 204 once the notification is durable; otherwise a refusal that lets WeChat Pay send it again
+/// 204 once the notification is durable; otherwise an answer that lets WeChat Pay send it again
 /// (`providers.md` section 4.10).
-pub(super) fn answer(result: Result<(), &NotificationRefusal>) -> NotificationAnswer {
+pub(super) fn answer(fate: NotificationFate<'_>) -> NotificationAnswer {
     let content_type = "application/json";
-    let Err(refusal) = result else {
-        return NotificationAnswer { status: 204, content_type, body: Vec::new() };
+    let refusal = match fate {
+        NotificationFate::Taken => return NotificationAnswer { status: 204, content_type, body: Vec::new() },
+        NotificationFate::NotNow => {
+            let body = b"{\"code\":\"FAIL\",\"message\":\"not_now\"}".to_vec();
+            return NotificationAnswer { status: 503, content_type, body };
+        }
+        NotificationFate::Refused(refusal) => refusal,
     };
     let status = match refusal.reason {
         RefusalReason::BadSignature

@@ -16,7 +16,8 @@ use paymux_domain::launch::{LaunchParams, WechatJsapi};
 use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::{CallReport, Operation, Word};
 use paymux_domain::ports::{
-    Call, NotificationRefusal, Provider, ProviderGateway as _, RawNotification, VerifiedNotification,
+    Call, NotificationFate, NotificationRefusal, Provider, ProviderGateway as _, RawNotification,
+    VerifiedNotification,
 };
 use paymux_domain::time::{ClockFactor, Timestamp};
 use paymux_providers::http::Transport;
@@ -212,7 +213,9 @@ impl Rig {
     ) -> CallReport {
         let order = Arc::new(Order::from_facts(facts));
         let nonce = [now.as_millis().unsigned_abs(), 7];
-        self.gateway.call(Call { operation, created: Arc::new(created.clone()), order, now, nonce }).await
+        self.gateway
+            .call(Call { operation, refund: None, created: Arc::new(created.clone()), order, now, nonce })
+            .await
     }
 
     /// Creates an order that must come into being, and gives its launch parameters.
@@ -275,7 +278,11 @@ async fn take(State(merchant): State<Merchant>, headers: HeaderMap, body: String
         body: body.into_bytes(),
     };
     let result = merchant.provider.verify(&raw, Timestamp::from_millis(merchant.clock.now_ms()));
-    let answer = merchant.provider.answer(result.as_ref().map(|_| ()));
+    let fate = match &result {
+        Ok(_) => NotificationFate::Taken,
+        Err(refusal) => NotificationFate::Refused(refusal),
+    };
+    let answer = merchant.provider.answer(fate).unwrap();
     merchant.received.send(Received { raw, result }).await.unwrap();
     (StatusCode::from_u16(answer.status).unwrap(), answer.body)
 }

@@ -240,8 +240,8 @@ async fn get(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<
 
 async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Result<()> {
     let mut left = args.limit;
-    // A page token holds for the request that it came from, so the size stays and what is too much is cut here.
-    let page_size = i32::try_from(args.limit.min(PAGE_SIZE_MAX)).unwrap_or(i32::MAX);
+    // A token holds for pages of one size.
+    let page_size = i32::try_from(left.min(PAGE_SIZE_MAX))?;
     let mut page_token = String::new();
     while left > 0 {
         let request = v1::ListOrdersRequest {

@@ -179,16 +179,6 @@ impl<'a> Reader<'a> {
         self.table.contains_key(name)
     }
 
-    /// Whether a key is there and not yet taken, with that text.
-    pub(crate) fn text_is(&self, name: &str, text: &str) -> bool {
-        self.table.get(name).and_then(Value::as_str) == Some(text)
-    }
-
-    /// Leaves a key out whose fault is noted.
-    pub(crate) fn skip(&mut self, name: &str) {
-        self.table.remove(name);
-    }
-
     /// Ends the section: what is left over is unknown. `tables` are the names of its sub-tables.
     pub(crate) fn finish(mut self, tables: &[&str]) {
         let allowed: Vec<&str> = self.keys.iter().map(|key| key.name).chain(tables.iter().copied()).collect();

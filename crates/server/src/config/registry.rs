@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use paymux_domain::name::{AccountId, MerchantId, MerchantOrderNo, OutTradeNo, ProviderId, ShardGroup};
-use paymux_domain::ports::{AccountPolicy, Directory, LatePolicy, MerchantPolicy};
+use paymux_domain::ports::{AccountPolicy, Directory, DuplicatePolicy, LatePolicy, MerchantPolicy};
 use paymux_providers::AccountInfo;
 
 /// An account at a provider.
@@ -43,6 +43,8 @@ pub struct Merchant {
     pub routes: Vec<Route>,
     /// What happens to late money.
     pub late_payment: LatePolicy,
+    /// What happens to a second payment of one order.
+    pub duplicate_payment: DuplicatePolicy,
     /// Commands accepted per second of real time.
     pub accept_per_s_max: u32,
 }
@@ -124,10 +126,10 @@ impl LiveRegistry {
 impl Directory for LiveRegistry {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
         let registry = self.0.load();
-        registry
-            .merchants
-            .get(merchant_id)
-            .map(|merchant| MerchantPolicy { late_payment: merchant.late_payment })
+        registry.merchants.get(merchant_id).map(|merchant| MerchantPolicy {
+            late_payment: merchant.late_payment,
+            duplicate_payment: merchant.duplicate_payment,
+        })
     }
 
     fn account(&self, account: &AccountId) -> Option<AccountPolicy> {

@@ -154,6 +154,15 @@ pub(crate) const BACKEND: &[Key] = &[
         "1000000",
         "Events that each partition keeps for watchers that fell behind.",
     ),
+    int(
+        "retention_days",
+        1,
+        36_500,
+        "400",
+        "Days of schedule time, counted from its creation, after which an ended order is forgotten with all that \
+         belongs to it; as long its number stays taken. What is open or waits for a person is kept. Longer than the \
+         longest expiry (7 days) and the time for refunds (365 days) together.",
+    ),
     int("cache_mib", 8, 1_048_576, "64", "Memory for cached blocks of log and store, in MiB."),
 ];
 
@@ -273,10 +282,16 @@ pub(crate) const MERCHANT: &[Key] = &[
     ),
     key(
         "late_payment",
-        Kind::Choice(&["complete", "park"]),
+        Kind::Choice(&["complete", "refund", "park"]),
         Absent::Default("\"park\""),
-        "What happens to money that comes after an order has ended. complete: deliver all the same. park: a person \
-         decides.",
+        "What happens to money that comes after an order has ended. complete: deliver all the same. refund: do not \
+         deliver, give it back after ten minutes. park: a person decides.",
+    ),
+    key(
+        "duplicate_payment",
+        Kind::Choice(&["refund", "park"]),
+        Absent::Default("\"park\""),
+        "What happens to a second payment of one order. refund: give it back after ten minutes. park: a person decides.",
     ),
     int(
         "accept_per_s_max",

@@ -1,9 +1,11 @@
 //! Reads the sections of accounts and merchants, and checks what concerns several sections.
 
 use std::str::FromStr;
+use std::time::Duration;
 
+use paymux_domain::limits::{EXPIRY_MAX, REFUND_WINDOW};
 use paymux_domain::name::{AccountId, MerchantId};
-use paymux_domain::ports::{AccountPolicy, Budget, LatePolicy};
+use paymux_domain::ports::{AccountPolicy, Budget, DuplicatePolicy, LatePolicy};
 use paymux_domain::time::ClockFactor;
 use paymux_providers::{AccountInfo, AccountSection, Accounts};
 use toml::Table;
@@ -106,6 +108,7 @@ impl<'a> Sections<'a> {
         let folder = backend.text("folder").map(|folder| self.secrets.folder.join(folder));
         let partitions = backend.count("partitions");
         let events_kept = backend.count("events_kept");
+        let retention = retention(&mut backend);
         let cache_bytes = backend.count::<u64>("cache_mib").map(|mib| mib << 20);
         backend.finish(&[]);
         kind?;
@@ -113,6 +116,7 @@ impl<'a> Sections<'a> {
             folder: folder?,
             partitions: partitions?,
             events_kept: events_kept?,
+            retention: retention?,
             cache_bytes: cache_bytes?,
         })
     }
@@ -185,6 +189,7 @@ impl<'a> Sections<'a> {
         };
         let default_account: Option<String> = merchant.text("default_account");
         let late_payment = late_payment(&mut merchant);
+        let duplicate_payment = duplicate_payment(&mut merchant);
         let accept_per_s_max = merchant.count("accept_per_s_max");
         let mut routes = Vec::new();
         for (path, table) in merchant.tables("routes") {
@@ -207,8 +212,9 @@ impl<'a> Sections<'a> {
         }
         merchant.finish(&["routes"]);
         let (name, shard_group) = (name?, shard_group?);
-        let (late_payment, accept_per_s_max) = (late_payment?, accept_per_s_max?);
-        Some(Merchant { name, shard_group, routes, late_payment, accept_per_s_max })
+        let (late_payment, duplicate_payment) = (late_payment?, duplicate_payment?);
+        let accept_per_s_max = accept_per_s_max?;
+        Some(Merchant { name, shard_group, routes, late_payment, duplicate_payment, accept_per_s_max })
     }
 
     fn route(self, path: String, table: Table, registry: &Registry, info: InfoOf<'_>) -> Option<Route> {
@@ -247,6 +253,28 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// An order must be there for as long as it can be paid, and its payment be refunded.
+fn retention(backend: &mut Reader<'_>) -> Option<Duration> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let days: u32 = backend.count("retention_days")?;
+    let needed = EXPIRY_MAX + REFUND_WINDOW;
+    if DAY * days > needed {
+        return Some(DAY * days);
+    }
+    let in_days = |span: Duration| span.as_secs() / DAY.as_secs();
+    backend.fault(
+        "retention_days",
+        format!(
+            "{days} is too short: an order may be paid up to {} days after its creation, and refunded for {} days \
+             after that",
+            in_days(EXPIRY_MAX),
+            in_days(REFUND_WINDOW)
+        ),
+        format!("more than {}", in_days(needed)),
+    );
+    None
+}
+
 /// What the providers know of an account.
 type InfoOf<'a> = &'a dyn Fn(&AccountId) -> Option<AccountInfo>;
 
@@ -256,18 +284,17 @@ fn budget(rates: &mut Reader<'_>, per_second: &'static str, burst: &'static str)
 }
 
 fn late_payment(merchant: &mut Reader<'_>) -> Option<LatePolicy> {
-    if merchant.text_is("late_payment", "refund") {
-        merchant.fault(
-            "late_payment",
-            "refund waits for refunds, which this release does not have",
-            "complete | park",
-        );
-        merchant.skip("late_payment");
-        return None;
-    }
     match merchant.text("late_payment")?.as_str() {
         "complete" => Some(LatePolicy::Complete),
+        "refund" => Some(LatePolicy::Refund),
         _ => Some(LatePolicy::Park),
+    }
+}
+
+fn duplicate_payment(merchant: &mut Reader<'_>) -> Option<DuplicatePolicy> {
+    match merchant.text("duplicate_payment")?.as_str() {
+        "refund" => Some(DuplicatePolicy::Refund),
+        _ => Some(DuplicatePolicy::Park),
     }
 }
 

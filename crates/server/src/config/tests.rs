@@ -107,6 +107,20 @@ fn the_defaults_are_those_of_the_engine() {
 }
 
 #[test]
+fn orders_are_kept_for_as_long_as_they_can_be_paid_and_refunded() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    assert_eq!(Case::new(GOOD).load().unwrap().backend.retention, paymux_domain::limits::RETENTION_DEFAULT);
+    let faults = Case::new(GOOD).flag("backend.retention_days", "372").faults();
+    assert_eq!(
+        faults.trim(),
+        "flag --set: backend.retention_days: 372 is too short: an order may be paid up to 7 days after its \
+         creation, and refunded for 365 days after that; allowed: more than 372"
+    );
+    let config = Case::new(GOOD).flag("backend.retention_days", "373").load().unwrap();
+    assert_eq!(config.backend.retention, DAY * 373);
+}
+
+#[test]
 fn every_fault_is_named_at_once_with_its_line_and_what_is_allowed() {
     let faulty = r#"clock_factor = 0
 [server]
@@ -123,7 +137,7 @@ create_per_s = 0
 [merchants."no spaces"]
 [merchants.tea]
 name = "Tea"
-late_payment = "refund"
+late_payment = "keep"
 [[merchants.tea.routes]]
 account = "gone"
 [sever]
@@ -141,7 +155,7 @@ account = "gone"
         "paymux.toml:7: accounts.direct.private_key_file: ",
         "paymux.toml:7: accounts.direct.apiv3_key_file: ",
         "paymux.toml:13: merchants.no spaces: merchant_id must be 1 to 32",
-        "paymux.toml:16: merchants.tea.late_payment: refund waits for refunds",
+        "paymux.toml:16: merchants.tea.late_payment: \"keep\" is not allowed; allowed: complete | refund | park",
         "paymux.toml:18: merchants.tea.routes[0].account: no usable account gone",
         "paymux.toml:19: sever: unknown key; allowed: clock_factor",
     ];

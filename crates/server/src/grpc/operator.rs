@@ -14,7 +14,8 @@ use tonic::{Request, Response, Status};
 
 use super::Gate;
 use crate::config::{LiveRegistry, Merchant};
-use crate::ingest::{Refusal, page_size_of};
+use crate::ingest::Refusal;
+use crate::paging::Pages;
 use crate::store_view::StoreView;
 
 /// Parked orders looked at for one page at most, so that a narrow filter cannot make one call endless.
@@ -119,17 +120,14 @@ impl Operator {
     }
 
     async fn parked(&self, request: &v1::ListParkedRequest) -> Result<v1::ListParkedResponse, Refusal> {
-        let limit = page_size_of(request.page_size)
-            .ok_or_else(|| Refusal::field("page_size", "must be 0 to 1000"))?;
+        let pages = Pages::of("k1", &request.filter, request.page_size)?;
+        let limit = pages.size();
         let filter = request.filter.clone().unwrap_or_default();
-        let mut after = match request.page_token.as_str() {
-            "" => None,
-            token => Some(read_parked_token(token).ok_or(Refusal::PageToken)?),
-        };
+        let mut after = pages.place(&request.page_token, read_parked_place)?;
         let mut orders = Vec::new();
         let mut looked_at = 0;
         while orders.len() < limit && looked_at < LOOKED_AT_MAX {
-            let rows = self.parts.store.list_parked(after.as_ref(), limit).await?;
+            let rows = self.parts.store.list_parked(after.as_ref(), limit - orders.len()).await?;
             let Some(last) = rows.last() else {
                 after = None;
                 break;
@@ -142,7 +140,7 @@ impl Operator {
                 }
             }
         }
-        let next_page_token = after.map(|key| format!("k1.{key}")).unwrap_or_default();
+        let next_page_token = after.map(|key| pages.token(&key.to_string())).unwrap_or_default();
         Ok(v1::ListParkedResponse { orders, next_page_token })
     }
 
@@ -216,21 +214,15 @@ impl Operator {
     }
 
     fn merchants(&self, request: &v1::ListMerchantsRequest) -> Result<v1::ListMerchantsResponse, Refusal> {
-        let limit = page_size_of(request.page_size)
-            .ok_or_else(|| Refusal::field("page_size", "must be 0 to 1000"))?;
-        let after: Option<MerchantId> = match request.page_token.as_str() {
-            "" => None,
-            token => {
-                Some(token.strip_prefix("m1.").and_then(|id| id.parse().ok()).ok_or(Refusal::PageToken)?)
-            }
-        };
+        let pages = Pages::of("m1", &(), request.page_size)?;
+        let after: Option<MerchantId> = pages.place(&request.page_token, |place| place.parse().ok())?;
         let registry = self.parts.registry.load();
         let mut rest =
             registry.merchants.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
         let merchants: Vec<_> =
-            rest.by_ref().take(limit).map(|(id, merchant)| summary(id, merchant)).collect();
+            rest.by_ref().take(pages.size()).map(|(id, merchant)| summary(id, merchant)).collect();
         let last = merchants.last().filter(|_| rest.next().is_some());
-        let next_page_token = last.map(|last| format!("m1.{}", last.merchant_id)).unwrap_or_default();
+        let next_page_token = last.map(|last| pages.token(&last.merchant_id)).unwrap_or_default();
         Ok(v1::ListMerchantsResponse { merchants, next_page_token })
     }
 }
@@ -239,8 +231,8 @@ fn seconds(time: prost_types::Timestamp) -> (i64, i32) {
     (time.seconds, time.nanos)
 }
 
-fn read_parked_token(token: &str) -> Option<OrderKey> {
-    let (merchant_id, order_no) = token.strip_prefix("k1.")?.split_once('/')?;
+fn read_parked_place(place: &str) -> Option<OrderKey> {
+    let (merchant_id, order_no) = place.split_once('/')?;
     Some(OrderKey { merchant_id: merchant_id.parse().ok()?, order_no: order_no.parse().ok()? })
 }
 
@@ -253,6 +245,7 @@ fn summary(id: &MerchantId, merchant: &Merchant) -> v1::MerchantSummary {
     };
     let late = match merchant.late_payment {
         LatePolicy::Complete => v1::LatePaymentPolicy::Complete,
+        LatePolicy::Refund => v1::LatePaymentPolicy::Refund,
         LatePolicy::Park => v1::LatePaymentPolicy::Park,
     };
     v1::MerchantSummary {
@@ -286,6 +279,12 @@ const fn way_out(reason: AttentionReason) -> &'static str {
             "Deliver all the same, or refund the payment in the provider's console."
         }
         AttentionReason::RefundedElsewhere => "Somebody refunded it at the provider: do not deliver.",
+        AttentionReason::RefundUnresolved => {
+            "Look the refund up in the provider's console and confirm what became of it; its amount stays reserved."
+        }
+        AttentionReason::RefundFailed => {
+            "Read the provider's reason; ask for a new refund under a new number, or give the money back by hand."
+        }
         AttentionReason::ProviderOps => {
             "Repair the account's credentials or balance; orders go on by themselves."
         }

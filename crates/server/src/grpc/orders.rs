@@ -10,13 +10,10 @@ use paymux_proto::{api, v1};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Gate, watch};
-use crate::ingest::{Answer, CommandRequest, Ingest, Refusal};
+use crate::ingest::{Answer, CommandRequest, Ingest, ListedPage, RefundAnswer, Refusal};
 
 /// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
 const UNANSWERED_MAX: usize = 1024;
-
-/// Why refunds are not there.
-const REFUNDS: &str = "refunds come with a later release of the engine";
 
 /// The service.
 #[derive(Debug)]
@@ -82,9 +79,8 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::ListOrdersRequest>,
     ) -> Result<Response<v1::ListOrdersResponse>, Status> {
         let _slot = self.gate.enter()?;
-        let page = self.ingest.list(request.get_ref()).await?;
-        let orders = page.orders.iter().map(|(key, order)| api::order_view(key, order)).collect();
-        Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token: page.next_page_token }))
+        let ListedPage { orders, next_page_token } = self.ingest.list(request.get_ref()).await?;
+        Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token }))
     }
 
     async fn find_order(
@@ -130,16 +126,21 @@ impl v1::order_service_server::OrderService for Orders {
 
     async fn refund_order(
         &self,
-        _request: Request<v1::RefundOrderRequest>,
+        request: Request<v1::RefundOrderRequest>,
     ) -> Result<Response<v1::RefundOrderResponse>, Status> {
-        Err(Refusal::NotImplemented(REFUNDS).into())
+        let _slot = self.gate.enter()?;
+        let answer = self.ingest.refund(request.get_ref()).await?;
+        Ok(Response::new(refund_answer(request.get_ref(), answer)))
     }
 
     async fn get_refund(
         &self,
-        _request: Request<v1::GetRefundRequest>,
+        request: Request<v1::GetRefundRequest>,
     ) -> Result<Response<v1::GetRefundResponse>, Status> {
-        Err(Refusal::NotImplemented(REFUNDS).into())
+        let _slot = self.gate.enter()?;
+        let (key, no, order) = self.ingest.get_refund(request.get_ref()).await?;
+        let refund = order.refund(&no).map(|refund| api::refund_view(&key, &refund));
+        Ok(Response::new(v1::GetRefundResponse { refund }))
     }
 
     async fn get_timeline(
@@ -153,7 +154,7 @@ impl v1::order_service_server::OrderService for Orders {
             entries: api::timeline_view(&story.order, &story.explanation.happened),
             explanation: story.explanation.state,
             next_step: story.explanation.next,
-            next_due_time: story.next_due.map(api::timestamp),
+            next_due_time: story.explanation.next_look.map(api::timestamp),
         }))
     }
 }
@@ -164,6 +165,19 @@ fn view(answer: Answer) -> (v1::Order, v1::AnswerBasis) {
         Answer::Accepted(key) => (api::identity_view(&key), v1::AnswerBasis::Accepted),
         Answer::Current(key, order) => (current(&key, &order), v1::AnswerBasis::Current),
     }
+}
+
+fn refund_answer(request: &v1::RefundOrderRequest, answer: RefundAnswer) -> v1::RefundOrderResponse {
+    let (refund, basis) = match answer {
+        RefundAnswer::Current(key, no, order) => {
+            (order.refund(&no).map(|refund| api::refund_view(&key, &refund)), v1::AnswerBasis::Current)
+        }
+        RefundAnswer::Accepted(key, no, amount) => {
+            let refund = api::requested_refund_view(&key, &no, amount, &request.reason);
+            (Some(refund), v1::AnswerBasis::Accepted)
+        }
+    };
+    v1::RefundOrderResponse { refund, basis: basis.into() }
 }
 
 fn current(key: &OrderKey, order: &Order) -> v1::Order {

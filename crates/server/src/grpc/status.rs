@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use paymux_domain::refund::RefundRefusal;
 use paymux_proto::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -37,6 +38,12 @@ impl From<Refusal> for Status {
                 };
                 details
                     .set_bad_request(faults.iter().take(VIOLATIONS_MAX).map(violation).collect::<Vec<_>>());
+            }
+            Refusal::PageToken => {
+                details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
+            }
+            Refusal::ResumeToken => {
+                details.set_bad_request(vec![FieldViolation::new("resume_token", message.clone())]);
             }
             Refusal::MerchantLimited(wait) | Refusal::Overloaded(wait) => {
                 details.set_retry_info(Some(wait));
@@ -80,11 +87,22 @@ fn told(refusal: &Refusal) -> Told {
             let message = format!("the number is taken with other content; differing: {differing}");
             return Told { code: Code::AlreadyExists, reason: ErrorReason::OrderConflict, message };
         }
-        Refusal::PageToken => {
-            (Code::InvalidArgument, ErrorReason::PageTokenInvalid, "not a page token of this list and filter")
+        Refusal::RefundConflict { differing } => {
+            let differing = listed(differing.iter().map(String::as_str));
+            let message = format!("the refund number is taken with other content; differing: {differing}");
+            return Told { code: Code::AlreadyExists, reason: ErrorReason::RefundConflict, message };
         }
+        Refusal::Refund(refusal) => return refund_told(refusal),
+        Refusal::RefundNotFound => {
+            (Code::NotFound, ErrorReason::RefundNotFound, "no such refund of this order")
+        }
+        Refusal::PageToken => (
+            Code::InvalidArgument,
+            ErrorReason::PageTokenInvalid,
+            "page_token is not one of this list with all other fields as they are",
+        ),
         Refusal::ResumeToken => {
-            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "not a resume token of this stream")
+            (Code::InvalidArgument, ErrorReason::ResumeTokenInvalid, "resume_token is not one of this stream")
         }
         Refusal::ResumeTokenExpired => (
             Code::OutOfRange,
@@ -119,9 +137,39 @@ fn told(refusal: &Refusal) -> Told {
     Told { code, reason, message: message.to_owned() }
 }
 
+fn refund_told(refusal: &RefundRefusal) -> Told {
+    let (reason, message) = match refusal {
+        RefundRefusal::Conflict(_) => (ErrorReason::RefundConflict, "the refund number is taken"),
+        RefundRefusal::NotPaid => (ErrorReason::OrderNotPaid, "nobody has paid the order"),
+        RefundRefusal::PaymentNotFound => {
+            (ErrorReason::PaymentNotFound, "no such payment on this order, or several and none named")
+        }
+        RefundRefusal::ExceedsPayment => {
+            (ErrorReason::RefundExceedsPayment, "more than is left of the payment beside its other refunds")
+        }
+        RefundRefusal::CountExceeded => {
+            (ErrorReason::RefundCountExceeded, "the provider allows no further refund of this payment")
+        }
+        RefundRefusal::WindowPassed => (ErrorReason::RefundWindowPassed, "too long after the payment"),
+        RefundRefusal::PartialNotOffered => {
+            (ErrorReason::PartialRefundNotOffered, "the provider refunds payments as a whole only")
+        }
+        RefundRefusal::NotOffered => (ErrorReason::OperationNotOffered, "the provider has no refunds"),
+        RefundRefusal::Parked => {
+            (ErrorReason::OrderParked, "the payment itself is in doubt; a person has to look first")
+        }
+    };
+    let code = match refusal {
+        RefundRefusal::Conflict(_) => Code::AlreadyExists,
+        RefundRefusal::PaymentNotFound => Code::NotFound,
+        _ => Code::FailedPrecondition,
+    };
+    Told { code, reason, message: message.to_owned() }
+}
+
 fn metadata(refusal: &Refusal) -> HashMap<String, String> {
     match refusal {
-        Refusal::Conflict { differing } => {
+        Refusal::Conflict { differing } | Refusal::RefundConflict { differing } => {
             let names: Vec<&str> = differing.iter().take(VIOLATIONS_MAX).map(|name| shown(name)).collect();
             [("differing_fields".to_owned(), names.join(","))].into()
         }

@@ -112,6 +112,13 @@ impl Faults {
         Payer { open_id: given(&payer.open_id), app_id: given(&payer.app_id), client_ip: given(ip) }
     }
 
+    /// A text of visible ASCII characters that must be there.
+    pub(super) fn required_graphic(&mut self, field: &str, text: &str, chars_max: usize) {
+        if text.is_empty() || text.len() > chars_max || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.add(field, format!("must be 1 to {chars_max} visible ASCII characters"));
+        }
+    }
+
     fn graphic(&mut self, field: &str, text: &str, chars_max: usize) {
         if text.len() > chars_max || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             self.add(field, format!("must have at most {chars_max} visible ASCII characters"));

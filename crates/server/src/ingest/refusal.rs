@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use paymux_domain::ports::{AppendError, FieldFault, StoreError};
+use paymux_domain::refund::RefundRefusal;
 
 /// A refusal. What is told to the caller; details for operators are logged where the refusal is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,15 @@ pub enum Refusal {
         /// The fields that differ.
         differing: Vec<String>,
     },
+    /// No such refund of this order.
+    RefundNotFound,
+    /// The refund number is taken with other content.
+    RefundConflict {
+        /// The fields that differ.
+        differing: Vec<String>,
+    },
+    /// The refund is refused; says why.
+    Refund(RefundRefusal),
     /// The merchant's admission.
     MerchantLimited(Duration),
     /// The engine is behind, or too much is under way.
@@ -50,6 +60,15 @@ impl Refusal {
     /// One fault of one field.
     pub(crate) fn field(field: &str, reason: impl Into<String>) -> Self {
         Self::Fields(vec![FieldFault { field: field.to_owned(), reason: reason.into() }])
+    }
+}
+
+impl From<RefundRefusal> for Refusal {
+    fn from(refusal: RefundRefusal) -> Self {
+        match refusal {
+            RefundRefusal::Conflict(differing) => Self::RefundConflict { differing },
+            other => Self::Refund(other),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, health, open};
+use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, health, open, pruning};
 use crate::config::Config;
 use crate::grpc::{self, ServeError};
 use crate::ingest::ReplyWaits;
@@ -76,6 +76,10 @@ impl Node {
         let shared = open(config, &mut surroundings).await?;
         let mut status = NodeStatus { grpc: None, notify: None, worker: None, notifications: None };
         let mut background = JoinSet::new();
+        if roles.worker {
+            let (pruner, retention) = (shared.backend.pruner(), shared.config.backend.retention);
+            background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
+        }
         let worker = roles.worker.then(|| {
             let worker = shared.worker(surroundings);
             status.worker = Some(worker.status());

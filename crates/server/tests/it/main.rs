@@ -7,6 +7,8 @@ mod demo;
 mod disk;
 mod kills;
 mod limits;
+mod lists;
 mod notifications;
+mod retention;
 mod rig;
 mod shutdown;

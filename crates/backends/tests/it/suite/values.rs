@@ -86,7 +86,8 @@ pub(crate) fn due(time: Timestamp, order: &OrderKey) -> DueRow {
 }
 
 pub(crate) fn refund(number: &str, minor: i64) -> LedgerEntry {
-    LedgerEntry { refund_no: number.parse().expect("a valid number"), minor }
+    let refund_no = number.parse().expect("a valid number");
+    LedgerEntry { refund_no, trade_no: "t1".parse().expect("a valid number"), minor }
 }
 
 /// A record whose number can be told from it.

@@ -22,7 +22,7 @@ fn asked(capabilities: Capabilities, answer: &CallReport) -> Vec<u64> {
     let mut model = pending(capabilities);
     let mut asked = Vec::new();
     while model.state() == State::Pending {
-        match model.live {
+        match model.live.clone() {
             Some(call) => {
                 asked.push(call.left_time.since(at(0)).as_secs());
                 model.answer(answer.clone());
@@ -93,7 +93,7 @@ fn calls_on_one_order_keep_the_providers_spacing() {
     let mut model = pending(xorpay());
     let check = |model: &mut Model, decision_due: Option<paymux_domain::time::Timestamp>| {
         assert_eq!(model.requery().due, decision_due);
-        assert_eq!(model.live.map(|call| call.operation), None);
+        assert_eq!(model.live.as_ref().map(|call| call.operation), None);
     };
     check(&mut model, Some(at(1)));
     assert_eq!(model.tick().call, Some(Operation::Query));

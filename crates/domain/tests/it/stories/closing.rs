@@ -26,7 +26,7 @@ fn calls_of_closing(capabilities: Capabilities, answers: &[CallReport]) -> (Mode
     let mut model = expired(capabilities);
     let mut calls = Vec::new();
     while model.due.is_some() {
-        match model.live {
+        match model.live.clone() {
             Some(call) => {
                 let answer = answers.get(calls.len()).or(answers.last()).expect("an answer").clone();
                 calls.push((call.operation, call.left_time.since(at(EXPIRY_SECS)).as_secs()));
@@ -75,7 +75,7 @@ fn a_provider_that_would_close_a_paid_order_is_asked_anew_before_each_close() {
     model.answer(launched());
     let mut calls = Vec::new();
     while calls.len() < 9 {
-        match model.live {
+        match model.live.clone() {
             Some(call) => {
                 calls.push((call.operation, call.left_time.since(at(0)).as_secs()));
                 let open = call.operation == Operation::Query;
@@ -142,7 +142,7 @@ fn an_absence_counts_by_the_time_at_which_the_question_left() {
         for left in left {
             model.scene.now = left;
             model.requery();
-            assert_eq!(model.live.map(|call| call.operation), Some(Operation::Query), "{left}");
+            assert_eq!(model.live.as_ref().map(|call| call.operation), Some(Operation::Query), "{left}");
             model.scene.now = left + model.scene.timing.settling(&model.scene.capabilities);
             model.answer(told(Word::NotExist));
             if model.live.is_some() {
@@ -174,7 +174,7 @@ fn absences_before_a_later_attempt_count_for_nothing() {
     let mut decision = model.answer(report(Class::Unknown));
     model.scene.slots[0] = at(400);
     while decision.call != Some(Operation::Create) {
-        decision = match model.live {
+        decision = match model.live.clone() {
             Some(_) => model.answer(told(Word::NotExist)),
             None => model.tick(),
         };

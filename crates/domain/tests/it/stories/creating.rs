@@ -135,7 +135,7 @@ fn a_refusal_beside_a_call_in_doubt_ends_nothing_and_is_followed_by_questions_on
 
     let mut model = refused_beside_doubt();
     while model.state() == State::Submitting {
-        match model.live {
+        match model.live.clone() {
             Some(_) => model.answer(told(Word::NotExist)),
             None => model.tick(),
         };
@@ -150,7 +150,7 @@ fn a_create_that_must_not_be_repeated_blindly_waits_for_two_credible_absences() 
     let mut decision = model.answer(report(Class::Unknown));
     let mut asked = Vec::new();
     while decision.call != Some(Operation::Create) {
-        decision = match model.live {
+        decision = match model.live.clone() {
             Some(call) => {
                 asked.push(call.left_time.since(at(0)).as_secs());
                 model.answer(told(Word::NotExist))

@@ -15,7 +15,7 @@ fn exhausted() -> (Model, u32) {
     model.look_at(at(EXPIRY_SECS));
     let mut calls = 0;
     while model.due.is_some() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => {
                 calls += 1;
                 model.answer(report(Class::Unknown));
@@ -74,7 +74,7 @@ fn a_resolved_order_goes_on_for_as_many_calls_again() {
     let mut calls = 0;
     model.hear(crate::support::model::Heard::Timer);
     while model.due.is_some() {
-        match model.live {
+        match model.live.clone() {
             Some(_) => {
                 calls += 1;
                 model.answer(report(Class::Unknown));

@@ -8,11 +8,14 @@ use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::capabilities::{
     AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
 };
-use paymux_domain::command::{CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer};
+use paymux_domain::command::{
+    CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, RefundCommand,
+};
 use paymux_domain::launch::{Launch, LaunchParams};
 use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::{CallReport, Class, Word};
 use paymux_domain::payment::{Evidence, Payment};
+use paymux_domain::refund::{RefundProgress, RefundRequest, RefundWord, out_refund_no};
 use paymux_domain::time::Timestamp;
 
 /// What the order costs, in fen.
@@ -114,6 +117,40 @@ pub(crate) fn payment(trade_no: &str, total_minor: i64) -> Payment {
     }
 }
 
+pub(crate) fn refund_request(no: &str, minor: i64) -> RefundRequest {
+    RefundRequest {
+        trade_no: name("T1"),
+        out_refund_no: out_refund_no(&created().key, &name(no)).expect("a number"),
+        amount: Amount::new(minor, Currency::Cny).expect("an amount"),
+        reason: String::new(),
+        automatic: false,
+        fingerprint: Fingerprint::default(),
+    }
+}
+
+/// Somebody wants that much of the order's only payment back.
+pub(crate) fn refund_command(no: &str, minor: i64) -> RefundCommand {
+    RefundCommand {
+        order: order_command(),
+        refund_no: name(no),
+        trade_no: None,
+        amount: Amount::new(minor, Currency::Cny).expect("an amount"),
+        reason: String::new(),
+        fingerprint: Fingerprint::of([("amount.minor", minor.to_string().as_str())]),
+    }
+}
+
+/// The provider's word about that refund.
+pub(crate) fn refund_word(no: &str, progress: RefundProgress) -> Word {
+    Word::Refund(RefundWord {
+        out_refund_no: out_refund_no(&created().key, &name(no)),
+        progress,
+        amount_minor: None,
+        provider_refund_no: None,
+        code: format!("{progress:?}"),
+    })
+}
+
 /// A payment as a query without amount names it.
 pub(crate) fn assumed(trade_no: &str) -> Payment {
     Payment { evidence: Evidence::Assumed, ..payment(trade_no, PRICE) }
@@ -160,6 +197,9 @@ pub(crate) fn wechat() -> Capabilities {
         refund: RefundKind::Partial { refunds_max: 50 },
         refund_idempotent: true,
         refund_query: true,
+        refund_spacing: secs(60),
+        refund_window: secs(365 * 24 * 3600),
+        confirm_above_minor: None,
         order_no_chars: (6, 32),
         call_spacing: Duration::ZERO,
         answer_signature: AnswerSignature::Always,
@@ -175,6 +215,8 @@ pub(crate) fn xorpay() -> Capabilities {
         query_proof: QueryProof::Tls,
         close: CloseKind::None,
         refund_query: false,
+        refund_idempotent: false,
+        refund_spacing: Duration::ZERO,
         call_spacing: secs(1),
         answer_signature: AnswerSignature::None,
         ..wechat()

@@ -1,21 +1,23 @@
 //! One order and its only owner: decisions are carried out as the engine does, and every step is remembered.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
-use paymux_domain::command::{CreateCommand, Notification, OrderCommand};
-use paymux_domain::decide::{Completed, Context, Decision, Input, Timing, decide};
+use paymux_domain::command::{CreateCommand, Notification, OrderCommand, RefundCommand};
+use paymux_domain::decide::{Completed, Context, Decision, Input, Reservation, Timing, decide};
 use paymux_domain::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::followup::Followup;
+use paymux_domain::name::RefundNo;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
-use paymux_domain::ports::{LatePolicy, MerchantPolicy};
+use paymux_domain::ports::{DuplicatePolicy, LatePolicy, LedgerEntry, MerchantPolicy, Reserved};
 use paymux_domain::time::{ClockFactor, Timestamp};
 
 use super::fixtures::{
-    at, conflicting, create_command, created, notification, order_command, report, wechat,
+    at, conflicting, create_command, created, notification, order_command, refund_command, report, wechat,
 };
 
 /// More steps than any order takes.
@@ -27,16 +29,18 @@ pub(crate) enum Heard {
     Create(CreateCommand),
     Close(OrderCommand),
     Requery(OrderCommand),
+    Refund(RefundCommand),
     Notification(Notification),
     Report { call: Call, report: CallReport },
     Timer,
 }
 
 /// A call that is under way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) operation: Operation,
     pub(crate) number: u32,
+    pub(crate) refund: Option<RefundNo>,
     pub(crate) left_time: Timestamp,
 }
 
@@ -46,10 +50,12 @@ impl Heard {
             Self::Create(command) => Input::Create(command),
             Self::Close(command) => Input::Close(command),
             Self::Requery(command) => Input::Requery(command),
+            Self::Refund(command) => Input::Refund(command),
             Self::Notification(notification) => Input::Notification(notification),
             Self::Report { call, report } => Input::Report(Completed {
                 operation: call.operation,
                 number: call.number,
+                refund: call.refund.as_ref(),
                 left_time: call.left_time,
                 report,
             }),
@@ -74,6 +80,8 @@ pub(crate) struct Scene {
     pub(crate) now: Timestamp,
     pub(crate) slots: [Timestamp; 4],
     pub(crate) live_call: bool,
+    /// What the ledger said of the reservation that the decision asked for.
+    pub(crate) reserved: Option<(RefundNo, Reserved)>,
 }
 
 impl Scene {
@@ -86,6 +94,7 @@ impl Scene {
             slots: self.slots,
             jitter: 7,
             live_call: self.live_call,
+            reserved: self.reserved.as_ref().map(|(no, reserved)| (no, *reserved)),
         };
         decide(&self.order, &self.followup, heard.as_input(), &ctx)
     }
@@ -113,6 +122,8 @@ pub(crate) struct Model {
     pub(crate) steps: Vec<Step>,
     /// A crash has taken the last bookkeeping along.
     pub(crate) forgot: bool,
+    /// What is reserved, by refund number; released ones too, with nothing.
+    pub(crate) ledger: BTreeMap<RefundNo, LedgerEntry>,
 }
 
 impl fmt::Debug for Model {
@@ -123,6 +134,7 @@ impl fmt::Debug for Model {
                 Heard::Create(_) => "create".to_owned(),
                 Heard::Close(_) => "close".to_owned(),
                 Heard::Requery(_) => "requery".to_owned(),
+                Heard::Refund(command) => format!("refund {} of {}", command.refund_no, command.amount),
                 Heard::Timer => "timer".to_owned(),
                 Heard::Notification(told) => format!("notification from {}: {:?}", told.account, told.words),
                 Heard::Report { call, report } => {
@@ -149,13 +161,25 @@ impl Model {
             order: Arc::default(),
             followup: Followup::default(),
             capabilities,
-            policy: MerchantPolicy { late_payment: LatePolicy::Complete },
+            policy: MerchantPolicy {
+                late_payment: LatePolicy::Complete,
+                duplicate_payment: DuplicatePolicy::Park,
+            },
             timing: Timing::new(ClockFactor::REAL),
             now: at(0),
             slots: [Timestamp::EPOCH; 4],
             live_call: false,
+            reserved: None,
         };
-        Self { scene, live: None, due: None, leaving: Duration::ZERO, steps: Vec::new(), forgot: false }
+        Self {
+            scene,
+            live: None,
+            due: None,
+            leaving: Duration::ZERO,
+            steps: Vec::new(),
+            forgot: false,
+            ledger: BTreeMap::new(),
+        }
     }
 
     /// The order has been created, at a provider like WeChat Pay; its first create call is under way.
@@ -182,7 +206,16 @@ impl Model {
             self.live = None;
         }
         self.scene.live_call = self.live.is_some();
-        let decision = self.scene.decide(&heard);
+        self.scene.reserved = None;
+        let mut decision = self.scene.decide(&heard);
+        if let Some(reservation) = &decision.reserve {
+            let reserved = self.reserve(reservation);
+            self.scene.reserved = Some((reservation.entry.refund_no.clone(), reserved));
+            decision = self.scene.decide(&heard);
+        }
+        for no in &decision.release {
+            self.ledger.entry(no.clone()).and_modify(|entry| entry.minor = 0);
+        }
         let before = self.scene.clone();
         for fact in decision.words.iter().chain(&decision.own) {
             Arc::make_mut(&mut self.scene.order).add(fact.clone());
@@ -193,12 +226,45 @@ impl Model {
             let number = match operation {
                 Operation::Create => self.scene.order.last_attempt_number(),
                 Operation::Close => self.scene.order.last_closing_number(),
-                Operation::Query | Operation::Refund => 0,
+                Operation::Refund => self.refund_calls(decision.refund.as_ref()),
+                Operation::Query => 0,
             };
-            self.live = Some(Call { operation, number, left_time: self.scene.now + self.leaving });
+            let left_time = self.scene.now + self.leaving;
+            self.live = Some(Call { operation, number, refund: decision.refund.clone(), left_time });
         }
         self.steps.push(Step { before, heard, decision: decision.clone(), after: self.scene.order.clone() });
         decision
+    }
+
+    fn refund_calls(&self, no: Option<&RefundNo>) -> u32 {
+        let refund = no.and_then(|no| self.scene.order.refund(no)).expect("a refund call names a refund");
+        u32::try_from(refund.calls().count()).expect("few calls")
+    }
+
+    /// The ledger's rules, written again.
+    fn reserve(&mut self, reservation: &Reservation) -> Reserved {
+        let Reservation { entry, sum_max, count_max } = reservation;
+        if let Some(known) = self.ledger.get(&entry.refund_no) {
+            return match known.minor {
+                0 => Reserved::Released,
+                _ if known == entry => Reserved::Held,
+                _ => Reserved::OtherContent,
+            };
+        }
+        let held = || self.ledger.values().filter(|e| e.trade_no == entry.trade_no && e.minor > 0);
+        if held().count() >= usize::try_from(*count_max).expect("a small number") {
+            return Reserved::OverCount;
+        }
+        if held().map(|held| held.minor).sum::<i64>() + entry.minor > *sum_max {
+            return Reserved::OverSum;
+        }
+        self.ledger.insert(entry.refund_no.clone(), entry.clone());
+        Reserved::Held
+    }
+
+    /// Somebody wants that much of the only payment back.
+    pub(crate) fn refund(&mut self, no: &str, minor: i64) -> Decision {
+        self.hear(Heard::Refund(refund_command(no, minor)))
     }
 
     pub(crate) fn create(&mut self) -> Decision {
@@ -224,7 +290,7 @@ impl Model {
 
     /// The call under way ends so; without one there is nothing to answer.
     pub(crate) fn answer(&mut self, report: CallReport) -> Decision {
-        let call = self.live.expect("a call is under way");
+        let call = self.live.clone().expect("a call is under way");
         self.scene.now = self.scene.now.max(call.left_time);
         self.hear(Heard::Report { call, report })
     }

@@ -147,7 +147,7 @@ fn step(model: &mut Model, one: &Move) {
 }
 
 fn go_on(model: &mut Model, answer: usize, took_ms: u64, retry_after_s: Option<u64>) {
-    let Some(call) = model.live else {
+    let Some(call) = model.live.clone() else {
         if model.due.is_some() {
             model.tick();
         }

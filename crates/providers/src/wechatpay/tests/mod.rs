@@ -22,7 +22,7 @@ use paymux_domain::http::{HttpRequest, HttpResponse};
 use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::{CallReport, Class, Operation};
 use paymux_domain::payment::{Evidence, Payment};
-use paymux_domain::ports::{BoxFuture, Call, Provider, SignError, Signer};
+use paymux_domain::ports::{BoxFuture, Built, Call, Provider, SignError, Signer};
 use paymux_domain::time::{ClockFactor, Timestamp};
 use secrecy::SecretString;
 
@@ -112,7 +112,10 @@ fn kit_of(sections: &[(&str, &str)], factor: u32) -> Kit {
 
 impl Kit {
     fn build(&self, call: &Call) -> HttpRequest {
-        now(self.provider.build(call, &self.signer)).unwrap()
+        match now(self.provider.build(call, &self.signer)).unwrap() {
+            Built::Request(request) => request,
+            Built::Local(report) => panic!("nothing is sent: {report:?}"),
+        }
     }
 
     fn parse(&self, call: &Call, response: &HttpResponse) -> CallReport {
@@ -189,6 +192,7 @@ fn call(operation: Operation, created: Created) -> Call {
 fn call_after(operation: Operation, created: Created, facts: Vec<Fact>) -> Call {
     let order = Arc::new(Order::from_facts(facts));
     Call {
+        refund: None,
         operation,
         created: Arc::new(created),
         order,

@@ -7,7 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
 use paymux_domain::outcome::Word;
-use paymux_domain::ports::{NotificationRefusal, RawNotification, RefusalReason, VerifiedNotification};
+use paymux_domain::ports::{
+    NotificationFate, NotificationRefusal, RawNotification, RefusalReason, VerifiedNotification,
+};
 use paymux_domain::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -225,12 +227,12 @@ fn refusals_hold_no_personal_data() {
 #[test]
 fn the_provider_is_answered_as_it_expects() {
     let kit = kit();
-    let accepted = kit.provider.answer(Ok(()));
+    let accepted = kit.provider.answer(NotificationFate::Taken).unwrap();
     assert_eq!((accepted.status, accepted.body.len()), (204, 0));
     let mut shown = String::new();
     for reason in RefusalReason::ALL {
         let refusal = NotificationRefusal { reason, detail: "detail".to_owned() };
-        let answer = kit.provider.answer(Err(&refusal));
+        let answer = kit.provider.answer(NotificationFate::Refused(&refusal)).unwrap();
         let body: Value = serde_json::from_slice(&answer.body).unwrap();
         assert_eq!((body["code"].as_str(), answer.content_type), (Some("FAIL"), "application/json"));
         shown.push_str(&format!("{} {}\n", answer.status, body["message"]));

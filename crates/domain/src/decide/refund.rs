@@ -1,0 +1,524 @@
+//! Refunds in a decision: a wish becomes a reservation, calls, and an end that the provider's word alone makes.
+
+use std::sync::Arc;
+
+use super::plan::{Plan, call_at};
+use super::schedule::backoff;
+use super::{Draft, Timing};
+use crate::amount::Amount;
+use crate::capabilities::RefundKind;
+use crate::command::{Fingerprint, RefundCommand};
+use crate::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactKey, Fulfilment};
+use crate::fold::Order;
+use crate::followup::RefundFollowup;
+use crate::limits::{REFUND_CALLS_MAX, REFUNDS_PER_ORDER_MAX};
+use crate::name::{ProviderTradeNo, RefundNo};
+use crate::outcome::{CallReport, Class, Operation, Word};
+use crate::payment::Payment;
+use crate::plant::Plant;
+use crate::ports::{DuplicatePolicy, LedgerEntry, Reserved};
+use crate::refund::{
+    Refund, RefundDone, RefundFailed, RefundProgress, RefundRefusal, RefundRequest, RefundState, RefundWord,
+    automatic_no, out_refund_no,
+};
+use crate::time::Timestamp;
+
+/// Asks for room in the refund ledger; the engine answers by deciding again with [`super::Context::reserved`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// What is to be reserved.
+    pub entry: LedgerEntry,
+    /// The payment's own amount in minor units: the reservations of one payment never exceed it.
+    pub sum_max: i64,
+    /// Reservations of one payment at most.
+    pub count_max: u32,
+}
+
+/// A refund is wanted by a caller.
+pub(super) fn wanted(draft: &mut Draft<'_>, command: &RefundCommand) {
+    if draft.order.created().is_none() {
+        draft.not_found = true;
+        return;
+    }
+    if let Some(known) = draft.order.refund(&command.refund_no) {
+        let differing = known.request.fingerprint.differing(&command.fingerprint);
+        if !differing.is_empty() {
+            draft.refusal = Some(RefundRefusal::Conflict(differing));
+        }
+        return;
+    }
+    let wish = match permitted(draft, command) {
+        Ok(payment) => Wish {
+            no: command.refund_no.clone(),
+            trade_no: payment.trade_no.clone(),
+            total_minor: payment.total_minor,
+            amount: command.amount,
+            reason: command.reason.clone(),
+            automatic: false,
+            fingerprint: command.fingerprint.clone(),
+        },
+        Err(refusal) => {
+            draft.refusal = Some(refusal);
+            return;
+        }
+    };
+    draft.refusal = match request(draft, &wish) {
+        Some(Reserved::OverSum) => Some(RefundRefusal::ExceedsPayment),
+        Some(Reserved::OverCount) => Some(RefundRefusal::CountExceeded),
+        // The ledger knows the number from an owner whose facts this one has not read: it is decided elsewhere.
+        Some(Reserved::OtherContent | Reserved::Released) => {
+            Some(RefundRefusal::Conflict(vec!["refund_no".to_owned()]))
+        }
+        Some(Reserved::Held) | None => None,
+    };
+}
+
+/// The payment that may be given back, or why none may.
+fn permitted(draft: &Draft<'_>, command: &RefundCommand) -> Result<Payment, RefundRefusal> {
+    let (order, ctx) = (&draft.order, draft.ctx);
+    let mut payments = order.payments();
+    let payment = match (&command.trade_no, payments.next()) {
+        (_, None) => return Err(RefundRefusal::NotPaid),
+        (None, Some(only)) if payments.next().is_none() => only,
+        (None, Some(_)) => return Err(RefundRefusal::PaymentNotFound),
+        (Some(named), Some(_)) => order
+            .payments()
+            .find(|payment| payment.trade_no == *named)
+            .ok_or(RefundRefusal::PaymentNotFound)?,
+    };
+    if order.attention().any(|(reason, _, _)| doubts_money(reason)) {
+        return Err(RefundRefusal::Parked);
+    }
+    let total = payment.total_minor;
+    match ctx.capabilities.refund {
+        RefundKind::None => return Err(RefundRefusal::NotOffered),
+        RefundKind::Full if command.amount.minor() < total => return Err(RefundRefusal::PartialNotOffered),
+        RefundKind::Full | RefundKind::Partial { .. } => {}
+    }
+    if command.amount.minor() > total || payment.currency != Some(command.amount.currency()) {
+        return Err(RefundRefusal::ExceedsPayment);
+    }
+    if order.refunds().len() >= usize::try_from(REFUNDS_PER_ORDER_MAX).unwrap_or(usize::MAX) {
+        return Err(RefundRefusal::CountExceeded);
+    }
+    let learnt = order.fact(&FactKey::Paid(payment.trade_no.clone())).map(|fact| fact.time);
+    let paid = payment.success_time.or(learnt);
+    if paid.is_some_and(|paid| ctx.now >= paid + ctx.capabilities.refund_window) {
+        return Err(RefundRefusal::WindowPassed);
+    }
+    Ok(payment.clone())
+}
+
+/// Attentions that doubt whether the recorded money is this order's at all.
+const fn doubts_money(reason: AttentionReason) -> bool {
+    matches!(
+        reason,
+        AttentionReason::PaymentMismatch | AttentionReason::AnswerMismatch | AttentionReason::UnknownOrder
+    )
+}
+
+/// A refund that may be requested once its amount is reserved.
+struct Wish {
+    no: RefundNo,
+    trade_no: ProviderTradeNo,
+    total_minor: i64,
+    amount: Amount,
+    reason: String,
+    automatic: bool,
+    fingerprint: Fingerprint,
+}
+
+/// Requests a refund with its reservation, or asks for one; gives the reservation's outcome once it is known.
+fn request(draft: &mut Draft<'_>, wish: &Wish) -> Option<Reserved> {
+    let reserved = draft.ctx.reserved.filter(|(no, _)| **no == wish.no).map(|(_, reserved)| reserved);
+    match reserved {
+        Some(Reserved::Held) => {
+            let key = draft.order.created().map(|created| created.key.clone())?;
+            let body = RefundRequest {
+                trade_no: wish.trade_no.clone(),
+                out_refund_no: out_refund_no(&key, &wish.no)?,
+                amount: wish.amount,
+                reason: wish.reason.clone(),
+                automatic: wish.automatic,
+                fingerprint: wish.fingerprint.clone(),
+            };
+            let key = FactKey::RefundRequested(wish.no.clone());
+            draft.own(key, FactBody::RefundRequested(Arc::new(body)));
+        }
+        // One reservation per decision: what else is wanted comes with the next.
+        None if draft.reserve.is_none() && draft.ctx.reserved.is_none() => {
+            let count_max = match draft.ctx.capabilities.refund {
+                RefundKind::Partial { refunds_max } => refunds_max,
+                RefundKind::Full | RefundKind::None => 1,
+            };
+            let (refund_no, trade_no) = (wish.no.clone(), wish.trade_no.clone());
+            let entry = LedgerEntry { refund_no, trade_no, minor: wish.amount.minor() };
+            draft.reserve = Some(Reservation { entry, sum_max: wish.total_minor, count_max });
+        }
+        _ => {}
+    }
+    reserved
+}
+
+/// A call about a refund has ended: only a definite outcome of a refund call is a fact.
+pub(super) fn reported(
+    draft: &mut Draft<'_>,
+    no: &RefundNo,
+    call: (Operation, u32),
+    left_time: Timestamp,
+    report: &CallReport,
+) {
+    let (operation, number) = call;
+    if operation == Operation::Refund && matches!(report.class, Class::Done | Class::Final | Class::NotSent) {
+        let outcome = AttemptOutcome {
+            class: report.class,
+            code: report.code.clone(),
+            message: report.message.clone(),
+        };
+        let key = FactKey::RefundCallOutcome(no.clone(), number);
+        draft.word(key, FactBody::RefundCallOutcome(outcome));
+    }
+    let can_query = draft.ctx.capabilities.refund_query;
+    let book = draft.followup.refunds.entry(no.clone()).or_default();
+    if !report.withheld {
+        book.call_left = book.call_left.max(Some(left_time));
+    }
+    if operation == Operation::Query && report.class != Class::NotSent {
+        book.query_left = book.query_left.max(Some(left_time));
+    }
+    book.ask = match (operation, report.class) {
+        (Operation::Refund, Class::Unknown) => can_query,
+        (Operation::Query, Class::Done) => false,
+        _ => book.ask || report.ask,
+    };
+    if report.class != Class::Done && !report.withheld {
+        book.fruitless_calls = book.fruitless_calls.saturating_add(1);
+    }
+    for word in &report.words {
+        match word {
+            Word::Refund(word) => heard(draft, word, Some(no), Some(left_time)),
+            other => super::absorb::heard(draft, other, left_time),
+        }
+    }
+}
+
+/// A provider's word about a refund. `about` is the refund of the call that brought it, `left_time` when that left.
+pub(super) fn heard(
+    draft: &mut Draft<'_>,
+    word: &RefundWord,
+    about: Option<&RefundNo>,
+    left_time: Option<Timestamp>,
+) {
+    let found = {
+        let refunds = draft.order.refunds();
+        let named = refunds.iter().find(|refund| match &word.out_refund_no {
+            Some(out) => refund.request.out_refund_no == *out,
+            None => about == Some(refund.no),
+        });
+        named.map(|refund| (refund.no.clone(), refund.request.amount.minor()))
+    };
+    let Some((no, minor)) = found else {
+        if matches!(word.progress, RefundProgress::Done | RefundProgress::Processing) {
+            let text = "the provider reports a refund that was not made here".to_owned();
+            draft.attention(AttentionReason::RefundedElsewhere, text, true);
+        }
+        return;
+    };
+    if word.amount_minor.is_some_and(|stated| stated != minor) {
+        let stated = word.amount_minor.unwrap_or_default();
+        let text = format!("refund {no} is {minor} minor units, the provider states {stated}");
+        draft.attention(AttentionReason::AnswerMismatch, text, true);
+        return;
+    }
+    match word.progress {
+        RefundProgress::Done => {
+            let done = RefundDone { provider_refund_no: word.provider_refund_no.clone() };
+            draft.word(FactKey::RefundDone(no), FactBody::RefundDone(done));
+        }
+        RefundProgress::Closed => {
+            let failed = RefundFailed { code: word.code.clone(), message: String::new() };
+            draft.word(FactKey::RefundFailed(no), FactBody::RefundFailed(failed));
+        }
+        RefundProgress::Stuck => {
+            let text = format!("refund {no} is stuck on its way to the payer ({})", word.code);
+            draft.attention(AttentionReason::RefundFailed, text, true);
+        }
+        RefundProgress::Processing => accepted(draft, no),
+        RefundProgress::NotExist => absent(draft, no, left_time),
+    }
+}
+
+/// The provider has it: whatever call brought it there was taken.
+fn accepted(draft: &mut Draft<'_>, no: RefundNo) {
+    let book = draft.followup.refunds.entry(no).or_default();
+    book.absent_after = 0;
+    book.ask = false;
+    book.accepted = true;
+}
+
+/// "Does not exist" counts only if the question left at least the settling time after the last call's fact.
+fn absent(draft: &mut Draft<'_>, no: RefundNo, left_time: Option<Timestamp>) {
+    let last = draft.order.refund(&no).and_then(|refund| refund.calls().last().map(|c| (c.number, c.time)));
+    let (Some((number, called)), Some(left_time)) = (last, left_time) else { return };
+    if left_time >= called + draft.ctx.timing.settling(draft.ctx.capabilities) {
+        draft.followup.refunds.entry(no).or_default().absent_after = number;
+    }
+}
+
+/// What follows for refunds: a refusal that is the last word, and money that goes back by itself.
+pub(super) fn conclude(draft: &mut Draft<'_>) {
+    let open = |refund: &Refund<'_>| refund.end().is_none();
+    let failed: Vec<(RefundNo, RefundFailed)> = draft
+        .order
+        .refunds()
+        .into_iter()
+        .filter(open)
+        .filter_map(|refund| {
+            let outcome = failure(draft, &refund)?;
+            let failed = RefundFailed { code: outcome.code.clone(), message: outcome.message.clone() };
+            Some((refund.no.clone(), failed))
+        })
+        .collect();
+    for (no, failed) in failed {
+        draft.own(FactKey::RefundFailed(no), FactBody::RefundFailed(failed));
+    }
+    let told: Vec<String> = draft
+        .order
+        .refunds()
+        .iter()
+        .filter(|refund| refund.state() == RefundState::Failed)
+        .map(|refund| format!("refund {} of {} failed", refund.no, refund.request.amount))
+        .collect();
+    for text in told {
+        let said = |fact: &Fact| matches!(&fact.body, FactBody::Attention(known) if *known == text);
+        if !draft.order.facts().any(said) {
+            let key = draft.order.attention_count(AttentionReason::RefundFailed) + 1;
+            let key = FactKey::Attention(AttentionReason::RefundFailed, key);
+            draft.own(key, FactBody::Attention(text));
+        }
+    }
+    let ended: Vec<RefundNo> =
+        draft.order.refunds().iter().filter(|refund| !open(refund)).map(|refund| refund.no.clone()).collect();
+    for no in ended {
+        draft.followup.refunds.remove(&no);
+    }
+}
+
+/// Whether the provider may have heard of the refund.
+pub(super) fn may_have_left(refund: &Refund<'_>) -> bool {
+    refund.calls().any(|call| call.outcome.is_none_or(|outcome| outcome.class != Class::NotSent))
+}
+
+/// Refunds that failed for good: their reservations go back.
+pub(super) fn releasable(order: &Order, timing: &Timing) -> Vec<RefundNo> {
+    let unknown = |refund: &Refund<'_>| {
+        timing.lacks(Plant::UnknownRefundKeepsReservation)
+            && refund.calls().any(|call| call.outcome.is_none())
+    };
+    let failed = |refund: &Refund<'_>| refund.state() == RefundState::Failed || unknown(refund);
+    order.refunds().into_iter().filter(failed).map(|refund| refund.no.clone()).collect()
+}
+
+/// FINAL ends a call. It ends the refund only if every call ended so, or the provider says that it has none of it.
+fn failure<'o>(draft: &Draft<'_>, refund: &Refund<'o>) -> Option<&'o AttemptOutcome> {
+    let last = refund.calls().last()?;
+    if draft.ctx.timing.lacks(Plant::FinalEndsACallOnly) {
+        return last.outcome.filter(|outcome| outcome.class == Class::Final);
+    }
+    let absent = draft.followup.refunds.get(refund.no).is_some_and(|book| book.absent_after == last.number);
+    refund.refused().or_else(|| refund.last_refusal().filter(|_| absent))
+}
+
+/// The next step of an order's refunds: those under way, then money that is to go back by itself.
+pub(super) fn plan(draft: &mut Draft<'_>) -> Plan {
+    let mut plan = automatic(draft);
+    let open: Vec<RefundNo> = draft
+        .order
+        .refunds()
+        .into_iter()
+        .filter(|refund| refund.end().is_none())
+        .map(|refund| refund.no.clone())
+        .collect();
+    for no in open {
+        plan = plan.sooner(next_of(draft, &no));
+        if plan.call.is_some() {
+            break;
+        }
+    }
+    if plan.call == Some(Operation::Refund)
+        && let Some(no) = plan.refund.clone()
+    {
+        let number = draft.order.refund(&no).map_or(0, |refund| refund.calls().count());
+        let number = u32::try_from(number).unwrap_or(u32::MAX - 1) + 1;
+        draft.own(FactKey::RefundCall(no, number), FactBody::RefundCall);
+    }
+    plan
+}
+
+/// The next step of one refund that has not ended.
+fn next_of(draft: &mut Draft<'_>, no: &RefundNo) -> Plan {
+    let ctx = draft.ctx;
+    let book = draft.followup.refunds.get(no).copied().unwrap_or_default();
+    let Some(refund) = draft.order.refund(no) else { return Plan::NOTHING };
+    let calls = refund.calls().count();
+    let last = refund.calls().last().map(|call| (call.number, call.time, call.outcome.map(|o| o.class)));
+    let again = book.call_left.map_or(ctx.now, |left| left + pause(draft, &book));
+    if parked(draft, no, &book) {
+        return Plan::NOTHING;
+    }
+    let sure = |(number, _, class): (u32, Timestamp, Option<Class>)| {
+        class == Some(Class::NotSent) || (class.is_none() && book.absent_after == number)
+    };
+    let plan = match last {
+        None => call_at(draft, Operation::Refund, spaced(draft, no)),
+        Some(last) if sure(last) => call_at(draft, Operation::Refund, again),
+        Some((_, time, Some(Class::Done))) => waiting(draft, time, &book),
+        Some(_) if book.accepted => waiting(draft, book.call_left.unwrap_or(ctx.now), &book),
+        // An unknown outcome: asked where that can be done, repeated where that is harmless, else a person's. Where it may
+        // not be repeated, only an answer that settles it is worth asking for.
+        Some((_, time, _)) if ctx.capabilities.refund_query && !ctx.capabilities.refund_idempotent => {
+            call_at(draft, Operation::Query, again.max(time + ctx.timing.settling(ctx.capabilities)))
+        }
+        Some(_) if ctx.capabilities.refund_query && (book.ask || calls > 1) => {
+            call_at(draft, Operation::Query, again)
+        }
+        Some((_, time, _)) if ctx.capabilities.refund_idempotent => {
+            call_at(draft, Operation::Refund, again.max(time + backoff(ctx.timing, 1, ctx.jitter)))
+        }
+        Some(_) => return unresolved(draft, no, "its call may have left and may not be repeated"),
+    };
+    if plan.call.is_none() && book.fruitless_calls >= allowed(draft) {
+        let text = format!("{} calls in a row brought no word", book.fruitless_calls);
+        return unresolved(draft, no, &text);
+    }
+    Plan { refund: plan.call.map(|_| no.clone()), ..plan }
+}
+
+/// Accepted and on its way: asked at growing pauses where that can be done, else its notification is waited for.
+fn waiting(draft: &Draft<'_>, accepted: Timestamp, book: &RefundFollowup) -> Plan {
+    let ctx = draft.ctx;
+    if !ctx.capabilities.refund_query {
+        return Plan::due(ctx.now + ctx.timing.refund_pause_max);
+    }
+    let last = book.query_left.filter(|left| *left > accepted);
+    let waited = last.map_or(std::time::Duration::ZERO, |left| left.since(accepted));
+    let pause = (waited + ctx.timing.refund_pause_min).min(ctx.timing.refund_pause_max);
+    call_at(draft, Operation::Query, last.unwrap_or(accepted) + pause)
+}
+
+/// The first call of a refund keeps the provider's distance from the other refunds of the order.
+fn spaced(draft: &Draft<'_>, no: &RefundNo) -> Timestamp {
+    let others = draft.order.refunds().into_iter().filter(|other| other.no != no);
+    let last = others.flat_map(|other| other.calls().map(|call| call.time)).max();
+    last.map_or(draft.ctx.now, |last| last + draft.ctx.capabilities.refund_spacing)
+}
+
+fn pause(draft: &Draft<'_>, book: &RefundFollowup) -> std::time::Duration {
+    backoff(draft.ctx.timing, book.fruitless_calls, draft.ctx.jitter)
+}
+
+fn allowed(draft: &Draft<'_>) -> u32 {
+    let times = draft.order.attention_count(AttentionReason::RefundUnresolved) + 1;
+    REFUND_CALLS_MAX.saturating_mul(times)
+}
+
+/// Whether an open attention says that this very refund waits for a person.
+fn parked(draft: &Draft<'_>, no: &RefundNo, book: &RefundFollowup) -> bool {
+    let about = format!("refund {no}: ");
+    book.fruitless_calls > 0
+        && draft.order.attention().any(|(reason, _, fact)| {
+            reason == AttentionReason::RefundUnresolved
+                && matches!(&fact.body, FactBody::Attention(text) if text.starts_with(&about))
+        })
+}
+
+fn unresolved(draft: &mut Draft<'_>, no: &RefundNo, why: &str) -> Plan {
+    let text = format!("refund {no}: {why}");
+    let open = draft.order.attention().any(|(reason, _, fact)| {
+        reason == AttentionReason::RefundUnresolved
+            && matches!(&fact.body, FactBody::Attention(known) if *known == text)
+    });
+    if !open {
+        let number = draft.order.attention_count(AttentionReason::RefundUnresolved) + 1;
+        let key = FactKey::Attention(AttentionReason::RefundUnresolved, number);
+        draft.own(key, FactBody::Attention(text));
+    }
+    Plan::NOTHING
+}
+
+/// Money that goes back by itself: all of it where the goods are refused, else what was paid twice, each payment once
+/// and a while after it was learnt, on facts read again by then. Whoever may know of it waits: FULFIL drops it.
+fn automatic(draft: &mut Draft<'_>) -> Plan {
+    let mut plan = Plan::NOTHING;
+    let elsewhere = draft.order.attention_count(AttentionReason::RefundedElsewhere) > 0;
+    if elsewhere || draft.order.is_frozen() {
+        return plan;
+    }
+    for (payment, learnt) in surplus(draft) {
+        let Some(no) = automatic_no(&payment.trade_no) else { continue };
+        let left = left_of(&draft.order, &payment);
+        if draft.order.refund(&no).is_some() || left < 1 {
+            continue;
+        }
+        let at = learnt + draft.ctx.timing.late_refund_delay;
+        if at > draft.ctx.now {
+            plan = plan.sooner(Plan::due(at));
+            continue;
+        }
+        plan = plan.sooner(give_back(draft, no, &payment, left));
+    }
+    plan
+}
+
+fn give_back(draft: &mut Draft<'_>, no: RefundNo, payment: &Payment, left: i64) -> Plan {
+    let whole = left == payment.total_minor;
+    let offered = match draft.ctx.capabilities.refund {
+        RefundKind::None => false,
+        RefundKind::Full => whole,
+        RefundKind::Partial { .. } => true,
+    };
+    let amount = payment.currency.and_then(|currency| Amount::new(left, currency).ok());
+    let (true, Some(amount)) = (offered, amount) else {
+        return unresolved(draft, &no, "the provider does not offer it, so the money must go back by hand");
+    };
+    let wish = Wish {
+        no: no.clone(),
+        trade_no: payment.trade_no.clone(),
+        total_minor: payment.total_minor,
+        amount,
+        reason: String::new(),
+        automatic: true,
+        fingerprint: Fingerprint::default(),
+    };
+    match request(draft, &wish) {
+        Some(Reserved::Held) => Plan::NOTHING,
+        // Decided again at once with the reservation's outcome, or with the next look.
+        None => Plan::due(draft.ctx.now),
+        Some(_) => unresolved(draft, &no, "the ledger has no room for it, so a person must compare"),
+    }
+}
+
+/// The payments that are to go back, with the time at which each was learnt.
+fn surplus(draft: &Draft<'_>) -> Vec<(Payment, Timestamp)> {
+    let order = &draft.order;
+    let learnt = |payment: &Payment| {
+        order.fact(&FactKey::Paid(payment.trade_no.clone())).map_or(draft.ctx.now, |fact| fact.time)
+    };
+    let mut payments: Vec<_> = order.payments().map(|payment| (payment.clone(), learnt(payment))).collect();
+    payments.sort_by(|a, b| (a.1, &a.0.trade_no).cmp(&(b.1, &b.0.trade_no)));
+    match order.fulfilment() {
+        Some(Fulfilment::DoNotFulfil) => payments,
+        Some(Fulfilment::Fulfil) if draft.ctx.policy.duplicate_payment == DuplicatePolicy::Refund => {
+            payments.split_off(1.min(payments.len()))
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What is left of a payment beside its refunds that have not failed, in minor units.
+fn left_of(order: &Order, payment: &Payment) -> i64 {
+    let held = order.refunds().into_iter().filter(|refund| {
+        refund.request.trade_no == payment.trade_no && refund.state() != RefundState::Failed
+    });
+    held.fold(payment.total_minor, |left, refund| left.saturating_sub(refund.request.amount.minor()))
+}
