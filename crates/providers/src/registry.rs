@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use paymux_domain::capabilities::Capabilities;
@@ -66,6 +67,8 @@ pub struct AccountInfo {
     /// Who the account is at the provider (WeChat Pay: mchid, or sp_mchid and sub_mchid). No two accounts are the
     /// same, and under the name of an account with open orders it must not become another one.
     pub identity: String,
+    /// Real time within which an answer to a call must be complete.
+    pub timeout: Duration,
 }
 
 /// All accounts, read and free of faults.

@@ -62,6 +62,7 @@ fn info(id: &ProviderId, account: &Account) -> AccountInfo {
         methods,
         number_space: account.mchid().to_owned(),
         identity: account.kind.identity(),
+        timeout: account.timeout,
     }
 }
 

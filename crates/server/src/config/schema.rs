@@ -224,7 +224,8 @@ pub(crate) const ENGINE: &[Key] = &[
         0,
         60_000,
         "1000",
-        "A call whose budget comes within this time waits in line; a later one is stored first.",
+        "A call whose budget comes within this time waits in line; a later one is stored first. At most \
+         send_margin_ms.",
     ),
     int(
         "send_margin_ms",

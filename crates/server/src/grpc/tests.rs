@@ -22,6 +22,7 @@ use crate::config::IngestConfig;
 use crate::fixture::Stage;
 use crate::ingest::{IngestParts, ReplyWaits};
 use crate::reload::ReloadStatus;
+use crate::store_view::StoreView;
 
 /// A server above a store, without an engine; the store holds what a test puts there.
 struct Served {
@@ -51,15 +52,15 @@ async fn serve_lists() -> Served {
     let operator = OperatorParts {
         registry: stage.registry.clone(),
         log: Arc::new(stage.cluster.log()),
-        store: store.clone(),
         reloads,
+        store: StoreView::new(store.clone()),
     };
     let clock: Arc<dyn Clock> = stage.clock.clone();
     let ingest = Ingest::new(IngestParts {
         registry: stage.registry,
         gateway: stage.saying,
         log: Arc::new(stage.cluster.log()),
-        store: store.clone(),
+        store: StoreView::new(store.clone()),
         clock: stage.clock.clone(),
         waits: ReplyWaits::new("here".to_owned()),
         config: IngestConfig { appends_in_flight_max: 1, lag_records_max: 1, retry_after },

@@ -14,7 +14,7 @@ fn good_sections_give_accounts_and_keys() {
     let keys = accounts.signing_keys();
     assert_eq!(keys.len(), 2);
     assert!(keys.get("wechatpay/direct/5F1C72E2A8931B72A2E13AF8DEE92471EB397115").is_some());
-    insta::assert_snapshot!(format!("{accounts:?}"), @r#"{"direct": AccountInfo { provider: "wechatpay", methods: ["jsapi"], number_space: "1900000109", identity: "mchid 1900000109" }, "partner": AccountInfo { provider: "wechatpay", methods: ["partner_jsapi", "scannedpos"], number_space: "1230000109", identity: "sp_mchid 1230000109, sub_mchid 1900000109" }}"#);
+    insta::assert_snapshot!(format!("{accounts:?}"), @r#"{"direct": AccountInfo { provider: "wechatpay", methods: ["jsapi"], number_space: "1900000109", identity: "mchid 1900000109", timeout: 5s }, "partner": AccountInfo { provider: "wechatpay", methods: ["partner_jsapi", "scannedpos"], number_space: "1230000109", identity: "sp_mchid 1230000109, sub_mchid 1900000109", timeout: 5s }}"#);
 }
 
 #[test]
