@@ -12,6 +12,7 @@ mod consumer;
 mod keys;
 mod log;
 mod open;
+mod prune;
 mod reads;
 mod retention;
 mod signals;
@@ -29,6 +30,7 @@ use paymux_domain::ports::{DeadRecord, StoreError};
 pub use consumer::EmbeddedConsumer;
 pub use log::EmbeddedLog;
 pub use open::OpenError;
+pub use prune::{EmbeddedPruner, Pruned};
 pub use store::EmbeddedStore;
 
 use crate::replies::ReplyRouter;
@@ -104,6 +106,12 @@ impl EmbeddedBackend {
     #[must_use]
     pub fn consumer(&self) -> Arc<EmbeddedConsumer> {
         Arc::clone(&self.consumer)
+    }
+
+    /// Removes what is past its retention. One at a time is enough.
+    #[must_use]
+    pub fn pruner(&self) -> EmbeddedPruner {
+        EmbeddedPruner::new(Arc::clone(&self.shared))
     }
 
     /// The replies of this process.

@@ -26,6 +26,8 @@ pub struct Explanation {
     pub state: String,
     /// What happens next by itself, or what a person can do.
     pub next: String,
+    /// When the engine looks again at the latest. `None`: it has nothing left to do by itself.
+    pub next_look: Option<Timestamp>,
 }
 
 /// Explains an order. Without `capabilities` (provider or method not configured here) it says less of what
@@ -38,9 +40,6 @@ pub fn explain(
     now: Timestamp,
 ) -> Explanation {
     let teller = Teller::new(order, now);
-    Explanation {
-        happened: happened::sentences(&teller),
-        state: reason::of_state(&teller),
-        next: next::steps(&teller, followup, capabilities),
-    }
+    let (next, next_look) = next::steps(&teller, followup, capabilities);
+    Explanation { happened: happened::sentences(&teller), state: reason::of_state(&teller), next, next_look }
 }

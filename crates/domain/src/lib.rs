@@ -21,5 +21,6 @@ pub mod payment;
 pub mod plant;
 pub mod ports;
 pub mod refund;
+pub mod retention;
 pub mod shard;
 pub mod time;

@@ -12,6 +12,11 @@ pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// Shortest life of an order: the time a payer needs at the very least `[assumed]`.
 pub const EXPIRY_MIN: Duration = Duration::from_secs(60);
 
+/// Longest time after a payment in which a provider takes a refund of it: one year (WeChat Pay).
+pub const REFUND_WINDOW: Duration = Duration::from_secs(365 * 24 * 3600);
+/// How long ended orders are kept, counted from their creation, unless the configuration says otherwise.
+pub const RETENTION_DEFAULT: Duration = Duration::from_secs(400 * 24 * 3600);
+
 /// Characters of `description`; WeChat Pay takes 127.
 pub const DESCRIPTION_CHARS_MAX: usize = 127;
 /// Bytes of `attach`; WeChat Pay takes 128, PayJS 127.

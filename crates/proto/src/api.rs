@@ -38,6 +38,12 @@ pub fn instant(time: &prost_types::Timestamp) -> Option<Timestamp> {
     Some(Timestamp::from_millis(millis))
 }
 
+/// Bytes that an order takes in an answer.
+#[must_use]
+pub fn order_bytes(order: &crate::v1::Order) -> usize {
+    order.encoded_len()
+}
+
 /// A duration out of a request, rounded down to milliseconds; `None` when it is negative or not a valid one.
 #[must_use]
 pub fn duration(span: &prost_types::Duration) -> Option<std::time::Duration> {

@@ -149,10 +149,14 @@ impl<'a> Reader<'a> {
         texts
     }
 
-    /// A whole number with bounds.
+    /// A whole number with bounds; as text, too, since that is what flags and the environment give.
     pub(crate) fn number(&self, key: &str, allowed: RangeInclusive<u32>, default: u32) -> u32 {
         let Some(value) = self.get(key) else { return default };
-        match value.as_integer().and_then(|number| u32::try_from(number).ok()) {
+        let given = match value {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_integer(),
+        };
+        match given.and_then(|number| u32::try_from(number).ok()) {
             Some(number) if allowed.contains(&number) => number,
             _ => {
                 let (from, to) = (allowed.start(), allowed.end());

@@ -5,6 +5,7 @@
 
 mod admission;
 mod fields;
+mod list;
 mod news;
 mod options;
 mod reads;
@@ -19,10 +20,8 @@ use std::time::Duration;
 
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
-use paymux_domain::name::{OrderKey, ProviderId, RequestId, ShardGroup};
-use paymux_domain::ports::{
-    Clock, CommandLog, OrderStore, Provider, ProviderGateway, ReplyKind, Snapshot, StoreError,
-};
+use paymux_domain::name::{OrderKey, RequestId, ShardGroup};
+use paymux_domain::ports::{Clock, CommandLog, FieldFault, ProviderGateway, ReplyKind, Snapshot, StoreError};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
@@ -30,14 +29,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{IngestConfig, LiveRegistry};
+use crate::store_view::StoreView;
 use admission::{Admission, Lags};
 use fields::Faults;
 use news::News;
 use resolve::{Resolved, Resolver};
 use waits::Waiting;
 
-pub use reads::ListedPage;
-pub(crate) use reads::page_size_of;
+pub use list::ListedPage;
 pub use refund::RefundAnswer;
 pub use refusal::Refusal;
 pub use waits::ReplyWaits;
@@ -53,24 +52,16 @@ const LOOK_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause between two looks at the store while a call waits.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
-/// Who asks, as long as callers are not authenticated and only this machine can reach the port.
-const CALLER: &str = "loopback";
-
-/// Finds a provider by its name.
-pub type ProviderLookup = Arc<dyn Fn(&ProviderId) -> Option<Arc<dyn Provider>> + Send + Sync>;
-
 /// What ingest is made of.
 pub struct IngestParts {
-    /// Merchants and accounts.
+    /// Merchants, accounts and providers.
     pub registry: Arc<LiveRegistry>,
-    /// The providers, for their checks.
-    pub providers: ProviderLookup,
     /// The providers, for what they can do.
     pub gateway: Arc<dyn ProviderGateway>,
     /// The log.
     pub log: Arc<dyn CommandLog>,
     /// The store.
-    pub store: Arc<dyn OrderStore>,
+    pub store: StoreView,
     /// Schedule time.
     pub clock: Arc<dyn Clock>,
     /// Calls that wait for replies.
@@ -125,6 +116,8 @@ pub struct CommandRequest {
     pub request_id: String,
     /// How long to wait.
     pub wait: Option<prost_types::Duration>,
+    /// Who asks, by the name in the configuration.
+    pub caller: String,
 }
 
 /// When a waiting call has what it waits for.
@@ -150,7 +143,10 @@ impl Ingest {
     /// # Errors
     /// As the API lists them for CreateOrder.
     pub async fn create(&self, request: &v1::CreateOrderRequest, may_wait: bool) -> Result<Answer, Refusal> {
-        let Resolved { created, wait, accept_per_s_max } = self.resolve(request)?;
+        let Resolved { created, wait, accept_per_s_max, expired } = self.resolve(request, may_wait)?;
+        if let Some(fault) = expired {
+            return self.repeated(&created, fault).await;
+        }
         let partition = self.partition(&created.shard_group);
         let waiting = (may_wait && !wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
@@ -175,15 +171,26 @@ impl Ingest {
         }
     }
 
-    fn resolve(&self, request: &v1::CreateOrderRequest) -> Result<Resolved, Refusal> {
+    /// Answers a create whose only fault is that its time has come too near: a repeat of an accepted one gets the
+    /// order, as every repeat does; a new one is refused.
+    async fn repeated(&self, created: &Created, fault: FieldFault) -> Result<Answer, Refusal> {
+        let order = Order::from_facts(self.read(&created.key).await?.facts);
+        if order.is_empty() {
+            return Err(Refusal::Fields(vec![fault]));
+        }
+        same_request(&order, created)?;
+        Ok(Answer::Current(created.key.clone(), Box::new(order)))
+    }
+
+    fn resolve(&self, request: &v1::CreateOrderRequest, may_wait: bool) -> Result<Resolved, Refusal> {
         let registry = self.parts.registry.load();
         let resolver = Resolver {
             registry: &registry,
-            provider: &|route| (self.parts.providers)(&route.provider),
+            provider: &|route| registry.provider(&route.provider),
             notify_base_url: &self.parts.notify_base_url,
             now: self.now(),
         };
-        resolver.resolve(request)
+        resolver.resolve(request, may_wait)
     }
 
     /// Asks that an order be closed; with `wait` the answer comes when it has ended.
@@ -219,7 +226,7 @@ impl Ingest {
         let waiting = (!wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
         let reply_to = waiting.as_ref().map(Waiting::address);
-        let command = OrderCommand { key: key.clone(), request_id, caller: CALLER.to_owned(), reply_to };
+        let command = OrderCommand { key: key.clone(), request_id, caller: request.caller.clone(), reply_to };
         let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, record(command)).await?;
         drop(permit);
@@ -290,10 +297,7 @@ impl Ingest {
     }
 
     async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
-        match tokio::time::timeout(reads::READ_TIMEOUT, self.parts.store.read(key)).await {
-            Ok(read) => read,
-            Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
-        }
+        self.parts.store.read(key).await
     }
 
     /// Where the commands of an order go, and how many its merchant may send per second.

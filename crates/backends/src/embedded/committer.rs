@@ -1,10 +1,12 @@
 //! The one thread that writes: takes what waits, commits it as one batch, syncs, then answers.
 
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::prune::PrunedLately;
 use super::retention::Retention;
 use super::signals::{Positions, Signals};
 use super::staged::{Ready, Staged};
@@ -39,8 +41,10 @@ impl Writer {
         signals: Arc<Signals>,
     ) -> std::io::Result<Self> {
         let (tx, queue) = mpsc::channel(QUEUE_MAX);
+        let pruned_lately = PrunedLately::default();
+        let told = Arc::clone(&signals);
         let committer =
-            Committer { tables, positions, retention, generation, signals: Arc::clone(&signals), queue };
+            Committer { tables, positions, pruned_lately, retention, generation, signals: told, queue };
         let thread =
             std::thread::Builder::new().name("paymux-commit".to_owned()).spawn(move || committer.run())?;
         let room = Arc::new(Semaphore::new(QUEUE_KIB_MAX as usize));
@@ -78,6 +82,7 @@ impl Drop for Writer {
 struct Committer {
     tables: Tables,
     positions: Vec<Positions>,
+    pruned_lately: PrunedLately,
     retention: Retention,
     generation: u64,
     signals: Arc<Signals>,
@@ -100,7 +105,7 @@ impl Committer {
         let _guard = TellOfPanic(Arc::clone(&self.signals));
         let mut waiting = Vec::with_capacity(BATCH_WRITES_MAX);
         while self.queue.blocking_recv_many(&mut waiting, BATCH_WRITES_MAX) > 0 {
-            let mut writes = waiting.drain(..);
+            let mut writes = waiting.drain(..).peekable();
             while writes.len() > 0 {
                 match self.signals.failure() {
                     Some(reason) => writes.by_ref().for_each(|write| write.op.refuse(&reason)),
@@ -111,12 +116,13 @@ impl Committer {
     }
 
     /// Commits as many of the writes as fit into one batch.
-    fn commit(&mut self, writes: &mut impl Iterator<Item = Write>) {
+    fn commit(&mut self, writes: &mut Peekable<impl Iterator<Item = Write>>) {
         let before = self.ends();
-        let mut staged = Staged::new(&self.tables, &mut self.positions, self.generation);
+        let (positions, pruned_lately) = (&mut self.positions, &mut self.pruned_lately);
+        let mut staged = Staged::new(&self.tables, positions, pruned_lately, self.generation);
         let mut outcome = Ok(());
         while outcome.is_ok() && staged.size() < BATCH_BYTES_MAX {
-            let Some(write) = writes.next() else { break };
+            let Some(write) = writes.next_if(|next| staged.may_take(&next.op)) else { break };
             outcome = staged.add(write);
         }
         let outcome = outcome.and_then(|()| self.retention.ride_along(&mut staged));

@@ -13,7 +13,7 @@
 //! | `parked` | merchant, 0, order number, 0, fact key | time (8) |
 //! | `due` | partition (2), due time (8), merchant, 0, order number, 0 | empty |
 //! | `ledger` | merchant, 0, order number, 0, refund number | `RefundLedgerRow` |
-//! | `meta` | a word | 8 bytes |
+//! | `meta` | a word | 8 bytes; of `prune_next` a key of `orders_by_time` |
 //!
 //! Numbers are big-endian, signed ones with their sign bit flipped. Names hold no zero byte, so zero ends them.
 
@@ -80,6 +80,8 @@ pub(super) enum MetaKey {
     Partitions,
     /// How often the folder was opened.
     Openings,
+    /// Where pruning goes on in `orders_by_time`; absent: at its beginning.
+    PruneNext,
 }
 
 impl MetaKey {
@@ -88,6 +90,7 @@ impl MetaKey {
             Self::FormatVersion => b"format_version",
             Self::Partitions => b"partitions",
             Self::Openings => b"openings",
+            Self::PruneNext => b"prune_next",
         }
     }
 }
@@ -134,11 +137,24 @@ impl TimeKey {
         bytes
     }
 
+    /// The order.
+    pub(super) fn order(&self) -> OrderKey {
+        OrderKey { merchant_id: self.merchant_id.clone(), order_no: self.order_no.clone() }
+    }
+
     /// Sorts before every key of that merchant and time, and after every one of an earlier time.
     pub(super) fn from_time(merchant_id: &MerchantId, time: Timestamp) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(80);
         push_name(&mut bytes, merchant_id.as_str());
         bytes.extend_from_slice(&ordered(time.as_millis()));
+        bytes
+    }
+
+    /// Sorts before every key of a later merchant, and after every one of that merchant.
+    pub(super) fn after_merchant(merchant_id: &MerchantId) -> Vec<u8> {
+        let mut bytes = merchant_id.as_str().as_bytes().to_vec();
+        // Zero ends the name.
+        bytes.push(1);
         bytes
     }
 

@@ -46,12 +46,19 @@ impl View<'_> {
         self.snapshot.range(self.tables.of(table), keys)
     }
 
-    fn prefix(&self, table: Table, prefix: &[u8]) -> Iter {
+    /// The rows whose keys begin so, in order.
+    pub(super) fn prefix(&self, table: Table, prefix: &[u8]) -> Iter {
         self.snapshot.prefix(self.tables.of(table), prefix)
     }
 
     pub(super) fn meta(&self, key: MetaKey) -> Result<Option<u64>, ReadFault> {
         self.number(Table::Meta, key.bytes())
+    }
+
+    /// Where pruning goes on; empty: at the beginning.
+    pub(super) fn prune_next(&self) -> Result<Vec<u8>, ReadFault> {
+        let next = self.get(Table::Meta, MetaKey::PruneNext.bytes())?;
+        Ok(next.map_or_else(Vec::new, |next| next.to_vec()))
     }
 
     pub(super) fn position(&self, key: PositionKey) -> Result<Option<u64>, ReadFault> {
@@ -93,7 +100,9 @@ impl View<'_> {
             }
             delivered.push(Delivered { offset, record: records::decode_record(&value) });
         }
-        if delivered.is_empty() { Err(ReadFault::Lost(from)) } else { Ok(delivered) }
+        // A missing tail is as lost as a gap: all of it was acknowledged.
+        let next = from + u64::try_from(delivered.len()).unwrap_or(u64::MAX);
+        if next == end { Ok(delivered) } else { Err(ReadFault::Lost(next)) }
     }
 
     /// Events from `from` up to before `end`.

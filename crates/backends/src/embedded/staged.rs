@@ -10,17 +10,20 @@ use paymux_domain::shard::Partition;
 use paymux_proto::records;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::keys::{OffsetKey, PositionKey, ledger_key, ordered};
+use super::keys::{MetaKey, OffsetKey, PositionKey, ledger_key, ordered};
+use super::prune::{Prunable, PrunedLately, mark_of};
 use super::signals::Positions;
 use super::tables::{ReadFault, Table, Tables};
-use super::write::{Ack, Op, Pending, Row, Write};
+use super::write::{Ack, Op, Pending, Row, Write, WriteFault};
 use crate::ledger::{Ledger, LedgerRow};
 
 /// A batch and those who wait for it.
 pub(super) struct Staged<'a> {
     tables: &'a Tables,
     pub(super) positions: &'a mut [Positions],
+    pruned_lately: &'a mut PrunedLately,
     generation: u64,
+    is_alone: bool,
     batch: OwnedWriteBatch,
     size: usize,
     pending: Vec<Pending>,
@@ -37,11 +40,18 @@ pub(super) struct Ready {
 }
 
 impl<'a> Staged<'a> {
-    pub(super) fn new(tables: &'a Tables, positions: &'a mut [Positions], generation: u64) -> Self {
+    pub(super) fn new(
+        tables: &'a Tables,
+        positions: &'a mut [Positions],
+        pruned_lately: &'a mut PrunedLately,
+        generation: u64,
+    ) -> Self {
         Self {
             tables,
             positions,
+            pruned_lately,
             generation,
+            is_alone: false,
             batch: tables.database.batch().durability(Some(PersistMode::SyncData)),
             size: 0,
             pending: Vec::new(),
@@ -71,6 +81,11 @@ impl<'a> Staged<'a> {
         self.batch.remove(self.tables.of(table), key);
     }
 
+    /// Whether this batch may take a write. Pruning judges orders by what is durable, so it is alone in its batch.
+    pub(super) fn may_take(&self, op: &Op) -> bool {
+        self.rooms.is_empty() || !(self.is_alone || matches!(op, Op::Prune { .. }))
+    }
+
     /// Decides one write. An error means that the batch cannot go on.
     pub(super) fn add(&mut self, write: Write) -> Result<(), ReadFault> {
         self.size += write.op.size();
@@ -79,13 +94,14 @@ impl<'a> Staged<'a> {
             Op::Append { partition, record, ack } => self.append(partition, record, ack),
             Op::Publish { partition, event, ack } => self.publish(partition, event, ack),
             Op::Rows { rows, ack } => {
-                for Row { table, key, value } in rows {
-                    match value {
-                        Some(value) => self.put(table, key, value),
-                        None => self.remove(table, key),
-                    }
-                }
+                self.put_rows(rows);
                 self.pending.push(Pending::Done(ack));
+            }
+            Op::OfOrder { mark, begins, rows, ack } => self.put_of_order(mark, begins, rows, ack),
+            Op::Prune { prunable, ack } => {
+                self.is_alone = true;
+                let count = self.prune(prunable);
+                self.pending.push(Pending::Pruned(ack, count));
             }
             Op::Commit { partition, generation, next, ack } => {
                 let outcome = self.commit(partition, generation, next);
@@ -93,6 +109,10 @@ impl<'a> Staged<'a> {
             }
             Op::RaiseFloor { partition, floor, ack } => self.raise_floor(partition, floor, ack),
             Op::SweptThrough { partition, bucket, ack } => self.swept_through(partition, bucket, ack),
+            // Whoever no longer waits misses nothing.
+            Op::Reserve { order, ack, .. } if self.pruned_lately.has(mark_of(&order)) => {
+                drop(ack.send(Err(WriteFault::Pruned)));
+            }
             Op::Reserve { order, entry, sum_max, count_max, ack } => {
                 let outcome = self.reserve(order, &entry, sum_max, count_max)?;
                 self.pending.push(Pending::Reserved(ack, outcome));
@@ -107,6 +127,47 @@ impl<'a> Staged<'a> {
             }
         }
         Ok(())
+    }
+
+    fn put_rows(&mut self, rows: Vec<Row>) {
+        for Row { table, key, value } in rows {
+            match value {
+                Some(value) => self.put(table, key, value),
+                None => self.remove(table, key),
+            }
+        }
+    }
+
+    /// What was decided on an order that is gone since would be half an order.
+    fn put_of_order(&mut self, mark: u64, begins: bool, rows: Vec<Row>, ack: Ack<()>) {
+        if begins {
+            self.pruned_lately.forget(mark);
+        } else if self.pruned_lately.has(mark) {
+            // Whoever no longer waits misses nothing.
+            return drop(ack.send(Err(WriteFault::Pruned)));
+        }
+        self.put_rows(rows);
+        self.pending.push(Pending::Done(ack));
+    }
+
+    /// Removes orders that are still over, each with all its rows, and moves the cursor; counts the orders.
+    fn prune(&mut self, prunable: Prunable) -> u64 {
+        let Prunable { orders, others, gate, next } = prunable;
+        let view = self.tables.view();
+        let mut count = 0;
+        for key in orders {
+            // What cannot be read stays, and the step before has counted it.
+            let Ok(Some(rows)) = gate.rows_to_remove(&view, &key) else { continue };
+            self.put_rows(rows);
+            self.pruned_lately.note(mark_of(&key.order()));
+            count += 1;
+        }
+        self.put_rows(others);
+        match next {
+            Some(next) => self.put(Table::Meta, MetaKey::PruneNext.bytes().to_vec(), next),
+            None => self.remove(Table::Meta, MetaKey::PruneNext.bytes().to_vec()),
+        }
+        count
     }
 
     fn positions_of(&mut self, partition: Partition) -> Option<&mut Positions> {

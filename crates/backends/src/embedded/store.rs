@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use paymux_domain::fact::{Fact, FactBody, FactKey};
+use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
@@ -15,6 +15,7 @@ use paymux_proto::records;
 
 use super::keys::{DueKey, PositionKey, TimeKey, TradeKey, fact_key, order_prefix, ordered};
 use super::open::Shared;
+use super::prune::mark_of;
 use super::reads::View;
 use super::tables::{ReadFault, Table};
 use super::write::{Ack, Op, Row};
@@ -56,7 +57,7 @@ impl EmbeddedStore {
 }
 
 /// The rows of one fact: its own, and those of the indexes. All of a decision's rows are in one batch.
-fn rows_of(order: &OrderKey, fact: &Fact, rows: &mut Vec<Row>) {
+pub(super) fn rows_of(order: &OrderKey, fact: &Fact, rows: &mut Vec<Row>) {
     match (&fact.key, &fact.body) {
         (FactKey::Created, FactBody::Created(created)) => {
             let key = TimeKey {
@@ -84,6 +85,11 @@ fn rows_of(order: &OrderKey, fact: &Fact, rows: &mut Vec<Row>) {
     rows.push(Row::put(Table::Facts, fact_key(order, &fact.key), records::encode_fact(fact)));
 }
 
+/// Whether a fact is decided without any other of its order: that of a new order, or of one that was never ordered.
+const fn begins_an_order(key: &FactKey) -> bool {
+    matches!(key, FactKey::Created | FactKey::Attention(AttentionReason::UnknownOrder, _))
+}
+
 impl OrderStore for EmbeddedStore {
     fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
         let key = key.clone();
@@ -93,12 +99,14 @@ impl OrderStore for EmbeddedStore {
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         let mut rows = Vec::with_capacity(facts.len() + 2);
         facts.iter().for_each(|fact| rows_of(key, fact, &mut rows));
-        self.write(|ack| Op::Rows { rows, ack })
+        let (mark, begins) = (mark_of(key), facts.iter().any(|fact| begins_an_order(&fact.key)));
+        self.write(move |ack| Op::OfOrder { mark, begins, rows, ack })
     }
 
     fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>> {
-        let row = Row::put(Table::Followups, order_prefix(key), records::encode_followup(followup));
-        self.write(|ack| Op::Rows { rows: vec![row], ack })
+        let rows = vec![Row::put(Table::Followups, order_prefix(key), records::encode_followup(followup))];
+        let mark = mark_of(key);
+        self.write(move |ack| Op::OfOrder { mark, begins: false, rows, ack })
     }
 
     fn insert_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -7,6 +7,7 @@ use paymux_domain::ports::{
 use paymux_domain::shard::Partition;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::prune::Prunable;
 use super::tables::Table;
 
 /// Where the outcome of a write goes, once it is durable or certainly refused.
@@ -19,28 +20,38 @@ pub(super) enum WriteFault {
     Refused(String),
     /// It was part of the commit that failed: it may be on disk.
     Unknown(String),
+    /// Its order has been pruned since it was read; nothing was written.
+    Pruned,
 }
+
+/// What is told of [`WriteFault::Pruned`]: whoever reads the order again finds none, and decides on that.
+const PRUNED: &str = "the order was pruned meanwhile";
 
 impl From<WriteFault> for AppendError {
     fn from(fault: WriteFault) -> Self {
         match fault {
             WriteFault::Refused(reason) => Self::NotAppended(reason),
             WriteFault::Unknown(reason) => Self::Unknown(reason),
+            WriteFault::Pruned => Self::NotAppended(PRUNED.to_owned()),
         }
     }
 }
 
 impl From<WriteFault> for StoreError {
     fn from(fault: WriteFault) -> Self {
-        let (WriteFault::Refused(reason) | WriteFault::Unknown(reason)) = fault;
-        Self::Fatal(reason)
+        match fault {
+            WriteFault::Refused(reason) | WriteFault::Unknown(reason) => Self::Fatal(reason),
+            WriteFault::Pruned => Self::Unavailable(PRUNED.to_owned()),
+        }
     }
 }
 
 impl From<WriteFault> for CommitError {
     fn from(fault: WriteFault) -> Self {
-        let (WriteFault::Refused(reason) | WriteFault::Unknown(reason)) = fault;
-        Self::Unavailable(reason)
+        match fault {
+            WriteFault::Refused(reason) | WriteFault::Unknown(reason) => Self::Unavailable(reason),
+            WriteFault::Pruned => Self::Unavailable(PRUNED.to_owned()),
+        }
     }
 }
 
@@ -76,6 +87,10 @@ pub(super) enum Op {
     Publish { partition: Partition, event: Vec<u8>, ack: Ack<()> },
     /// Rows that belong together.
     Rows { rows: Vec<Row>, ack: Ack<()> },
+    /// Rows of one order, refused if it has just been pruned; `begins` an order of which nothing need be known.
+    OfOrder { mark: u64, begins: bool, rows: Vec<Row>, ack: Ack<()> },
+    /// Removals; alone in its batch. Answers how many orders went.
+    Prune { prunable: Prunable, ack: Ack<u64> },
     /// The committed position of the log, if the generation still owns it.
     Commit { partition: Partition, generation: u64, next: Offset, ack: Ack<Result<(), CommitError>> },
     /// The floor of the due index, unless it is higher already.
@@ -98,7 +113,7 @@ impl Op {
         ROW_BYTES
             + match self {
                 Self::Append { record: bytes, .. } | Self::Publish { event: bytes, .. } => bytes.len(),
-                Self::Rows { rows, .. } => rows.iter().map(Row::size).sum(),
+                Self::Rows { rows, .. } | Self::OfOrder { rows, .. } => rows.iter().map(Row::size).sum(),
                 _ => 0,
             }
     }
@@ -112,8 +127,10 @@ impl Op {
             Self::Mark { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Reserve { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Commit { ack, .. } => drop(ack.send(Err(fault()))),
+            Self::Prune { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Publish { ack, .. }
             | Self::Rows { ack, .. }
+            | Self::OfOrder { ack, .. }
             | Self::RaiseFloor { ack, .. }
             | Self::SweptThrough { ack, .. }
             | Self::Release { ack, .. } => drop(ack.send(Err(fault()))),
@@ -137,6 +154,7 @@ pub(super) enum Pending {
     Committed(Ack<Result<(), CommitError>>, Result<(), CommitError>),
     Reserved(Ack<Reserved>, Reserved),
     Marked(Ack<bool>, bool),
+    Pruned(Ack<u64>, u64),
 }
 
 impl Pending {
@@ -153,6 +171,7 @@ impl Pending {
             Self::Committed(ack, outcome) => send(ack, outcome, failed),
             Self::Reserved(ack, outcome) => send(ack, outcome, failed),
             Self::Marked(ack, stands) => send(ack, stands, failed),
+            Self::Pruned(ack, count) => send(ack, count, failed),
         }
     }
 }

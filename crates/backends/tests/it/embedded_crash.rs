@@ -26,7 +26,7 @@ fn open(folder: &Path) -> EmbeddedBackend {
 }
 
 /// Copies a folder as it lies there, while it is written to.
-fn image(from: &Path, to: &Path) {
+pub(crate) fn image(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder for the image");
     for entry in fs::read_dir(from).expect("a folder") {
         let entry = entry.expect("an entry");

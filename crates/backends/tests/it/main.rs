@@ -6,6 +6,7 @@ mod suite;
 mod embedded;
 mod embedded_crash;
 mod embedded_open;
+mod embedded_prune;
 mod faults;
 mod memory;
 mod memory_group;

@@ -460,8 +460,7 @@ fn automatic(draft: &mut Draft<'_>) -> Plan {
         if draft.order.refund(&no).is_some() || left < 1 {
             continue;
         }
-        let waits = !draft.ctx.timing.lacks(Plant::LateRefundWaits);
-        let at = if waits { learnt + draft.ctx.timing.late_refund_delay } else { learnt };
+        let at = learnt + draft.ctx.timing.late_refund_delay;
         if at > draft.ctx.now {
             plan = plan.sooner(Plan::due(at));
             continue;

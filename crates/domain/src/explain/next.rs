@@ -12,7 +12,12 @@ use crate::time::Timestamp;
 const LATE: &str =
     "Money that comes all the same is recorded, and the merchant's policy for late money decides.";
 
-pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Option<&Capabilities>) -> String {
+/// What comes next, and when the engine looks again at the latest; `None` when what is left is a person's.
+pub(super) fn steps(
+    teller: &Teller<'_>,
+    followup: &Followup,
+    capabilities: Option<&Capabilities>,
+) -> (String, Option<Timestamp>) {
     let look = Look { teller, followup, capabilities };
     let mut steps = vec![if teller.created.is_none() {
         "Nothing by itself: there is no order here.".to_owned()
@@ -28,7 +33,8 @@ pub(super) fn steps(teller: &Teller<'_>, followup: &Followup, capabilities: Opti
             steps.push(format!("{}: {}", reason.as_str(), way_out(reason)));
         }
     }
-    steps.join(" ")
+    // The bookkeeping of an order that owes nothing still names its last look.
+    (steps.join(" "), followup.next_due.filter(|_| look.is_due()))
 }
 
 /// What a person can do about an order that needs one.
@@ -104,6 +110,37 @@ impl Look<'_> {
         }
     }
 
+    /// Whether the engine has something left to do by itself.
+    fn is_due(&self) -> bool {
+        let order = self.teller.order;
+        if order.is_frozen() {
+            return self.still_asks();
+        }
+        match order.state() {
+            _ if self.teller.created.is_none() => false,
+            State::Accepted | State::Submitting | State::Pending | State::Closing => true,
+            State::Failed => false,
+            State::Closed => self.asks_after_end(),
+            State::Paid => self.decides_fulfilment() || self.refunds_go_on(),
+        }
+    }
+
+    /// A parked order that is open, of which a person has asked the provider.
+    fn still_asks(&self) -> bool {
+        !self.teller.order.state().is_final() && self.followup.ask && self.can_ask()
+    }
+
+    fn asks_after_end(&self) -> bool {
+        let local = self.teller.order.closure() == Some(Closure::LocalExpiry);
+        local && !self.followup.asked_after_end && self.can_ask()
+    }
+
+    fn decides_fulfilment(&self) -> bool {
+        let order = self.teller.order;
+        order.fulfilment().is_none()
+            && !order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment)
+    }
+
     fn parked(&self) -> String {
         let order = self.teller.order;
         if order.state() == State::Paid && order.fulfilment().is_none() {
@@ -114,11 +151,7 @@ impl Look<'_> {
         if order.state().is_final() {
             return "Nothing by itself.".to_owned();
         }
-        let asks = if self.followup.ask && self.can_ask() {
-            " One query that was asked for still leaves."
-        } else {
-            ""
-        };
+        let asks = if self.still_asks() { " One query that was asked for still leaves." } else { "" };
         format!(
             "Nothing is repeated, asked or closed by itself until a person has resolved this; what the \
              provider tells is still recorded.{asks}"
@@ -242,7 +275,7 @@ impl Look<'_> {
         if self.teller.order.closure() != Some(Closure::LocalExpiry) {
             return format!("Nothing more. {LATE}");
         }
-        if !self.followup.asked_after_end && self.can_ask() {
+        if self.asks_after_end() {
             let provider = self.teller.provider();
             return format!(
                 "{} Then {provider} is asked once more, for it may be paid. {LATE}",
@@ -254,7 +287,6 @@ impl Look<'_> {
 
     fn paid(&self) -> String {
         let order = self.teller.order;
-        let late = order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment);
         let open: Vec<String> = order
             .refunds()
             .iter()
@@ -268,10 +300,11 @@ impl Look<'_> {
                 None => "Wait for FULFIL before you deliver.",
             };
             let list = open.join(", ");
-            return format!(
-                "{} Then {list} goes on until the provider says its end. {goods}",
-                self.next_look()
-            );
+            if !self.refunds_go_on() {
+                return format!("Nothing by itself: {list} waits for a person. {goods}");
+            }
+            let look = self.next_look();
+            return format!("{look} Then {list} goes on until the provider says its end. {goods}");
         }
         match order.fulfilment() {
             Some(Fulfilment::Fulfil) => "Nothing more. Deliver once: FULFIL is never taken back.".to_owned(),
@@ -283,9 +316,20 @@ impl Look<'_> {
             Some(Fulfilment::DoNotFulfil) => {
                 "Nothing by itself. Do not deliver: the money is to go back to the payer.".to_owned()
             }
-            None if late => "Nothing by itself: a person decides whether to deliver.".to_owned(),
-            None => format!("{} Then FULFIL is decided: wait for it before you deliver.", self.next_look()),
+            None if self.decides_fulfilment() => {
+                format!("{} Then FULFIL is decided: wait for it before you deliver.", self.next_look())
+            }
+            None => "Nothing by itself: a person decides whether to deliver.".to_owned(),
         }
+    }
+
+    /// Whether refunds go on, or late money is yet to go back, without anybody's help.
+    fn refunds_go_on(&self) -> bool {
+        let order = self.teller.order;
+        let waits = order.attention().any(|(reason, _, _)| reason == AttentionReason::RefundUnresolved);
+        let owed = order.fulfilment() == Some(Fulfilment::DoNotFulfil) && order.refunds().is_empty();
+        let open = order.refunds().iter().any(|refund| refund.end().is_none());
+        !waits && (open || (owed && self.followup.next_due.is_some()))
     }
 
     fn next_look(&self) -> String {

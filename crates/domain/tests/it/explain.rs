@@ -442,8 +442,7 @@ fn each_reason_to_need_a_person_comes_with_the_way_out() {
     check(
         AttentionReason::RefundUnresolved,
         "PAID: wechatpay took 88.88 CNY (T1); FULFIL, the caller is to deliver",
-        "When the engine looks again is not written down yet: it is at it. Then refund r1 of 88.88 CNY goes on until \
-         the provider says its end. Deliver once: FULFIL is never taken back.",
+        "Nothing by itself: refund r1 of 88.88 CNY waits for a person. Deliver once: FULFIL is never taken back.",
     );
     check(
         AttentionReason::RefundFailed,
@@ -496,6 +495,37 @@ fn the_next_look_may_lie_ahead_be_overdue_or_not_be_written_down() {
 }
 
 #[test]
+fn an_order_that_owes_nothing_names_no_next_look() {
+    let mut paid_order = pending(wechat());
+    paid_order.notify(vec![paid("T1")]);
+    let mut late = closed(wechat(), &told(Word::Closed)).late_payments(LatePolicy::Park);
+    late.notify(vec![paid("T1")]);
+    let mut parked = pending(wechat());
+    parked.notify(vec![Word::Mismatch { field: "mchid" }]);
+    let ended = [
+        paid_order,
+        late,
+        parked.clone(),
+        answered(wechat(), report(Class::Final)),
+        closed(wechat(), &told(Word::Closed)),
+    ];
+    for mut model in ended {
+        // The row that healed the last step is still written down.
+        model.scene.followup.next_due = Some(model.now() + secs(45));
+        let Explanation { next, next_look, .. } = explained(&model);
+        assert!(next.starts_with("Nothing"), "{next}");
+        assert_eq!(next_look, None, "{next}");
+    }
+
+    // A person asks about the parked order; one that is open is looked at anyway.
+    parked.scene.followup.ask = true;
+    for mut model in [parked, waiting(), pending(wechat()), closing(wechat())] {
+        model.scene.followup.next_due = Some(model.now() + secs(45));
+        assert_eq!(explained(&model).next_look, Some(model.now() + secs(45)), "{}", explained(&model).next);
+    }
+}
+
+#[test]
 fn every_state_is_explained() {
     let mut unknown = Model::created();
     unknown.answer(report(Class::Unknown));
@@ -513,7 +543,7 @@ fn every_state_is_explained() {
     let states: BTreeSet<State> = models.iter().map(Model::state).collect();
     assert_eq!(states, State::ALL.into_iter().collect());
     for model in models {
-        let Explanation { happened, state, next } = explained(&model);
+        let Explanation { happened, state, next, .. } = explained(&model);
         assert_eq!(happened.len(), model.order().len(), "a sentence per fact");
         assert!(state.starts_with(model.state().as_str()), "{state}");
         assert!(happened.iter().chain([&state, &next]).all(|text| text.ends_with('.')), "{state} {next}");
@@ -532,7 +562,7 @@ fn no_explanation_shows_personal_data() {
     parked.answer(leaky(Class::Final));
     for model in [answered(wechat(), leaky(Class::Final)), answered(wechat(), leaky(Class::NotSent)), parked]
     {
-        let Explanation { happened, state, next } = explained(&model);
+        let Explanation { happened, state, next, .. } = explained(&model);
         let all = format!("{happened:?} {state} {next}");
         assert!(all.contains("***"), "the message was shown: {all}");
         for personal in [OPEN_ID, CLIENT_IP, ATTACH] {

@@ -4,5 +4,6 @@ mod endings;
 mod explain;
 mod fold;
 mod promises;
+mod retention;
 mod stories;
 mod support;

@@ -36,6 +36,11 @@ impl SimClock {
         self.offset_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
+    /// Milliseconds since the world began.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).expect("a simulated day fits")
+    }
+
     pub(crate) async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

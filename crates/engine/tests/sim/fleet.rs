@@ -40,11 +40,17 @@ struct SimDirectory {
 
 impl Directory for SimDirectory {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
-        // Every second merchant keeps late money for a person to judge.
-        let parks = merchant_id.as_str().ends_with(['1', '3', '5', '7']);
-        Some(MerchantPolicy {
-            late_payment: if parks { LatePolicy::Park } else { LatePolicy::Complete },
-            duplicate_payment: DuplicatePolicy::Park,
+        // Every second merchant keeps late money for a person to judge; of the others some give it back.
+        Some(match merchant_id.as_str().as_bytes().last().map_or(0, |digit| digit % 4) {
+            0 => MerchantPolicy {
+                late_payment: LatePolicy::Complete,
+                duplicate_payment: DuplicatePolicy::Park,
+            },
+            2 => MerchantPolicy {
+                late_payment: LatePolicy::Refund,
+                duplicate_payment: DuplicatePolicy::Refund,
+            },
+            _ => MerchantPolicy { late_payment: LatePolicy::Park, duplicate_payment: DuplicatePolicy::Park },
         })
     }
 
@@ -122,6 +128,7 @@ impl Fleet {
         config.commit_interval = COMMIT;
         config.takeover_overlap = SESSION * 2;
         config.wheel_max = world.plan.wheel;
+        config.window_max = world.plan.window;
         config.timing.plant = world.plant;
         let tasks = Tasks::default();
         let store = world.store.clone().with_steps(steps.clone());
@@ -129,7 +136,7 @@ impl Fleet {
             consumer: Arc::new(Unreliable::new(consumer.clone() as Arc<dyn LogConsumer>, steps.clone())),
             log: Arc::new(Unreliable::new(Arc::new(world.cluster.log()), steps.clone())),
             store: Arc::new(Unreliable::new(Arc::new(store), steps)),
-            gateway: Arc::new(world.providers.clone()),
+            gateway: Arc::new(world.providers.called_by(consumer.member())),
             directory: Arc::new(SimDirectory { in_flight: world.plan.in_flight }),
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SimEntropy(Mutex::new(seed(&mut self.rng)))),

@@ -14,7 +14,7 @@ pub(crate) struct Faults {
     pub(crate) op_delay_max: Duration,
     /// A process stands still before an operation, for less than what lies between lease and session.
     pub(crate) freeze: u32,
-    /// A due row takes minutes to be written.
+    /// A due row takes seconds to be written, or lands minutes after its writer has given up.
     pub(crate) slow_rows: u32,
     pub(crate) op_fail: u32,
     pub(crate) op_unknown: u32,
@@ -38,6 +38,8 @@ pub(crate) struct Faults {
     pub(crate) wrong_amount: u32,
     pub(crate) second_payment: u32,
     pub(crate) outage: bool,
+    /// Records that are none.
+    pub(crate) malformed: u32,
 }
 
 /// One run.
@@ -54,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) flight_ms_max: u64,
     /// Timers in memory; without any, every timer rests on its row alone.
     pub(crate) wheel: usize,
+    /// Records of a partition in work.
+    pub(crate) window: usize,
     pub(crate) orders: u32,
     pub(crate) merchants: u32,
     pub(crate) partitions: u16,
@@ -64,6 +68,8 @@ pub(crate) struct Plan {
     /// Orders in a thousand that their caller closes early.
     pub(crate) closed_by_caller: u32,
     pub(crate) requeried: u32,
+    /// Paid orders in a thousand of which some is wanted back.
+    pub(crate) refunded: u32,
     pub(crate) repeated: u32,
     pub(crate) conflicting: u32,
     /// Orders in a thousand that come in one burst, so that budgets bind.
@@ -118,7 +124,10 @@ impl Plan {
                 faults.slow_rows = 50;
                 faults.late_landing = 500;
                 faults.crash = 0;
-                self.in_flight = 8;
+                // All at once through one permit: calls wait long in line.
+                self.in_flight = 1;
+                self.merchants = 2;
+                self.burst = 1000;
                 self.kinds = vec!["quick"];
                 self.closed_by_caller = 700;
                 self.hurried = true;
@@ -128,6 +137,7 @@ impl Plan {
                 faults.op_delay = 300;
                 faults.op_delay_max = Duration::from_secs(10);
                 faults.refused = 200;
+                self.refunded = 500;
                 self.processes = self.processes.max(2);
                 self.kinds = vec!["quick", "xor", "wechat"];
                 self.arrivals = Duration::from_secs(3600);
@@ -136,6 +146,7 @@ impl Plan {
             Theme::Crashes => {
                 faults.crash = 2_000;
                 faults.op_delay = 200;
+                self.refunded = self.refunded.max(300);
                 self.arrivals = Duration::from_secs(2 * 3600);
             }
             Theme::Rows => {
@@ -159,10 +170,11 @@ impl Plan {
                 self.partitions = 1;
                 self.arrivals = Duration::from_secs(4 * 3600);
                 self.kinds = vec!["quick", "xor"];
+                self.refunded = if met_by_queries { self.refunded } else { 700 };
             }
             Theme::Expiry => {
                 faults.notification_lost = 900;
-                self.kinds = vec!["xor", "local", "quick"];
+                self.kinds = vec!["xor", "local", "quick", "deaf"];
             }
         }
     }
@@ -196,6 +208,7 @@ impl Plan {
             wrong_amount: some(rng, 20),
             second_payment: some(rng, 200),
             outage: rng.random_bool(0.2),
+            malformed: some(rng, 6),
         };
         let some =
             |rng: &mut ChaCha8Rng, max: u32| if rng.random_bool(0.6) { rng.random_range(1..=max) } else { 0 };
@@ -206,6 +219,7 @@ impl Plan {
             in_flight: rng.random_range(1..=8),
             flight_ms_max: 400,
             wheel: if rng.random_bool(0.2) { 0 } else { 10_000 },
+            window: if rng.random_bool(0.3) { rng.random_range(4..=16) } else { 4096 },
             orders: rng.random_range(100..140),
             merchants: rng.random_range(2..8),
             partitions: rng.random_range(1..=3),
@@ -214,6 +228,7 @@ impl Plan {
             faults,
             closed_by_caller: some(rng, 400),
             requeried: some(rng, 100),
+            refunded: some(rng, 400),
             repeated: some(rng, 300),
             conflicting: some(rng, 100),
             burst: some(rng, 500),

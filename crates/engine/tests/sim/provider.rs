@@ -1,15 +1,18 @@
-//! Providers of four kinds behind the engine's gateway, with lost answers, late landings and lagging reads.
+//! Providers of six kinds behind the engine's gateway, with lost answers, late landings and lagging reads.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use paymux_backends::memory::MemberId;
 use paymux_domain::capabilities::{
     AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
 };
 use paymux_domain::command::Created;
 use paymux_domain::launch::{Launch, LaunchParams};
+use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{BoxFuture, Call, Clock, ProviderGateway};
@@ -19,6 +22,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::clock::SimClock;
 use crate::payer;
 use crate::plan::{Faults, Theme, chance};
+use crate::refunds;
 use crate::truth::{Real, RealOrder, RealPayment, Truth};
 use crate::world::Notifier;
 
@@ -38,11 +42,11 @@ const BASE: Capabilities = Capabilities {
     query_amount: true,
     query_proof: QueryProof::Signed,
     close: CloseKind::Call { min_age: Duration::from_secs(305), refuses_paid: true },
-    refund: RefundKind::None,
-    refund_idempotent: false,
-    refund_query: false,
-    refund_spacing: Duration::ZERO,
-    refund_window: Duration::ZERO,
+    refund: RefundKind::Partial { refunds_max: 50 },
+    refund_idempotent: true,
+    refund_query: true,
+    refund_spacing: Duration::from_secs(60),
+    refund_window: Duration::from_secs(365 * 24 * 3600),
     confirm_above_minor: None,
     order_no_chars: (6, 32),
     call_spacing: Duration::ZERO,
@@ -60,6 +64,9 @@ pub(crate) fn capabilities(provider: &str) -> Option<Capabilities> {
         }
         "xor" => Capabilities {
             close: CloseKind::None,
+            refund_idempotent: false,
+            refund_query: false,
+            refund_spacing: Duration::ZERO,
             query_amount: false,
             query_proof: QueryProof::Tls,
             answer_signature: AnswerSignature::None,
@@ -69,14 +76,30 @@ pub(crate) fn capabilities(provider: &str) -> Option<Capabilities> {
             create: CreateKind::Local,
             query: QueryKind::ByProviderTradeNo,
             close: CloseKind::None,
+            refund: RefundKind::Full,
+            refund_query: false,
+            refund_spacing: Duration::ZERO,
+            confirm_above_minor: Some(0),
             landing: Duration::ZERO,
+            ..BASE
+        },
+        // A create that must not be repeated, and calls on one order that must keep their distance.
+        "once" => Capabilities {
+            create_idempotent: false,
+            call_spacing: Duration::from_secs(3),
+            close: CloseKind::Call { min_age: Duration::ZERO, refuses_paid: true },
+            ..BASE
+        },
+        // It says yes to the closing of a paid order.
+        "deaf" => Capabilities {
+            close: CloseKind::Call { min_age: Duration::from_secs(30), refuses_paid: false },
             ..BASE
         },
         _ => return None,
     })
 }
 
-pub(crate) const KINDS: [&str; 4] = ["wechat", "quick", "xor", "local"];
+pub(crate) const KINDS: [&str; 6] = ["wechat", "quick", "xor", "local", "once", "deaf"];
 
 /// All providers of a world.
 #[derive(Clone)]
@@ -91,6 +114,22 @@ pub(crate) struct SimProviders {
     pub(crate) notifier: Notifier,
     pub(crate) theme: Theme,
     pub(crate) flight_ms_max: u64,
+    /// The process that calls.
+    pub(crate) process: u64,
+    /// Calls under way: by whom, on which order.
+    pub(crate) live: Arc<Mutex<BTreeSet<(u64, OrderKey)>>>,
+}
+
+/// A call that is under way until it is dropped.
+struct Live {
+    all: Arc<Mutex<BTreeSet<(u64, OrderKey)>>>,
+    this: (u64, OrderKey),
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.this);
+    }
 }
 
 /// How a call's request and answer travel.
@@ -111,11 +150,30 @@ impl ProviderGateway for SimProviders {
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, CallReport> {
-        Box::pin(async move { self.made(call).await })
+        Box::pin(async move {
+            let _live = self.begin(&call.created.key);
+            self.made(call).await
+        })
     }
 }
 
 impl SimProviders {
+    /// The same providers, as a process calls them.
+    pub(crate) fn called_by(&self, member: MemberId) -> Self {
+        Self { process: member.0, ..self.clone() }
+    }
+
+    /// Notes a call; one owner has one call on an order at a time.
+    fn begin(&self, key: &OrderKey) -> Live {
+        let this = (self.process, key.clone());
+        let mut truth = self.truth.lock();
+        *truth.calls_of.entry(key.clone()).or_default() += 1;
+        if !self.live.lock().insert(this.clone()) {
+            truth.breaches.push((key.clone(), "one owner has two calls under way"));
+        }
+        Live { all: self.live.clone(), this }
+    }
+
     async fn made(&self, call: Call) -> CallReport {
         let created = call.created.clone();
         let local = created.provider.as_str() == "local" && call.operation == Operation::Create;
@@ -149,7 +207,7 @@ impl SimProviders {
                 self.clock.sleep(TIMEOUT).await;
                 return lost;
             }
-            Travel::Refused if call.operation == Operation::Create => {
+            Travel::Refused if matches!(call.operation, Operation::Create | Operation::Refund) => {
                 self.clock.sleep(flight).await;
                 return CallReport::of(Class::Final, "PARAM_ERROR");
             }
@@ -207,9 +265,10 @@ impl SimProviders {
     fn effect(&self, call: &Call) -> CallReport {
         match call.operation {
             Operation::Create => self.create(&call.created),
+            Operation::Query if call.refund.is_some() => refunds::query(self, call),
             Operation::Query => self.query(&call.created),
             Operation::Close => self.close(&call.created),
-            Operation::Refund => CallReport::of(Class::Final, "NO_REFUNDS_HERE"),
+            Operation::Refund => refunds::refund(self, call),
         }
     }
 
@@ -217,9 +276,12 @@ impl SimProviders {
         let now = self.clock.now();
         let mut truth = self.truth.lock();
         let id = (created.account.clone(), created.out_trade_no.clone());
-        if let Some(order) = truth.orders.get(&id) {
+        if let Some(state) = truth.orders.get(&id).map(|order| order.state) {
+            if created.provider.as_str() == "once" {
+                truth.breaches.push((created.key.clone(), "a create was repeated that must not be"));
+            }
             let ask = |code: &str| CallReport { ask: true, ..CallReport::of(Class::Unknown, code) };
-            return match order.state {
+            return match state {
                 Real::Open => launched(),
                 Real::Paid if created.provider.as_str() == "local" => launched(),
                 Real::Paid => ask("ORDER_PAID"),
@@ -246,8 +308,10 @@ impl SimProviders {
             visible: now + lag,
             payable_until,
             payments: Vec::new(),
+            refunds: Vec::new(),
             heard: false,
             told: Vec::new(),
+            asked: None,
         };
         truth.note(now, format_args!("lands {}", created.out_trade_no));
         truth.orders.insert(id, order);
@@ -259,11 +323,12 @@ impl SimProviders {
 
     fn query(&self, created: &Created) -> CallReport {
         let now = self.clock.now();
-        let truth = self.truth.lock();
+        let mut truth = self.truth.lock();
         let id = (created.account.clone(), created.out_trade_no.clone());
-        let Some(order) = truth.orders.get(&id).filter(|order| order.visible <= now) else {
+        let Some(order) = truth.orders.get_mut(&id).filter(|order| order.visible <= now) else {
             return CallReport::done(vec![Word::NotExist]);
         };
+        order.asked = Some(now);
         let provider = created.provider.as_str();
         let words = match order.state {
             Real::Closed => vec![Word::Closed],
@@ -287,6 +352,7 @@ impl SimProviders {
         let report = match truth.orders.get_mut(&id) {
             None => CallReport::done(vec![Word::NotExist]),
             Some(order) => match order.state {
+                Real::Paid if created.provider.as_str() == "deaf" => CallReport::done(vec![Word::Closed]),
                 Real::Paid => CallReport { ask: true, ..CallReport::of(Class::Unknown, "ORDER_PAID") },
                 Real::Closed => CallReport::done(vec![Word::Closed]),
                 Real::Open if now.since(order.created) < min_age => {

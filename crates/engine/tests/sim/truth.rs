@@ -6,6 +6,8 @@ use paymux_domain::name::{AccountId, OrderKey, OutTradeNo, ProviderTradeNo};
 use paymux_domain::outcome::Operation;
 use paymux_domain::time::Timestamp;
 
+use crate::refunds::RealRefund;
+
 /// State of an order at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Real {
@@ -35,10 +37,13 @@ pub(crate) struct RealOrder {
     /// The last moment at which it can be paid.
     pub(crate) payable_until: Timestamp,
     pub(crate) payments: Vec<RealPayment>,
+    pub(crate) refunds: Vec<RealRefund>,
     /// Whether any notification of a payment got through.
     pub(crate) heard: bool,
     /// The payments that were notified.
     pub(crate) told: Vec<ProviderTradeNo>,
+    /// When it was last asked about.
+    pub(crate) asked: Option<Timestamp>,
 }
 
 /// Everything that the providers know.
@@ -46,8 +51,14 @@ pub(crate) struct RealOrder {
 pub(crate) struct Truth {
     pub(crate) orders: BTreeMap<(AccountId, OutTradeNo), RealOrder>,
     pub(crate) calls: BTreeMap<(AccountId, Operation), Vec<i64>>,
+    /// How many calls there were on each order.
+    pub(crate) calls_of: BTreeMap<OrderKey, u32>,
+    /// Promises to the providers that were broken.
+    pub(crate) breaches: Vec<(OrderKey, &'static str)>,
     /// What happened, in order: hashed, so that two runs of a seed can be compared.
     pub(crate) trace: Vec<String>,
+    /// Refunds that were asked for beyond their payment.
+    pub(crate) over_refunds: Vec<(OrderKey, String)>,
     next_trade: u64,
 }
 

@@ -5,15 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::amount::{Amount, Currency};
-use paymux_domain::command::{CreateCommand, Created, Fingerprint, OrderCommand, Payer, Record};
-use paymux_domain::name::{OrderKey, RequestId};
-use paymux_domain::ports::Clock;
+use paymux_domain::command::{
+    CreateCommand, Created, Fingerprint, OrderCommand, Payer, Record, RefundCommand,
+};
+use paymux_domain::fact::Fulfilment;
+use paymux_domain::fold::Order;
+use paymux_domain::name::{OrderKey, RefundNo, RequestId};
+use paymux_domain::ports::{Clock, Undecodable};
+use paymux_domain::shard::Partition;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::plan::{HANDOVER_EVERY, Theme, chance};
 use crate::provider::GRACE;
 use crate::world::World;
+
+/// How often a caller who wants money back looks whether the order is paid, every five minutes.
+const PAID_LOOKS: u32 = 12;
 
 /// An order that ingest acknowledged.
 #[derive(Clone, Debug)]
@@ -22,6 +30,15 @@ pub(crate) struct Accepted {
     pub(crate) provider: String,
     /// A request under the same number with other content was acknowledged too.
     pub(crate) contested: Option<RequestId>,
+    /// Refunds that were asked for once the order was PAID and FULFIL.
+    pub(crate) wishes: Vec<Wish>,
+}
+
+/// A refund that a caller asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(crate) no: RefundNo,
+    pub(crate) minor: i64,
 }
 
 /// Starts all callers.
@@ -31,6 +48,24 @@ pub(crate) fn start(world: &Arc<World>, mut rng: ChaCha8Rng) {
         let world = world.clone();
         tokio::spawn(async move { order(&world, number, rng).await });
     }
+    for number in 0..world.plan.faults.malformed {
+        let rng = ChaCha8Rng::seed_from_u64(rng.random());
+        let world = world.clone();
+        tokio::spawn(async move { malformed(&world, number, rng).await });
+    }
+}
+
+/// The bytes of a record that is none.
+pub(crate) fn nonsense(number: u32) -> Vec<u8> {
+    format!("nonsense {number}").into_bytes()
+}
+
+async fn malformed(world: &World, number: u32, mut rng: ChaCha8Rng) {
+    let span = u64::try_from(world.plan.arrivals.as_millis()).expect("a day fits");
+    world.clock.sleep(Duration::from_millis(rng.random_range(0..span))).await;
+    let partition = Partition(rng.random_range(0..world.plan.partitions));
+    let what = Undecodable::Malformed { reason: "no record".to_owned(), raw: nonsense(number) };
+    world.cluster.append_undecodable(partition, what);
 }
 
 async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
@@ -52,7 +87,8 @@ async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
     let contested = chance(&mut rng, plan.conflicting);
     send_create(world, created.clone()).await;
     let rival = contested.then(|| format!("rival-{number}").parse::<RequestId>().expect("a valid id"));
-    world.accepted.lock().push(Accepted { key: key.clone(), provider, contested: rival.clone() });
+    let wishes = Vec::new();
+    world.accepted.lock().push(Accepted { key: key.clone(), provider, contested: rival.clone(), wishes });
     if let Some(request_id) = rival {
         let mut other = (*created).clone();
         other.request_id = request_id;
@@ -74,6 +110,51 @@ async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
         world.clock.sleep(Duration::from_millis(rng.random_range(0..600_000))).await;
         let command = order_command(&key, format!("requery-{number}"));
         world.providers.notifier.send(&created.shard_group, Record::Requery(command)).await;
+    }
+    if chance(&mut rng, plan.refunded) {
+        refunds(world, &created, &mut rng).await;
+    }
+}
+
+/// Waits, as a platform does, until the goods are promised, and asks for some of the money back.
+async fn refunds(world: &World, created: &Created, rng: &mut ChaCha8Rng) {
+    let key = &created.key;
+    for _ in 0..PAID_LOOKS {
+        world.clock.sleep(Duration::from_secs(300)).await;
+        let order = Order::from_facts(world.store.snapshot(key).facts);
+        if order.fulfilment() == Some(Fulfilment::Fulfil) {
+            break;
+        }
+    }
+    let order = Order::from_facts(world.store.snapshot(key).facts);
+    if order.fulfilment() != Some(Fulfilment::Fulfil) || order.is_frozen() {
+        return;
+    }
+    if matches!(world.plan.theme, Theme::Handover | Theme::Zombies) {
+        // The call is under way when its owner changes.
+        let every = u64::try_from(HANDOVER_EVERY.as_millis()).expect("fits");
+        let now = world.clock.elapsed_ms();
+        let next = now / every * every + every;
+        world.clock.sleep(Duration::from_millis(next - now + rng.random_range(0..21_000))).await;
+    }
+    let whole = created.provider.as_str() == "local";
+    let total = created.amount.minor();
+    for number in 0..rng.random_range(1..4) {
+        let minor = if whole { total } else { rng.random_range(1..=(total / 2).max(1)) };
+        let no: RefundNo = format!("r{number}").parse().expect("a valid number");
+        let command = RefundCommand {
+            order: order_command(key, format!("refund-{}-{number}", key.order_no)),
+            refund_no: no.clone(),
+            trade_no: None,
+            amount: Amount::new(minor, Currency::Cny).expect("a valid amount"),
+            reason: String::new(),
+            fingerprint: Fingerprint::of([("amount.minor", minor.to_string().as_str())]),
+        };
+        if let Some(accepted) = world.accepted.lock().iter_mut().find(|accepted| accepted.key == *key) {
+            accepted.wishes.push(Wish { no, minor });
+        }
+        world.providers.notifier.send(&created.shard_group, Record::Refund(command)).await;
+        world.clock.sleep(Duration::from_millis(rng.random_range(0..120_000))).await;
     }
 }
 

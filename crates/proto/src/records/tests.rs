@@ -200,7 +200,8 @@ fn rejected() -> Event {
 }
 
 fn dead() -> DeadRecord {
-    DeadRecord { partition: Partition(3), offset: 42, reason: "no body".to_owned(), raw: vec![0xff, 0x00] }
+    let raw = vec![0xff, 0x00];
+    DeadRecord { partition: Partition(3), offset: 42, reason: "no body".to_owned(), find_time: None, raw }
 }
 
 /// Every released format as `(name, bytes)`.

@@ -93,7 +93,7 @@ pub fn encode_dead(dead: &DeadRecord) -> Vec<u8> {
         origin_partition: u32::from(dead.partition.0),
         origin_offset: dead.offset,
         reason: dead.reason.clone(),
-        find_time_ms: None,
+        find_time_ms: dead.find_time.map(Timestamp::as_millis),
         raw: dead.raw.clone().into(),
     }
     .encode_to_vec()
@@ -112,6 +112,7 @@ pub fn decode_dead(bytes: &[u8]) -> Result<DeadRecord, RecordError> {
         partition: Partition(partition),
         offset: message.origin_offset,
         reason: message.reason,
+        find_time: message.find_time_ms.map(Timestamp::from_millis),
         raw: message.raw.to_vec(),
     })
 }

@@ -1,10 +1,15 @@
 //! The configuration: every fault at once, each with its place.
 
+mod folder;
+mod held;
+
 use std::fs;
 
 use tempfile::TempDir;
 
 use super::*;
+
+mod access;
 
 const KEY: &str = include_str!("../../tests/fixtures/key.pem");
 const PUBLIC: &str = include_str!("../../tests/fixtures/public.pem");
@@ -45,8 +50,10 @@ impl Case {
         let secrets = folder.path().join("secrets/wechatpay");
         fs::create_dir_all(&secrets).unwrap();
         fs::write(secrets.join("apiclient_key.pem"), KEY).unwrap();
+        fs::write(secrets.join("old_apiv3_key"), APIV3_KEY).unwrap();
         fs::write(secrets.join("pub_key.pem"), PUBLIC).unwrap();
         fs::write(secrets.join("platform_cert.pem"), CERTIFICATE).unwrap();
+        fs::create_dir(folder.path().join("merchants.d")).unwrap();
         fs::write(folder.path().join("paymux.toml"), toml).unwrap();
         Self { folder, environment: Vec::new(), flags: Vec::new() }.env("WECHATPAY_APIV3_KEY", APIV3_KEY)
     }
@@ -61,15 +68,27 @@ impl Case {
         self
     }
 
-    fn load(&self) -> Result<Config, Faults> {
+    /// Writes a file of the folder.
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.folder.path().join(path), text).unwrap();
+    }
+
+    fn source(&self) -> Arc<Source> {
         let file = self.folder.path().join("paymux.toml");
-        Config::load(Some(&file), self.environment.clone(), &self.flags)
+        Source::new(Some(&file), self.environment.clone(), &self.flags)
+    }
+
+    fn load(&self) -> Result<Config, Faults> {
+        self.source().load(None).result
     }
 
     /// The faults as text, the folder left out.
     fn faults(&self) -> String {
-        let faults = self.load().map(drop).unwrap_err().to_string();
-        faults.replace(&format!("{}/", self.folder.path().display()), "")
+        self.text_of(&self.load().map(drop).unwrap_err())
+    }
+
+    fn text_of(&self, faults: &Faults) -> String {
+        faults.to_string().replace(&format!("{}/", self.folder.path().display()), "")
     }
 }
 
@@ -107,6 +126,20 @@ fn the_defaults_are_those_of_the_engine() {
 }
 
 #[test]
+fn orders_are_kept_for_as_long_as_they_can_be_paid_and_refunded() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    assert_eq!(Case::new(GOOD).load().unwrap().backend.retention, paymux_domain::limits::RETENTION_DEFAULT);
+    let faults = Case::new(GOOD).flag("backend.retention_days", "372").faults();
+    assert_eq!(
+        faults.trim(),
+        "flag --set: backend.retention_days: 372 is too short: an order may be paid up to 7 days after its \
+         creation, and refunded for 365 days after that; allowed: more than 372"
+    );
+    let config = Case::new(GOOD).flag("backend.retention_days", "373").load().unwrap();
+    assert_eq!(config.backend.retention, DAY * 373);
+}
+
+#[test]
 fn every_fault_is_named_at_once_with_its_line_and_what_is_allowed() {
     let faulty = r#"clock_factor = 0
 [server]
@@ -131,7 +164,7 @@ account = "gone"
     let faults = Case::new(faulty).faults();
     let expected = [
         "paymux.toml:1: clock_factor: 0 is not allowed; allowed: a whole number from 1 to 1000",
-        "paymux.toml:3: server.grpc_listen: 0.0.0.0:7700 can be reached from other machines",
+        "paymux.toml:3: server.grpc_listen: 0.0.0.0:7700 can be reached from other machines, and no callers are",
         "paymux.toml:4: server.drain_timeout_ms: \"soon\" is not allowed; allowed: a whole number from 100",
         "paymux.toml:5: server.port: unknown key; allowed: grpc_listen, notify_listen",
         "paymux.toml:6: backend.folder: missing",
@@ -176,6 +209,33 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let dump = config.dump();
     assert!(dump.contains("drain_timeout_ms = 3000 # flag --set"), "{dump}");
     assert!(dump.contains("PAYMUX__SERVER__CALLS_IN_FLIGHT_MAX"), "{dump}");
+}
+
+#[test]
+fn a_number_of_a_provider_can_come_from_flag_and_environment() {
+    let timeout = |case: Case| {
+        let config = case.load().unwrap_or_else(|faults| panic!("{faults}"));
+        config.providers.registry.account(&"direct".parse().unwrap()).unwrap().timeout
+    };
+    let by_flag = Case::new(GOOD).flag("accounts.direct.timeout_ms", "1500");
+    assert_eq!(timeout(by_flag), Duration::from_millis(1500));
+    let by_environment = Case::new(GOOD).env("PAYMUX__ACCOUNTS__DIRECT__TIMEOUT_MS", "2500");
+    assert_eq!(timeout(by_environment), Duration::from_millis(2500));
+    let faults = Case::new(GOOD).flag("accounts.direct.timeout_ms", "soon").faults();
+    assert!(faults.contains("timeout_ms: must be a whole number from 100 to 30000"), "{faults}");
+}
+
+#[test]
+fn a_call_ends_before_its_crash_net_and_leaves_within_its_margin() {
+    let engine = |keys: &str, timeout_ms: u32| {
+        let account = format!("[accounts.direct]\ntimeout_ms = {timeout_ms}\n");
+        Case::new(&format!("[engine]\n{keys}\n{}", GOOD.replace("[accounts.direct]\n", &account)))
+    };
+    let faults = engine("send_margin_ms = 10000\ncall_horizon_ms = 15000", 5000).faults();
+    assert!(faults.contains("engine.call_horizon_ms: a call on account direct may take 5000 ms"), "{faults}");
+    assert!(engine("send_margin_ms = 10000\ncall_horizon_ms = 15001", 5000).load().is_ok());
+    let faults = engine("send_margin_ms = 1000\nnear_budget_ms = 1001", 5000).faults();
+    assert!(faults.contains("engine.near_budget_ms: is longer than send_margin_ms"), "{faults}");
 }
 
 #[test]

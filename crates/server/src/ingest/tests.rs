@@ -1,81 +1,17 @@
 //! Ingest above a log and a store in memory: what is acknowledged, what is waited for, what is never guessed.
 
-use std::collections::BTreeMap;
-
-use parking_lot::Mutex;
-use paymux_backends::ReplyRouter;
-use paymux_backends::faults::{Fault, FaultHook, FaultPoint, Steps, Then, Unreliable, When};
+use paymux_backends::faults::{Then, Unreliable};
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore};
-use paymux_domain::capabilities::Capabilities;
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
-use paymux_domain::http::HttpResponse;
 use paymux_domain::launch::{Launch, LaunchParams};
-use paymux_domain::outcome::CallReport;
-use paymux_domain::ports::{
-    BoxFuture, BuildError, Built, Call, DuplicatePolicy, FieldFault, LatePolicy, NotificationAnswer,
-    NotificationFate, NotificationRefusal, RawNotification, Reply, Signer, VerifiedNotification,
-};
-use paymux_domain::time::ClockFactor;
+use paymux_domain::ports::{OrderStore as _, Reply};
+use paymux_proto::api;
+use paymux_proto::v1::create_order_request::Expiry;
 
 use super::*;
-use crate::clock::ScaledClock;
-use crate::config::{ClockConfig, Merchant, Registry, Route};
-
-/// A provider that takes everything and is never called.
-struct Anything(ProviderId);
-
-impl Provider for Anything {
-    fn id(&self) -> &ProviderId {
-        &self.0
-    }
-
-    fn capabilities(&self, _: &str) -> Option<&Capabilities> {
-        None
-    }
-
-    fn check(&self, _: &Created) -> Vec<FieldFault> {
-        Vec::new()
-    }
-
-    fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {
-        unreachable!("ingest calls nobody")
-    }
-
-    fn parse<'a>(&'a self, _: &'a Call, _: &'a HttpResponse, _: &'a dyn Signer) -> BoxFuture<'a, CallReport> {
-        unreachable!("ingest calls nobody")
-    }
-
-    fn verify(&self, _: &RawNotification, _: Timestamp) -> Result<VerifiedNotification, NotificationRefusal> {
-        unreachable!("ingest takes no notifications")
-    }
-
-    fn answer(&self, _: NotificationFate<'_>) -> Option<NotificationAnswer> {
-        unreachable!("ingest takes no notifications")
-    }
-}
-
-impl ProviderGateway for Anything {
-    fn capabilities(&self, _: &Created) -> Option<Capabilities> {
-        None
-    }
-
-    fn call(&self, _: Call) -> BoxFuture<'_, CallReport> {
-        unreachable!("ingest calls nobody")
-    }
-}
-
-/// What happens before each call of an operation.
-#[derive(Default)]
-struct Faults(Mutex<BTreeMap<&'static str, Then>>);
-
-impl FaultHook for Faults {
-    fn fault(&self, point: FaultPoint) -> Fault {
-        let then = self.0.lock().get(point.operation).copied().filter(|_| point.when == When::Before);
-        then.map_or(Fault::NONE, Fault::of)
-    }
-}
+use crate::fixture::{Faults, Stage};
 
 struct Rig {
     ingest: Arc<Ingest>,
@@ -89,40 +25,17 @@ struct Rig {
 const EVENTS_KEPT: usize = 4;
 
 fn rig() -> Rig {
-    let provider: ProviderId = "anything".parse().unwrap();
-    let route = Route {
-        account: "main".parse().unwrap(),
-        provider: provider.clone(),
-        methods: vec!["web".to_owned()],
-        order_prefix: "T-".to_owned(),
-    };
-    let merchant = Merchant {
-        name: "Tea".to_owned(),
-        shard_group: "m1".parse().unwrap(),
-        routes: vec![route],
-        late_payment: LatePolicy::Park,
-        duplicate_payment: DuplicatePolicy::Park,
-        accept_per_s_max: 100,
-    };
-    let registry = Registry { merchants: [("m1".parse().unwrap(), merchant)].into(), ..Registry::default() };
-    let clock = Arc::new(ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None }));
     let config = MemoryLogConfig { partitions: 2, events_kept: EVENTS_KEPT, ..MemoryLogConfig::default() };
-    let cluster = MemoryCluster::new(config, clock.clone(), ReplyRouter::default());
+    let stage = Stage::new(config, 100);
+    let Stage { registry, saying, clock, cluster, faults, steps } = stage;
     let store = Arc::new(MemoryStore::new());
-    let faults = Arc::new(Faults::default());
-    let steps = Steps::new(faults.clone(), clock.clone());
     let waits = ReplyWaits::new("here".to_owned());
     let stop = CancellationToken::new();
-    let anything = Arc::new(Anything(provider));
     let ingest = Arc::new(Ingest::new(IngestParts {
-        registry: Arc::new(LiveRegistry::new(registry)),
-        providers: {
-            let anything = anything.clone();
-            Arc::new(move |_| Some(anything.clone()))
-        },
-        gateway: anything,
+        registry,
+        gateway: saying,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps.clone())),
-        store: Arc::new(Unreliable::new(store.clone(), steps)),
+        store: StoreView::new(Arc::new(Unreliable::new(store.clone(), steps))),
         clock,
         waits: waits.clone(),
         config: IngestConfig {
@@ -194,14 +107,32 @@ fn launch() -> (FactKey, FactBody) {
 #[tokio::test(start_paused = true)]
 async fn without_wait_the_answer_rests_on_the_log_alone() {
     let rig = rig();
-    rig.faults.0.lock().insert("read", Then::Fail);
+    rig.faults.set("read", Then::Fail);
     let answer = rig.ingest.create(&request("tea", 0), true).await.unwrap();
     let Answer::Created(created) = answer else { panic!("{answer:?}") };
     assert_eq!(created.out_trade_no.as_str(), "T-A-1");
-    assert_eq!(created.notify_url, "https://pay.example.com/notify/anything/m1");
+    assert_eq!(created.notify_url, "https://pay.example.com/notify/saying/m1");
     assert_eq!(created.expire_time.since(created.created_time), Duration::from_secs(1800));
     assert_eq!(rig.appended().len(), 1);
     assert!(rig.appended()[0].reply_to.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_says_who_asked() {
+    let rig = rig();
+    let request = CommandRequest {
+        merchant_id: "m1".to_owned(),
+        merchant_order_no: "A-1".to_owned(),
+        request_id: "r-1".to_owned(),
+        wait: None,
+        caller: "checkout".to_owned(),
+    };
+    rig.ingest.close(&request).await.unwrap();
+    rig.ingest.requery(&request).await.unwrap();
+    let records = rig.cluster.records(Partition::of(&"m1".parse().unwrap(), 2), 0);
+    let asked: Vec<_> = records.into_iter().map(|delivered| delivered.record.unwrap()).collect();
+    let [Record::Close(close), Record::Requery(requery)] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((close.caller.as_str(), requery.caller.as_str()), ("checkout", "checkout"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -250,7 +181,7 @@ async fn at_the_deadline_the_store_is_told_and_never_a_guess() {
     let Answer::Current(_, order) = answer else { panic!("{answer:?}") };
     assert_eq!(order.state(), State::Accepted);
     // A store that does not answer adds nothing to what is known.
-    rig.faults.0.lock().insert("read", Then::Fail);
+    rig.faults.set("read", Then::Fail);
     assert!(matches!(rig.ingest.create(&request("tea", 1), true).await, Ok(Answer::Created(_))));
 }
 
@@ -263,7 +194,7 @@ async fn another_content_under_the_number_is_a_conflict_by_reply_and_by_store() 
     let conflict = Refusal::Conflict { differing: vec!["description".to_owned()] };
     assert_eq!(rig.ingest.create(&request("coffee", 5), true).await.unwrap_err(), conflict);
     let ingest = rig.ingest.clone();
-    rig.faults.0.lock().insert("read", Then::Fail);
+    rig.faults.set("read", Then::Fail);
     let waiting = tokio::spawn(async move { ingest.create(&request("milk", 30), true).await });
     let kind = ReplyKind::Conflict { differing: vec!["description".to_owned()] };
     let to = rig.next_create(2).await.reply_to.unwrap();
@@ -272,14 +203,58 @@ async fn another_content_under_the_number_is_a_conflict_by_reply_and_by_store() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_repeat_whose_time_has_come_near_is_answered_from_the_order() {
+    let rig = rig();
+    let until = |after: Duration| {
+        let expiry = api::timestamp(rig.ingest.now() + after);
+        v1::CreateOrderRequest { expiry: Some(Expiry::ExpireTime(expiry)), ..request("tea", 0) }
+    };
+    let late = until(Duration::from_secs(59));
+    let fault = |refusal: Refusal| match refusal {
+        Refusal::Fields(faults) => faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fault(rig.ingest.create(&late, true).await.unwrap_err()), ["expire_time"]);
+
+    // The same request as it was accepted while there was time.
+    let early = until(Duration::from_secs(600));
+    rig.ingest.create(&early, true).await.unwrap();
+    let mut accepted = (*rig.next_create(0).await.created).clone();
+    let Some(Expiry::ExpireTime(time)) = &late.expiry else { unreachable!() };
+    accepted.expire_time = api::instant(time).unwrap();
+    accepted.fingerprint = fields::fingerprint(&late, "");
+    rig.store_facts(vec![(FactKey::Created, FactBody::Created(Arc::new(accepted)))]).await;
+    let answer = rig.ingest.create(&late, true).await.unwrap();
+    let Answer::Current(_, order) = answer else { panic!("{answer:?}") };
+    assert_eq!(order.state(), State::Accepted);
+
+    let other = v1::CreateOrderRequest { description: "coffee".to_owned(), ..late.clone() };
+    let conflict = Refusal::Conflict { differing: vec!["description".to_owned()] };
+    assert_eq!(rig.ingest.create(&other, true).await.unwrap_err(), conflict);
+    let faulty = v1::CreateOrderRequest { description: String::new(), ..late };
+    assert_eq!(fault(rig.ingest.create(&faulty, true).await.unwrap_err()), ["description", "expire_time"]);
+    assert_eq!(rig.appended().len(), 1, "a repeat is not appended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_provider_is_the_default_route_and_a_bulk_order_waits_for_nothing() {
+    let rig = rig();
+    let empty = v1::CreateOrderRequest { provider: Some(String::new()), ..request("tea", 0) };
+    assert!(matches!(rig.ingest.create(&empty, true).await, Ok(Answer::Created(_))));
+    let long = request("tea", 31);
+    assert!(matches!(rig.ingest.create(&long, true).await, Err(Refusal::Fields(_))));
+    assert!(matches!(rig.ingest.create(&long, false).await, Ok(Answer::Created(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_log_that_does_not_take_it_is_told_apart_from_one_that_may_have() {
     let rig = rig();
     for (then, refusal) in [(Then::Fail, Refusal::LogUnavailable), (Then::Unknown, Refusal::AcceptUnknown)] {
-        rig.faults.0.lock().insert("append", then);
+        rig.faults.set("append", then);
         assert_eq!(rig.ingest.create(&request("tea", 0), true).await.unwrap_err(), refusal);
     }
     // A log that never answers is one whose outcome is not known.
-    rig.faults.0.lock().insert("append", Then::Crash);
+    rig.faults.set("append", Then::Crash);
     assert_eq!(rig.ingest.create(&request("tea", 0), true).await.unwrap_err(), Refusal::AcceptUnknown);
 }
 

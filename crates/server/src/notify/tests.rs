@@ -1,83 +1,10 @@
 //! The notifications' door above a log in memory: durable before it is acknowledged, refused by reason.
 
-use parking_lot::Mutex;
-use paymux_backends::ReplyRouter;
-use paymux_backends::faults::{Fault, FaultHook, FaultPoint, Steps, Then, Unreliable, When};
+use paymux_backends::faults::{Then, Unreliable};
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig};
-use paymux_domain::capabilities::Capabilities;
-use paymux_domain::command::Created;
-use paymux_domain::http::HttpResponse;
-use paymux_domain::outcome::{CallReport, Word};
-use paymux_domain::ports::{
-    BoxFuture, BuildError, Built, Call, DuplicatePolicy, FieldFault, LatePolicy, Signer, VerifiedNotification,
-};
-use paymux_domain::time::{ClockFactor, Timestamp};
 
 use super::*;
-use crate::clock::ScaledClock;
-use crate::config::{ClockConfig, Merchant, Registry, Route};
-
-/// A provider whose notifications are their number, and are signed by saying so.
-struct Saying(ProviderId);
-
-impl Provider for Saying {
-    fn id(&self) -> &ProviderId {
-        &self.0
-    }
-
-    fn capabilities(&self, _: &str) -> Option<&Capabilities> {
-        None
-    }
-
-    fn check(&self, _: &Created) -> Vec<FieldFault> {
-        Vec::new()
-    }
-
-    fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {
-        unreachable!("notify calls nobody")
-    }
-
-    fn parse<'a>(&'a self, _: &'a Call, _: &'a HttpResponse, _: &'a dyn Signer) -> BoxFuture<'a, CallReport> {
-        unreachable!("notify calls nobody")
-    }
-
-    fn verify(
-        &self,
-        raw: &RawNotification,
-        _: Timestamp,
-    ) -> Result<VerifiedNotification, NotificationRefusal> {
-        let refusal = |reason| NotificationRefusal { reason, detail: "not signed".to_owned() };
-        if raw.header("signed") != Some("yes") {
-            return Err(refusal(RefusalReason::BadSignature));
-        }
-        let number = std::str::from_utf8(&raw.body).map_err(|_| refusal(RefusalReason::Malformed))?;
-        Ok(VerifiedNotification {
-            account: "main".parse().unwrap(),
-            out_trade_no: number.parse().map_err(|_| refusal(RefusalReason::Malformed))?,
-            notification_id: "n-1".to_owned(),
-            words: vec![Word::Closed],
-        })
-    }
-
-    fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
-        let (status, body) = match fate {
-            NotificationFate::Taken => (200, "success"),
-            NotificationFate::Refused(_) => (401, "fail"),
-            NotificationFate::NotNow => (503, "fail"),
-        };
-        Some(NotificationAnswer { status, content_type: "text/plain", body: body.as_bytes().to_vec() })
-    }
-}
-
-#[derive(Default)]
-struct Faults(Mutex<Option<Then>>);
-
-impl FaultHook for Faults {
-    fn fault(&self, point: FaultPoint) -> Fault {
-        let before = point.operation == "append" && point.when == When::Before;
-        self.0.lock().filter(|_| before).map_or(Fault::NONE, Fault::of)
-    }
-}
+use crate::fixture::{Faults, Stage};
 
 struct Rig {
     notify: Arc<Notify>,
@@ -86,31 +13,10 @@ struct Rig {
 }
 
 fn rig() -> Rig {
-    let provider: ProviderId = "saying".parse().unwrap();
-    let route = Route {
-        account: "main".parse().unwrap(),
-        provider: provider.clone(),
-        methods: vec!["web".to_owned()],
-        order_prefix: "T-".to_owned(),
-    };
-    let merchant = Merchant {
-        name: "Tea".to_owned(),
-        shard_group: "m1".parse().unwrap(),
-        routes: vec![route],
-        late_payment: LatePolicy::Park,
-        duplicate_payment: DuplicatePolicy::Park,
-        accept_per_s_max: 1,
-    };
-    let registry = Registry { merchants: [("m1".parse().unwrap(), merchant)].into(), ..Registry::default() };
-    let clock = Arc::new(ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None }));
-    let config = MemoryLogConfig { partitions: 1, ..MemoryLogConfig::default() };
-    let cluster = MemoryCluster::new(config, clock.clone(), ReplyRouter::default());
-    let faults = Arc::new(Faults::default());
-    let steps = Steps::new(faults.clone(), clock.clone());
-    let saying = Arc::new(Saying(provider));
+    let stage = Stage::new(MemoryLogConfig { partitions: 1, ..MemoryLogConfig::default() }, 1);
+    let Stage { registry, clock, cluster, faults, steps, .. } = stage;
     let notify = Notify::new(NotifyParts {
-        registry: Arc::new(LiveRegistry::new(registry)),
-        providers: Arc::new(move |id| (id.as_str() == "saying").then(|| saying.clone() as Arc<dyn Provider>)),
+        registry,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps)),
         clock,
         in_flight_max: 1,
@@ -147,7 +53,7 @@ async fn what_is_verified_is_durable_under_its_order_before_it_is_acknowledged()
 async fn a_log_that_does_not_take_it_leaves_it_unacknowledged() {
     let rig = rig();
     for then in [Then::Fail, Then::Unknown, Then::Crash] {
-        *rig.faults.0.lock() = Some(then);
+        rig.faults.set("append", then);
         assert_eq!(rig.post("m1", true, "T-A-1").await, 503, "{then:?}");
     }
     assert_eq!((rig.records(), rig.notify.counts().not_durable()), (0, 3));
@@ -169,9 +75,22 @@ async fn refusals_are_counted_by_reason_and_store_nothing() {
 #[tokio::test(start_paused = true)]
 async fn more_than_may_be_under_way_is_sent_back() {
     let rig = rig();
-    *rig.faults.0.lock() = Some(Then::Crash);
+    rig.faults.set("append", Then::Crash);
     let (first, second) = tokio::join!(rig.post("m1", true, "T-A-1"), rig.post("m1", true, "T-A-2"));
     assert_eq!((first, second), (503, 503));
     // The second was turned away at once, without waiting for the log.
     assert_eq!(rig.notify.counts().not_durable(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    use tower::Service as _;
+
+    let rig = rig();
+    let body =
+        axum::body::Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let request = axum::http::Request::post("/notify/saying/m1").body(body).unwrap();
+    let answer = rig.notify.clone().router().call(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(rig.records(), 0);
 }

@@ -205,8 +205,11 @@ async fn what_is_not_there_yet_says_so() {
     let status = client.operator().get_limits(v1::GetLimitsRequest::default()).await.unwrap_err();
     assert_eq!(refused(&status), (tonic::Code::Unimplemented, ErrorReason::NotImplemented));
     let three = v1::ListMerchantsRequest { page_size: 3, ..v1::ListMerchantsRequest::default() };
-    let listed = client.operator().list_merchants(three).await.unwrap().into_inner();
-    assert_eq!((listed.merchants.len(), listed.next_page_token.as_str()), (3, "m1.m03"));
+    let listed = client.operator().list_merchants(three.clone()).await.unwrap().into_inner();
+    assert_eq!(listed.merchants.len(), 3);
+    let rest = v1::ListMerchantsRequest { page_token: listed.next_page_token, ..three };
+    let rest = client.operator().list_merchants(rest).await.unwrap().into_inner();
+    assert_eq!((rest.merchants.len(), rest.next_page_token.as_str()), (1, ""));
     let target = Some(v1::get_shard_request::Target::MerchantId("m01".to_owned()));
     let shard = client.operator().get_shard(v1::GetShardRequest { target }).await.unwrap().into_inner();
     assert_eq!((shard.shard_group.as_str(), shard.slices, shard.partitions.len()), ("direct-shared-0", 1, 1));

@@ -386,7 +386,7 @@ pub const OVERSIZED_BYTES_MAX: usize = 64 * 1024 * 1024;
 impl Default for FaultTuning {
     fn default() -> Self {
         Self {
-            hang_ms: 3_000,
+            hang_ms: 8_000,
             late_landing_ms: 5_000,
             query_lag_ms: 20_000,
             notify_delay_ms: 90_000,

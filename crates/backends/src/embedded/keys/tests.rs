@@ -53,6 +53,8 @@ proptest! {
         prop_assert_eq!(TimeKey::parse(&a.bytes()), Some(a.clone()));
         prop_assert_eq!(a.cmp(&b), a.bytes().cmp(&b.bytes()));
         prop_assert!(TimeKey::from_time(&a.merchant_id, a.created_time) <= a.bytes());
+        let is_later = b.merchant_id > a.merchant_id;
+        prop_assert_eq!(TimeKey::after_merchant(&a.merchant_id) <= b.bytes(), is_later);
     }
 
     #[test]

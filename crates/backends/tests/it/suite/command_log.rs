@@ -11,7 +11,7 @@ use paymux_domain::ports::{
 use paymux_domain::shard::Partition;
 use tokio::time::timeout;
 
-use super::values::{event, key, record};
+use super::values::{at, event, key, record};
 use super::{LogWorld, ends};
 
 /// One test per behaviour over a world that `$world` makes.
@@ -275,9 +275,14 @@ pub(crate) async fn a_read_of_events_waits_for_the_first(world: LogWorld) {
 }
 
 pub(crate) async fn a_dead_record_may_be_buried_twice(world: LogWorld) {
-    let dead = DeadRecord { partition: A, offset: 4, reason: "broken".to_owned(), raw: vec![0xff] };
+    let (reason, find_time) = ("broken".to_owned(), Some(at(0)));
+    let dead = DeadRecord { partition: A, offset: 4, reason, find_time, raw: vec![0xff] };
     done!(world.log.bury(dead.clone()));
     done!(world.log.bury(dead.clone()));
+    let world = world.moved();
+    let mut kept = (world.dead)();
+    kept.dedup();
+    assert_eq!(kept, [dead], "with its origin, reason and bytes, also for the next owner");
 }
 
 pub(crate) async fn the_lag_counts_what_is_not_committed(world: LogWorld) {

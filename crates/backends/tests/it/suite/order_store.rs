@@ -7,7 +7,7 @@ use paymux_domain::fact::{AttentionReason, FactBody};
 use paymux_domain::followup::{Followup, NotExist};
 use paymux_domain::name::OrderKey;
 use paymux_domain::ports::{
-    Bucket, DueRow, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
+    Bucket, CallMark, DueRow, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
 };
 use paymux_domain::shard::Partition;
 
@@ -29,6 +29,7 @@ macro_rules! order_store_suite {
             an_order_is_found_by_its_trade_number
             parked_orders_are_listed_until_they_are_resolved
             reservations_are_judged_and_repeatable
+            one_mark_stands_for_each_refund_call
             a_hundred_concurrent_reservations_never_exceed_the_sum
             everything_is_there_after_a_restart
         }
@@ -266,7 +267,7 @@ pub(crate) async fn reservations_are_judged_and_repeatable(world: StoreWorld) {
     let steps = [
         (refund("r1", 60), Reserved::Held),
         (refund("r1", 60), Reserved::Held),
-        (refund("r1", 61), Reserved::OtherAmount),
+        (refund("r1", 61), Reserved::OtherContent),
         (refund("r2", 41), Reserved::OverSum),
         (refund("r2", 40), Reserved::Held),
         (refund("r3", 0), Reserved::OverCount),
@@ -278,10 +279,31 @@ pub(crate) async fn reservations_are_judged_and_repeatable(world: StoreWorld) {
     assert_eq!(done!(store.reserve_refund(&key("m", "o-2"), &refund("r1", 100), 100, 2)), Reserved::Held);
     for _ in 0..2 {
         done!(store.release_refund(&order, &refund("r1", 60).refund_no));
-        assert_eq!(done!(store.refund_ledger(&order)), [refund("r2", 40)]);
+        assert_eq!(done!(store.refund_ledger(&order)), [refund("r1", 0), refund("r2", 40)]);
     }
+    assert_eq!(done!(store.reserve_refund(&order, &refund("r1", 60), 100, 2)), Reserved::Released);
     assert_eq!(done!(store.reserve_refund(&order, &refund("r3", 60), 100, 2)), Reserved::Held);
     assert_eq!(done!(store.refund_ledger(&key("m", "o-2"))), [refund("r1", 100)]);
+}
+
+pub(crate) async fn one_mark_stands_for_each_refund_call(world: StoreWorld) {
+    let (store, order) = (&world.store, key("m", "o"));
+    let no = refund("r1", 60).refund_no;
+    let mark = |number, token| CallMark { number, token };
+    assert!(!done!(store.mark_refund_call(&order, &no, mark(1, 7))), "nothing is reserved yet");
+    done!(store.reserve_refund(&order, &refund("r1", 60), 100, 9));
+    let steps = [
+        (mark(1, 7), true),
+        (mark(1, 7), true),
+        (mark(1, 8), false),
+        (mark(2, 8), true),
+        (mark(1, 7), false),
+    ];
+    for (mark, stands) in steps {
+        assert_eq!(done!(store.mark_refund_call(&order, &no, mark)), stands, "{mark:?}");
+    }
+    done!(store.release_refund(&order, &no));
+    assert!(!done!(store.mark_refund_call(&order, &no, mark(3, 9))), "released");
 }
 
 pub(crate) async fn a_hundred_concurrent_reservations_never_exceed_the_sum(world: StoreWorld) {
@@ -317,6 +339,7 @@ pub(crate) async fn everything_is_there_after_a_restart(world: StoreWorld) {
     done!(store.raise_floor(PARTITION, Bucket(4)));
     done!(store.set_swept_through(PARTITION, Bucket(2)));
     done!(store.reserve_refund(&order, &refund("r1", 5), 10, 9));
+    done!(store.mark_refund_call(&order, &refund("r1", 5).refund_no, CallMark { number: 1, token: 7 }));
     drop(store);
 
     let world = world.restarted();
@@ -331,6 +354,8 @@ pub(crate) async fn everything_is_there_after_a_restart(world: StoreWorld) {
     assert_eq!(done!(store.list_orders(&all_of("m"))).entries, [(at(0), order.clone())]);
     assert_eq!(done!(store.list_parked(None, 9)).len(), 1);
     assert_eq!(done!(store.reserve_refund(&order, &refund("r2", 6), 10, 9)), Reserved::OverSum);
+    let other = CallMark { number: 1, token: 8 };
+    assert!(!done!(store.mark_refund_call(&order, &refund("r1", 5).refund_no, other)));
     let wechat = "wechatpay".parse().expect("a valid name");
     let number = "42".parse().expect("a valid number");
     assert_eq!(done!(store.find_by_trade_no(&wechat, &number)), Some(order));

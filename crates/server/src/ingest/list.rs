@@ -1,0 +1,155 @@
+//! Lists a merchant's orders, newest first, page by page; what one page may cost is bounded.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use paymux_domain::fold::{Order, State};
+use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey};
+use paymux_domain::ports::{ListPage, ListQuery};
+use paymux_domain::time::Timestamp;
+use paymux_proto::{api, v1};
+use tokio::time::Instant;
+
+use super::fields::Faults;
+use super::{Ingest, Refusal};
+use crate::paging::{self, Pages};
+
+/// Orders that one page looks at. The page of a narrow filter ends there, with a token to go on.
+const LOOKED_AT_MAX: usize = 2_000;
+
+/// Real time after which a page ends with what it has.
+const PAGE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Bytes at which a page ends: a client reads 4 MiB of one answer unless it asks for more, and one order more fits.
+const PAGE_BYTES_MAX: usize = 3 << 20;
+
+/// Entries of the index that are read at once.
+const ENTRIES_AT_ONCE: usize = 128;
+
+/// Orders that are read at once.
+const READS_AT_ONCE: usize = 16;
+
+/// States in the filter of a list.
+const STATES_MAX: usize = 16;
+
+/// A page of orders.
+#[derive(Clone, Debug, Default)]
+pub struct ListedPage {
+    /// The orders.
+    pub orders: Vec<v1::Order>,
+    /// Where the next page begins; empty when there is none.
+    pub next_page_token: String,
+}
+
+/// A valid request: what is asked of the store, what is shown of it, and how the list goes on.
+struct Listing {
+    query: ListQuery,
+    states: Vec<State>,
+    pages: Pages,
+}
+
+impl Ingest {
+    /// A page of a merchant's orders.
+    ///
+    /// # Errors
+    /// As the API lists them for ListOrders.
+    pub async fn list(&self, request: &v1::ListOrdersRequest) -> Result<ListedPage, Refusal> {
+        let Listing { mut query, states, pages } = self.listing(request)?;
+        let begun = Instant::now();
+        let (mut page, mut bytes, mut looked_at) = (ListedPage::default(), 0, 0);
+        loop {
+            // Without a filter, nearly every entry is shown.
+            let wanted = if states.is_empty() { pages.size() - page.orders.len() } else { ENTRIES_AT_ONCE };
+            query.limit = wanted.min(ENTRIES_AT_ONCE).min(LOOKED_AT_MAX - looked_at);
+            let ListPage { entries, more } = self.parts.store.list_orders(&query).await?;
+            let last = entries.len();
+            for (number, (time, key, order)) in (1..).zip(self.orders_of(entries).await?) {
+                looked_at += 1;
+                let place = (time, key.order_no.clone());
+                // An index row may be there before the facts, or be read just before both go: that shows no order.
+                if !order.is_empty() && (states.is_empty() || states.contains(&order.state())) {
+                    let view = api::order_view(&key, &order);
+                    bytes += api::order_bytes(&view);
+                    page.orders.push(view);
+                }
+                let is_full = page.orders.len() == pages.size() || bytes >= PAGE_BYTES_MAX;
+                let is_last = number == last;
+                let is_over = looked_at == LOOKED_AT_MAX || begun.elapsed() >= PAGE_TIME_MAX;
+                if is_full || (is_last && is_over) {
+                    if more || !is_last {
+                        page.next_page_token = pages.token(&write_place(&place));
+                    }
+                    return Ok(page);
+                }
+                query.after = Some(place);
+            }
+            if !more {
+                return Ok(page);
+            }
+        }
+    }
+
+    fn listing(&self, request: &v1::ListOrdersRequest) -> Result<Listing, Refusal> {
+        let mut faults = Faults::default();
+        let merchant_id: Option<MerchantId> = faults.name("merchant_id", &request.merchant_id);
+        if paging::size_of(request.page_size).is_none() {
+            faults.add("page_size", paging::size_allowed());
+        }
+        let from = bound(&mut faults, "create_time_min", request.create_time_min.as_ref(), Timestamp::EPOCH);
+        let until = bound(&mut faults, "create_time_max", request.create_time_max.as_ref(), Timestamp::MAX);
+        let states: Vec<State> = request.states.iter().filter_map(|number| api::state_of(*number)).collect();
+        if states.len() != request.states.len() || states.len() > STATES_MAX {
+            faults.add("states", format!("must be at most {STATES_MAX} known states"));
+        }
+        let (Some(merchant_id), true) = (merchant_id, faults.is_empty()) else {
+            return Err(faults.or(Refusal::MerchantUnknown));
+        };
+        self.parts.registry.load().merchants.get(&merchant_id).ok_or(Refusal::MerchantUnknown)?;
+        // Everything but the token, the page size included.
+        let filter = v1::ListOrdersRequest { page_token: String::new(), ..request.clone() };
+        let pages = Pages::of("p1", &filter, request.page_size)?;
+        let after = pages.place(&request.page_token, read_place)?;
+        let query = ListQuery { merchant_id, from, until, after, limit: pages.size() };
+        Ok(Listing { query, states, pages })
+    }
+
+    /// The orders of some entries of the index, in their order.
+    async fn orders_of(
+        &self,
+        entries: Vec<(Timestamp, OrderKey)>,
+    ) -> Result<Vec<(Timestamp, OrderKey, Order)>, Refusal> {
+        let reads = entries.into_iter().map(|(time, key)| async move {
+            let order = Order::from_facts(self.read(&key).await?.facts);
+            Ok::<_, Refusal>((time, key, order))
+        });
+        futures_util::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await
+    }
+}
+
+/// A bound of creation times.
+fn bound(
+    faults: &mut Faults,
+    field: &str,
+    time: Option<&prost_types::Timestamp>,
+    absent: Timestamp,
+) -> Timestamp {
+    let Some(time) = time else { return absent };
+    let Some(instant) = api::instant(time) else {
+        faults.add(field, "must be a valid time");
+        return absent;
+    };
+    // Orders are created at whole milliseconds: "at or after" and "before" a part of one mean the next.
+    let rest = u64::from(time.nanos % 1_000_000 != 0);
+    instant + Duration::from_millis(rest)
+}
+
+/// The place of an entry in the list: its creation time in milliseconds and its number.
+fn write_place((time, order_no): &(Timestamp, MerchantOrderNo)) -> String {
+    format!("{:x}.{order_no}", time.as_millis())
+}
+
+fn read_place(place: &str) -> Option<(Timestamp, MerchantOrderNo)> {
+    let (millis, order_no) = place.split_once('.')?;
+    let millis = i64::from_str_radix(millis, 16).ok()?;
+    Some((Timestamp::from_millis(millis), order_no.parse().ok()?))
+}
