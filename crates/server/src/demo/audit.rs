@@ -166,7 +166,7 @@ fn untold(order: &v1::Order, told: &Told) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use paymux_simulators::control::view::{Payment, Product};
+    use paymux_simulators::control::view::{Payment, Product, RefundsTruth};
 
     use super::*;
 
@@ -192,6 +192,7 @@ mod tests {
             expire_ms: 2000,
             closed_ms: None,
             payment,
+            refunds: RefundsTruth::default(),
             payer: None,
             faults: BTreeSet::new(),
         }
