@@ -18,7 +18,7 @@ use paymux_domain::time::Timestamp;
 use super::config::{self, Account, Kind};
 use super::notify::{self, Verifiers};
 use super::sign::SKEW_MAX;
-use super::{answer, check, product, request};
+use super::{answer, check, product, request, resolve};
 use crate::gateway::UNKNOWN_ACCOUNT;
 use crate::registry::{AccountInfo, Loaded, Loading};
 
@@ -38,7 +38,7 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
     let mut keys = Vec::new();
     for section in &loading.sections {
         let reader = loading.reader(section);
-        let Some((account, key)) = config::read(section, &reader) else { continue };
+        let Some((account, key)) = reader.whole(|reader| config::read(section, reader)) else { continue };
         if let Some(twin) = accounts.values().find(|known| known.kind.is_same_merchant(&account.kind)) {
             reader.fault("", format!("is the same merchant as account {}", twin.id));
         }
@@ -81,6 +81,13 @@ impl Provider for Wechatpay {
                 let reason = format!("account {} of the merchant is not configured", created.account);
                 vec![FieldFault { field: "merchant_id".to_owned(), reason }]
             }
+        }
+    }
+
+    fn resolve(&self, created: Created) -> Created {
+        match self.account(&created) {
+            Some(account) => resolve::resolve(account, created),
+            None => created,
         }
     }
 

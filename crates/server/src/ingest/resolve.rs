@@ -68,11 +68,12 @@ impl Resolver<'_> {
         if let Some(provider) = &provider {
             faults.add_missing(provider.check(&created));
         }
-        if provider.is_none() || !faults.is_empty() {
+        let (Some(provider), true) = (provider, faults.is_empty()) else {
             return Err(
                 faults.or(Refusal::NotOffered(format!("{} has no usable account here", route.provider)))
             );
-        }
+        };
+        let created = provider.resolve(created);
         let accept_per_s_max = merchant.accept_per_s_max;
         Ok(Resolved { created: Arc::new(created), wait, accept_per_s_max })
     }

@@ -39,6 +39,11 @@ impl Provider for Anything {
         Vec::new()
     }
 
+    fn resolve(&self, created: Created) -> Created {
+        let options_json = format!("{}resolved", created.options_json);
+        Created { options_json, ..created }
+    }
+
     fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {
         unreachable!("ingest calls nobody")
     }
@@ -202,6 +207,13 @@ async fn without_wait_the_answer_rests_on_the_log_alone() {
     assert_eq!(created.expire_time.since(created.created_time), Duration::from_secs(1800));
     assert_eq!(rig.appended().len(), 1);
     assert!(rig.appended()[0].reply_to.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_provider_resolves_stands_in_the_record_once() {
+    let rig = rig();
+    rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    assert_eq!(rig.appended()[0].created.options_json, "resolved");
 }
 
 #[tokio::test(start_paused = true)]
