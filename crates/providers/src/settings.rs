@@ -98,6 +98,21 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// How many faults have been noted so far, of all accounts that are being read.
+    pub(crate) fn faults_noted(&self) -> usize {
+        self.faults.borrow().len()
+    }
+
+    /// Reads something whole. Nothing may be dropped in silence: what gives nothing without a fault is itself a fault.
+    pub(crate) fn whole<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
+        let before = self.faults_noted();
+        let value = read(self);
+        if value.is_none() && self.faults_noted() == before {
+            self.fault("", "cannot be used, and no key of it says why");
+        }
+        value
+    }
+
     fn get(&self, key: &str) -> Option<&'a Value> {
         self.known.borrow_mut().push(key.to_owned());
         self.table.get(key)
@@ -291,6 +306,16 @@ mod tests {
         list[0].id: must be one letter
         extra: unknown key; allowed are key_env, key_file, list, name, names, other, seal_env, seal_file, size
         "#);
+    }
+
+    #[test]
+    fn nothing_is_dropped_without_a_fault() {
+        let (_, faults) = read("", |reader| reader.whole(|_| None::<()>));
+        assert_eq!(faults, [": cannot be used, and no key of it says why"]);
+        let (_, faults) = read("", |reader| reader.whole(|reader| reader.required("a", "a word", |_| true)));
+        assert_eq!(faults, ["a: is missing; must be a word"]);
+        let (_, faults) = read("", |reader| reader.whole(|_| Some(())));
+        assert!(faults.is_empty(), "{faults:?}");
     }
 
     #[test]

@@ -27,6 +27,10 @@ pub enum Operation {
     Query,
     /// A close.
     Close,
+    /// A refund.
+    Refund,
+    /// A query of a refund.
+    RefundQuery,
     /// A path that this simulator does not serve.
     Other,
 }
@@ -72,7 +76,7 @@ pub struct NotificationCounts {
     pub refused: u64,
     /// Of these, without an answer.
     pub unanswered: u64,
-    /// Payments whose schedule ran out without an acknowledgement.
+    /// Notifications whose schedule ran out without an acknowledgement.
     pub given_up: u64,
     /// Forged pushes that left.
     pub forged_sent: u64,

@@ -210,6 +210,12 @@ pub trait Provider: Send + Sync {
     /// Everything that is wrong with an order before it is accepted, all at once.
     fn check(&self, created: &Created) -> Vec<FieldFault>;
 
+    /// Puts into a checked order, once and before it is accepted, what its requests would else take from the account:
+    /// so that each repeat says the same, whatever becomes of the account's settings in between.
+    fn resolve(&self, created: Created) -> Created {
+        created
+    }
+
     /// Builds and signs the request of a call; what the provider needs no call for ends here.
     fn build<'a>(
         &'a self,

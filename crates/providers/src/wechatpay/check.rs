@@ -38,7 +38,7 @@ pub(super) fn faults(account: &Account, created: &Created) -> Vec<FieldFault> {
     for (field, reason) in options.faults() {
         faults.0.push(FieldFault { field, reason });
     }
-    faults.misfit(product::payer_app(account, created, &options).err());
+    faults.misfit(product::chosen_app(account, created, &options).err());
     match Product::of(&created.method) {
         Some(product) if product.fits(&account.kind) => {
             faults.misfit(product::store(account, product, &options).err());

@@ -17,6 +17,9 @@ use crate::signing::{KeyCache, PlatformKey, SigningKey, certificate_key};
 const BASE_URL: &str = "https://api.mch.weixin.qq.com";
 /// Prefix of a public key's id.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
+/// Longest time until an answer must be complete, in milliseconds. What is credible about a request that was never
+/// answered rests on this bound.
+pub(super) const TIMEOUT_MS_MAX: u32 = 15_000;
 /// Bytes of an APIv3 key.
 const APIV3_KEY_BYTES: usize = 32;
 
@@ -42,7 +45,7 @@ platform_certificates = [{ certificate_file = "secrets/wechatpay/platform_cert.p
 # The shop for scannedpos when the order names none: store_id (the merchant's number) or store_out_id.
 # store_id = "0001"
 # base_url = "https://api.mch.weixin.qq.com"
-# Time until an answer must be complete, 100 to 30000 ms.
+# Time until an answer must be complete, 100 to 15000 ms.
 # timeout_ms = 5000
 "#;
 
@@ -150,7 +153,7 @@ pub(super) fn read(
     let apiv3_keys = reader.key_ring("apiv3_key", apiv3_key);
     let platform_keys = platform_keys(reader);
     let store = store(reader);
-    let timeout_ms = reader.number("timeout_ms", 100..=30_000, 5_000);
+    let timeout_ms = reader.number("timeout_ms", 100..=TIMEOUT_MS_MAX, 5_000);
     reader.finish();
     let (platform_keys, public_key_id) = platform_keys?;
     let account = Account {
@@ -174,7 +177,8 @@ fn base_url(reader: &Reader<'_>) -> Option<String> {
     }
     let allowed = "https://HOST[:PORT] without a path (http for a loopback address)";
     let url = reader.optional("base_url", allowed, super::url::is_base_url)?;
-    Some(url.trim_end_matches('/').to_owned())
+    // As it was understood, not as it was written: the parser forgives blanks, a request does not.
+    Some(reqwest::Url::parse(&url).ok()?.origin().ascii_serialization())
 }
 
 fn kind(reader: &Reader<'_>) -> Option<Kind> {
@@ -231,6 +235,7 @@ fn apiv3_key(secret: &SecretString) -> Result<LessSafeKey, String> {
 type PlatformKeys = (BTreeMap<String, PlatformKey>, Option<String>);
 
 fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
+    let faults_before = reader.faults_noted();
     let public_keys = reader.tables("platform_keys", |entry| {
         let id = entry.required("id", "PUB_KEY_ID_… or a certificate's serial number", is_key_id);
         let (key, pem) = entry.secret("public_key")?;
@@ -261,7 +266,7 @@ fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
         }
         keys.insert(serial, key);
     }
-    if !reader.has("platform_keys") && !reader.has("platform_certificates") {
+    if keys.is_empty() && reader.faults_noted() == faults_before {
         reader.fault("platform_keys", "must hold at least one key here or in platform_certificates");
     }
     (!keys.is_empty()).then_some((keys, public_key_id))

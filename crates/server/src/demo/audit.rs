@@ -202,7 +202,7 @@ fn unfounded(order: &v1::Order, told: &Told) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use paymux_simulators::control::view::{Payment, Product};
+    use paymux_simulators::control::view::{Payment, Product, RefundsTruth};
 
     use super::*;
 
@@ -228,6 +228,7 @@ mod tests {
             expire_ms: 2000,
             closed_ms: None,
             payment,
+            refunds: RefundsTruth::default(),
             payer: None,
             faults: BTreeSet::new(),
         }

@@ -82,11 +82,12 @@ impl Resolver<'_> {
         } else {
             None
         };
-        if provider.is_none() || !faults.is_empty() {
+        let (Some(provider), true) = (provider, faults.is_empty()) else {
             return Err(
                 faults.or(Refusal::NotOffered(format!("{} has no usable account here", route.provider)))
             );
-        }
+        };
+        let created = provider.resolve(created);
         let accept_per_s_max = merchant.accept_per_s_max;
         Ok(Resolved { created: Arc::new(created), wait, accept_per_s_max, expired })
     }

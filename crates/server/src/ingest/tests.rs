@@ -136,6 +136,13 @@ async fn a_command_says_who_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_provider_resolves_stands_in_the_record_once() {
+    let rig = rig();
+    rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    assert_eq!(rig.appended()[0].created.options_json, "resolved");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_fingerprint_is_the_request_as_received() {
     let rig = rig();
     rig.ingest.create(&request("tea", 0), true).await.unwrap();

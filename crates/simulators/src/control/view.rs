@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 pub use crate::stats::{
     CallsView, NotificationCounts, Operation, OrderCounts, PayerCounts, PushKind, StatsView, UNKNOWN_ACCOUNT,
 };
-pub use crate::wechatpay::{CallCounts, Payment, Product, Push, TradeState};
+pub use crate::wechatpay::{
+    CallCounts, Payment, Product, Push, RefundCalls, RefundState, RefundTruth, RefundsTruth, TradeState,
+};
 
 use crate::faults::FaultKind;
 use crate::payers::PayerAct;
@@ -37,6 +39,8 @@ pub struct OrderTruth {
     pub closed_ms: Option<i64>,
     /// The payment.
     pub payment: Option<Payment>,
+    /// Its refunds, with their sums.
+    pub refunds: RefundsTruth,
     /// What its payer has decided, where payers act on their own.
     pub payer: Option<PayerAct>,
     /// Faults injected so far.
@@ -101,7 +105,8 @@ impl OrderTruth {
             created_ms: order.created_ms,
             expire_ms: order.expire_ms,
             closed_ms: order.closed_ms,
-            payment: order.payment.clone(),
+            payment: order.payment_at(now_ms),
+            refunds: order.refunds.truth(now_ms),
             payer: order.payer,
             faults: faults.clone(),
         }

@@ -92,7 +92,8 @@ impl FaultPlan {
         Ok(())
     }
 
-    /// The faults of one order; `total` is its amount in minor units.
+    /// The faults of one order; `total` is its amount in minor units. Likewise those of a refund, by its
+    /// out_refund_no and its own amount.
     pub fn faults_of(&self, out_trade_no: &str, total: i64) -> OrderFaults {
         if let Some(kind) = FaultKind::of_amount(total).filter(|_| self.by_amount) {
             return OrderFaults(vec![kind]);
@@ -121,10 +122,10 @@ pub(crate) fn check_sum(group: String, sum: f64) -> Result<(), BadPlan> {
     if sum <= 1.0 + SUM_SLACK { Ok(()) } else { Err(BadPlan::Sum { group, sum }) }
 }
 
-/// Missing rights and misreported amounts are no everyday events.
+/// Missing rights, misreported amounts and refunds that cannot be returned are no everyday events.
 fn usual_rate(kind: FaultKind) -> f64 {
     match kind {
-        FaultKind::CreateNoAuth | FaultKind::AmountMisreported => 0.0,
+        FaultKind::CreateNoAuth | FaultKind::AmountMisreported | FaultKind::RefundAbnormal => 0.0,
         _ => 0.01,
     }
 }
@@ -137,10 +138,10 @@ fn heavy_rate(kind: FaultKind) -> f64 {
         FaultKind::NotifyLost | FaultKind::NotifyDelayed => 0.20,
         FaultKind::AmountMisreported => 0.06,
         _ => match kind.stage() {
-            Stage::Create => 0.05,
-            Stage::Query | Stage::Notify => 0.12,
-            Stage::Close => 0.22,
-            Stage::Payment => 0.06,
+            Stage::Create | Stage::Refund => 0.05,
+            Stage::Query | Stage::Notify | Stage::RefundNotify => 0.12,
+            Stage::Close | Stage::RefundQuery => 0.22,
+            Stage::Payment | Stage::RefundEnd => 0.06,
         },
     }
 }

@@ -10,5 +10,8 @@ mod faults;
 mod inbox;
 mod lifecycle;
 mod notify;
+mod refund;
+mod refund_faults;
+mod refund_notify;
 mod rig;
 mod run;
