@@ -1,7 +1,8 @@
-//! What the owner of a partition knows of each provider account: limiters, circuit breaker, calls in flight.
+//! What the owner of a partition knows of each provider account: limiters, circuit breaker, calls in line and in flight.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use paymux_domain::name::AccountId;
@@ -10,7 +11,7 @@ use paymux_domain::ports::{AccountPolicy, Directory};
 use paymux_domain::time::{ClockFactor, Timestamp};
 use tokio::sync::Semaphore;
 
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Pass};
 use crate::limiter::Limiter;
 
 /// All accounts of one generation of a partition.
@@ -29,16 +30,23 @@ impl std::fmt::Debug for Accounts {
 /// One account.
 #[derive(Debug)]
 pub struct Account {
-    inner: Mutex<Inner>,
-    /// Calls in flight.
+    pub(crate) inner: Mutex<Inner>,
+    /// Whose turn it is to leave, in the order of [`Operation::ALL`]: the first in line waits for token and permit, the
+    /// others behind it. A line of one operation holds up no other.
+    pub(crate) turns: [Semaphore; 4],
+    /// Calls in flight, of all operations.
     pub(crate) in_flight: Semaphore,
 }
 
 #[derive(Debug)]
-struct Inner {
+pub(crate) struct Inner {
     policy: AccountPolicy,
     limiters: [Limiter; 4],
-    breaker: Breaker,
+    pub(crate) breaker: Breaker,
+    /// Calls in line, in the order of [`Operation::ALL`].
+    pub(crate) in_line: [usize; 4],
+    /// Permits that a lowered maximum takes away as soon as their calls have ended.
+    pub(crate) surplus: usize,
 }
 
 impl Accounts {
@@ -63,48 +71,75 @@ impl Accounts {
     }
 }
 
+fn permits(policy: &AccountPolicy) -> usize {
+    usize::try_from(policy.in_flight_max.max(1)).unwrap_or(Semaphore::MAX_PERMITS)
+}
+
+/// The place of an operation in [`Operation::ALL`].
+pub(crate) const fn index(operation: Operation) -> usize {
+    match operation {
+        Operation::Create => 0,
+        Operation::Query => 1,
+        Operation::Close => 2,
+        Operation::Refund => 3,
+    }
+}
+
 impl Account {
     fn new(policy: AccountPolicy, factor: ClockFactor, now: Timestamp) -> Self {
         let limiters = Operation::ALL.map(|operation| Limiter::new(policy.budget(operation), factor, now));
         let breaker = Breaker::new(|physical| factor.stretch(physical));
-        let in_flight = usize::try_from(policy.in_flight_max.max(1)).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { inner: Mutex::new(Inner { policy, limiters, breaker }), in_flight: Semaphore::new(in_flight) }
+        let in_flight = Semaphore::new(permits(&policy));
+        let inner = Mutex::new(Inner { policy, limiters, breaker, in_line: [0; 4], surplus: 0 });
+        Self { inner, turns: Operation::ALL.map(|_| Semaphore::new(1)), in_flight }
     }
 
-    /// Takes over changed budgets; what was used stays used.
+    /// Takes over changed limits; what was used stays used, and calls in flight end as they would.
     fn follow(&self, policy: AccountPolicy) {
         let mut inner = self.inner.lock();
-        if inner.policy.budgets != policy.budgets {
-            for operation in Operation::ALL {
-                inner.limiter(operation).set_budget(policy.budget(operation));
-            }
-            inner.policy = policy;
+        if inner.policy == policy {
+            return;
         }
+        for operation in Operation::ALL {
+            inner.limiter(operation).set_budget(policy.budget(operation));
+        }
+        let (was, is) = (permits(&inner.policy), permits(&policy));
+        let kept = is.saturating_sub(was).min(inner.surplus);
+        inner.surplus -= kept;
+        self.in_flight.add_permits(is.saturating_sub(was) - kept);
+        let fewer = was.saturating_sub(is);
+        inner.surplus += fewer - self.in_flight.forget_permits(fewer);
+        inner.policy = policy;
     }
 
-    /// When a call of each operation that is decided now could leave, in the order of [`Operation::ALL`].
-    pub(crate) fn slots(&self, now: Timestamp) -> [Timestamp; 4] {
+    /// When a call of each operation that is decided now could leave, in the order of [`Operation::ALL`]. A slot that
+    /// was booked for the order is its own; one that comes within `near` is waited for in line. The breaker stands
+    /// before both.
+    pub(crate) fn slots(
+        &self,
+        now: Timestamp,
+        near: Duration,
+        booked: Option<(Operation, Timestamp)>,
+    ) -> [Timestamp; 4] {
         let mut inner = self.inner.lock();
         let open = inner.breaker.earliest(now);
-        Operation::ALL.map(|operation| inner.limiter(operation).peek(now).max(open))
+        Operation::ALL.map(|operation| {
+            let own = booked.filter(|(booked, _)| *booked == operation).map(|(_, at)| at);
+            let slot = own.unwrap_or_else(|| inner.limiter(operation).peek(now));
+            if slot <= now + near { open } else { slot.max(open) }
+        })
     }
 
-    /// Books a slot for a call that was decided now or is to be decided then.
+    /// Books a slot for a call that was decided now or is to be decided then. While the breaker is open a crowd books
+    /// one after the other from its next opening on, instead of coming back all at once.
     pub(crate) fn book(&self, operation: Operation, now: Timestamp) -> Timestamp {
         let mut inner = self.inner.lock();
         let open = inner.breaker.earliest(now);
-        inner.limiter(operation).book(now).max(open)
+        inner.limiter(operation).book(open)
     }
 
-    /// Takes a token for a call that leaves at the returned time.
-    pub(crate) fn take(&self, operation: Operation, now: Timestamp) -> Timestamp {
-        let mut inner = self.inner.lock();
-        inner.breaker.leave(now);
-        inner.limiter(operation).take(now)
-    }
-
-    /// Learns from a report.
-    pub(crate) fn learn(&self, operation: Operation, report: &CallReport, now: Timestamp) {
+    /// Learns from the report of a call that had left.
+    pub(crate) fn learn(&self, operation: Operation, pass: Pass, report: &CallReport, now: Timestamp) {
         let mut inner = self.inner.lock();
         if report.throttled {
             inner.limiter(operation).throttled(now);
@@ -112,13 +147,13 @@ impl Account {
         match report.class {
             Class::Done | Class::Final => inner.breaker.answered(),
             Class::Retry | Class::Unknown if report.throttled || report.ask => inner.breaker.answered(),
-            Class::Retry | Class::Unknown | Class::Ops | Class::NotSent => inner.breaker.failed(now),
+            Class::Retry | Class::Unknown | Class::Ops | Class::NotSent => inner.breaker.failed(pass, now),
         }
     }
 }
 
 impl Inner {
-    fn limiter(&mut self, operation: Operation) -> &mut Limiter {
+    pub(crate) fn limiter(&mut self, operation: Operation) -> &mut Limiter {
         let [create, query, close, refund] = &mut self.limiters;
         match operation {
             Operation::Create => create,
@@ -126,5 +161,61 @@ impl Inner {
             Operation::Close => close,
             Operation::Refund => refund,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paymux_domain::ports::Budget;
+
+    use super::*;
+    use crate::line::InFlight;
+
+    fn account(in_flight_max: u32) -> Account {
+        let policy = AccountPolicy { budgets: [Budget { per_second: 50, burst: 10 }; 4], in_flight_max };
+        Account::new(policy, ClockFactor::REAL, Timestamp::EPOCH)
+    }
+
+    fn in_flight_max(account: &Account, in_flight_max: u32) {
+        let policy = AccountPolicy { in_flight_max, ..account.inner.lock().policy };
+        account.follow(policy);
+    }
+
+    #[test]
+    fn a_changed_maximum_of_calls_in_flight_is_followed() {
+        let account = account(4);
+        in_flight_max(&account, 6);
+        assert_eq!(account.in_flight.available_permits(), 6);
+        in_flight_max(&account, 2);
+        assert_eq!(account.in_flight.available_permits(), 2);
+    }
+
+    #[test]
+    fn a_maximum_that_falls_below_what_is_in_flight_takes_the_permits_of_calls_that_end() {
+        let account = account(4);
+        let mut calls: Vec<_> = (0..4)
+            .map(|_| {
+                InFlight::new(&account, account.in_flight.try_acquire().expect("a free permit"), Pass::Plain)
+            })
+            .collect();
+        in_flight_max(&account, 1);
+        calls.truncate(1);
+        assert_eq!(account.in_flight.available_permits(), 0);
+        calls.clear();
+        assert_eq!(account.in_flight.available_permits(), 1);
+    }
+
+    #[test]
+    fn a_crowd_behind_an_open_breaker_books_one_slot_after_the_other() {
+        let account = account(1);
+        let now = Timestamp::from_millis(60_000);
+        let unavailable = CallReport::of(Class::Unknown, "TIMEOUT");
+        for _ in 0..10 {
+            account.learn(Operation::Query, Pass::Plain, &unavailable, now);
+        }
+        let slots: Vec<i64> = (0..60).map(|_| account.book(Operation::Create, now).as_millis()).collect();
+        assert_eq!((slots[0], slots[59]), (62_000, 63_000), "ten at once, then 50 a second");
+        let [create, ..] = account.slots(now, Duration::from_secs(5), Some((Operation::Create, now)));
+        assert_eq!(create.as_millis(), 62_000, "a booking does not pass the breaker");
     }
 }

@@ -73,7 +73,7 @@ impl Planned {
             match owner.shared.store.mark_refund_call(key, no, mark).await {
                 Ok(stands) => return stands,
                 Err(error) => {
-                    if !owner.wait_out_alone(&error.into()).await {
+                    if !owner.wait_out(&error.into()).await {
                         return false;
                     }
                 }
@@ -134,30 +134,20 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
     let shared = &owner.shared;
     let timing = &shared.config.timing;
     let margin = if owner.lacks(Plant::SendMargin) { timing.backoff_max } else { timing.send_margin };
-    let withhold = |code: &str| {
-        shared.status.calls_withheld.add();
-        (shared.clock.now(), CallReport::withheld(code))
-    };
-    let permit = tokio::select! {
+    let may_leave = || if owner.holds(Plant::LeaseBeforeConclusions) { Ok(()) } else { Err("NO_LEASE") };
+    let left = tokio::select! {
         biased;
-        permit = account.in_flight.acquire() => permit,
-        () = shared.clock.sleep_until(*decided + margin) => return withhold("NO_LINE"),
+        () = owner.draining.cancelled() => Err("STOPPING"),
+        left = account.leave(*operation, *decided + margin, &*shared.clock, may_leave) => left,
     };
-    let Ok(_permit) = permit else { return withhold("STOPPED") };
-    let leave = account.take(*operation, shared.clock.now());
-    if leave > *decided + margin {
-        return withhold("NO_BUDGET");
-    }
-    if leave > shared.clock.now() {
-        shared.clock.sleep_until(leave).await;
-    }
-    if !owner.holds(Plant::LeaseBeforeConclusions) {
-        return withhold("NO_LEASE");
-    }
+    let in_flight = match left {
+        Ok(in_flight) => in_flight,
+        Err(code) => {
+            shared.status.calls_withheld.add();
+            return (shared.clock.now(), CallReport::withheld(code));
+        }
+    };
     let now = shared.clock.now();
-    if now > *decided + margin {
-        return withhold("LATE");
-    }
     shared.status.calls.add();
     let call = Call {
         operation: *operation,
@@ -173,6 +163,6 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
         report = shared.gateway.call(call) => report,
         () = shared.clock.sleep_until(deadline) => CallReport::of(Class::Unknown, "DEADLINE"),
     };
-    account.learn(*operation, &report, shared.clock.now());
+    in_flight.learn(*operation, &report, shared.clock.now());
     (now, report)
 }

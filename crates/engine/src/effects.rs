@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
 use paymux_domain::decide::Decision;
 use paymux_domain::event::Event;
 use paymux_domain::fact::FactKey;
@@ -83,7 +82,12 @@ impl Step<'_> {
     /// When the order is looked at again; a wait for budget is booked, so that it comes back at a slot of its own.
     fn due(&self, decision: &Decision) -> Option<Timestamp> {
         let Self { owner, key, now, .. } = *self;
-        let (Some(operation), Some(due)) = (decision.waits_for, decision.due) else { return decision.due };
+        let (Some(operation), Some(due)) = (decision.waits_for, decision.due) else {
+            if decision.call.is_none() {
+                owner.forget_booking(key);
+            }
+            return decision.due;
+        };
         if owner.booking(key).is_some_and(|(booked, at)| booked == operation && at >= now) {
             return Some(due);
         }
@@ -107,20 +111,18 @@ impl Step<'_> {
         if is_record && !has_facts && owner.lacks(Plant::ReplayWritesItsRow) {
             return Ok(due);
         }
-        if owner.lacks(Plant::RowBeforeCompletion)
-            && (decision.call.is_some() || matches!(self.work, Work::Report { .. }))
-        {
-            return Ok(due);
+        if decision.call.is_some() && owner.lacks(Plant::RowBeforeCall) {
+            return Ok(None);
         }
         let timing = &owner.shared.config.timing;
         let at = match due {
             Some(at) if !is_record && self.followup.next_due == Some(at) => return Ok(Some(at)),
             Some(at) => at,
-            None if is_record || !has_facts => return Ok(None),
+            None if is_record || !has_facts || owner.lacks(Plant::RowBeforeCompletion) => return Ok(None),
             None if mind.ahead.is_some_and(|ahead| ahead > now + timing.send_margin) => return Ok(None),
             None => now + timing.call_horizon,
         };
-        let at = owner.due.insert(key, at, || owner.holds(Plant::OverlapAtTakeover)).await?;
+        let at = owner.due.insert(key, at, || owner.holds_lease()).await?;
         mind.ahead = mind.ahead.max(Some(at));
         Ok(Some(at))
     }
@@ -202,24 +204,23 @@ impl Step<'_> {
         }
         while !self.owner.cancel.is_cancelled() {
             let Err(error) = self.owner.shared.store.put_followup(self.key, after).await else { return };
-            if !self.owner.wait_out_alone(&error.into()).await {
+            if !self.owner.wait_out(&error.into()).await {
                 return;
             }
         }
     }
 }
 
-/// Publishes events in order; each needs the lease.
+/// Publishes events one after the other, so that a fault cannot turn their order round; each needs the lease.
 pub(crate) async fn publish(owner: &Owner, events: Vec<Event>) -> Result<(), Hindrance> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    if !owner.holds(Plant::LeaseBeforeEvents) && !owner.lacks(Plant::LeaseBeforeFulfilment) {
-        return Err(Hindrance::NoLease);
-    }
-    let published = events.into_iter().map(|event| owner.shared.log.publish(owner.partition, event));
-    for _ in try_join_all(published).await? {
+    let holds = || owner.holds(Plant::LeaseBeforeEvents) || owner.lacks(Plant::LeaseBeforeFulfilment);
+    for event in events {
+        if !holds() {
+            return Err(Hindrance::NoLease);
+        }
+        owner.shared.log.publish(owner.partition, event).await?;
         owner.shared.status.events.add();
     }
-    Ok(())
+    // What follows says that all was told: that needs the lease too, also where there was nothing to tell.
+    if holds() { Ok(()) } else { Err(Hindrance::NoLease) }
 }

@@ -1,8 +1,8 @@
 //! Rate limits: a token bucket per account and operation on the injected clock.
 //!
 //! It is used in two places. When an order is decided, it *books* a slot: one that lies far ahead is stored with the
-//! order as its due time, so that a crowd waits in the store and not in memory. Just before a call leaves, it *takes*
-//! a token: that alone is what the provider sees.
+//! order as its due time, so that a crowd waits in the store and not in memory. At the moment at which a call leaves,
+//! it *takes* a token: that alone is what the provider sees, and a call that does not leave takes none.
 
 use std::time::Duration;
 
@@ -74,11 +74,26 @@ impl Limiter {
         millis_up(self.booked.advance(micros(now), interval, burst))
     }
 
-    /// Takes a token; the call may leave at the returned time.
-    pub fn take(&mut self, now: Timestamp) -> Timestamp {
+    /// When the first call in line may leave.
+    pub fn next(&mut self, now: Timestamp) -> Timestamp {
+        self.next_after(now, 0)
+    }
+
+    /// When a call may leave that has `ahead` others before it in line.
+    pub fn next_after(&mut self, now: Timestamp, ahead: usize) -> Timestamp {
+        self.recover(now);
+        let wait = self.interval_us().saturating_mul(i64::try_from(ahead).unwrap_or(i64::MAX));
+        millis_up(self.taken.slot(micros(now), self.burst_us()).saturating_add(wait))
+    }
+
+    /// Takes a token for a call that leaves now and was to leave at `due`: a timer that wakes it late, by up to an
+    /// interval, costs the calls behind it nothing.
+    pub fn take(&mut self, now: Timestamp, due: Timestamp) {
         self.recover(now);
         let (interval, burst) = (self.interval_us(), self.burst_us());
-        millis_up(self.taken.advance(micros(now), interval, burst))
+        let left = micros(now);
+        let counted = micros(due).clamp(left.saturating_sub(interval), left);
+        self.taken.advance(counted, interval, burst);
     }
 
     /// The provider throttled a call: half the rate, until it recovers step by step.
@@ -137,10 +152,17 @@ mod tests {
         Limiter::new(Budget { per_second, burst }, ClockFactor::REAL, at(0))
     }
 
+    /// The next call in line leaves as soon as it may.
+    fn leave(limiter: &mut Limiter, now: Timestamp) -> Timestamp {
+        let due = limiter.next(now);
+        limiter.take(due, due);
+        due
+    }
+
     #[test]
     fn a_crowd_leaves_at_exactly_the_rate() {
         let mut limiter = limiter(50, 10);
-        let times: Vec<i64> = (0..500).map(|_| limiter.take(at(0)).as_millis()).collect();
+        let times: Vec<i64> = (0..500).map(|_| leave(&mut limiter, at(0)).as_millis()).collect();
         assert_eq!(times.first(), Some(&0));
         assert_eq!(times.last(), Some(&(499 * 20)), "500 calls at 50 per second take ten seconds");
     }
@@ -149,8 +171,28 @@ mod tests {
     fn after_a_pause_a_burst_leaves_at_once_and_no_more() {
         let mut limiter = limiter(50, 10);
         let now = at(10_000);
-        let at_once = (0..100).filter(|_| limiter.take(now) == now).count();
+        let at_once = (0..100).filter(|_| leave(&mut limiter, now) == now).count();
         assert_eq!(at_once, 10);
+    }
+
+    #[test]
+    fn a_place_in_line_is_told_without_taking_a_token() {
+        let mut limiter = limiter(50, 10);
+        assert_eq!(limiter.next_after(at(0), 100), at(2000));
+        assert_eq!(limiter.next_after(at(0), 100), at(2000));
+        assert_eq!(limiter.next(at(0)), at(0));
+    }
+
+    #[test]
+    fn a_late_timer_costs_the_calls_behind_it_nothing() {
+        let mut limiter = limiter(50, 1);
+        let mut now = at(0);
+        for call in 0..500 {
+            let due = limiter.next(now);
+            assert_eq!(due, at(call * 20));
+            now = due + Duration::from_millis(15);
+            limiter.take(now, due);
+        }
     }
 
     #[test]
@@ -158,9 +200,9 @@ mod tests {
         let mut limiter = limiter(100, 20);
         let mut times = Vec::new();
         for millis in (0..20_000).step_by(3) {
-            if limiter.peek(at(millis)) <= at(millis) {
-                limiter.book(at(millis));
-                times.push(limiter.take(at(millis)).as_millis());
+            if limiter.next(at(millis)) <= at(millis) {
+                limiter.take(at(millis), at(millis));
+                times.push(millis);
             }
         }
         for start in (0..10_000).step_by(250) {
@@ -175,10 +217,10 @@ mod tests {
         let mut limiter = limiter(100, 1);
         limiter.throttled(at(0));
         assert_eq!(limiter.cuts(), 1);
-        let first = limiter.take(at(1000));
-        let second = limiter.take(at(1000));
+        let first = leave(&mut limiter, at(1000));
+        let second = leave(&mut limiter, at(1000));
         assert_eq!(second.since(first), Duration::from_millis(20));
-        limiter.take(at(60_000));
+        leave(&mut limiter, at(60_000));
         assert_eq!(limiter.cuts(), 0);
     }
 
@@ -186,7 +228,7 @@ mod tests {
     fn a_scaled_clock_keeps_the_physical_rate() {
         let factor = ClockFactor::new(60).expect("a valid factor");
         let mut limiter = Limiter::new(Budget { per_second: 50, burst: 1 }, factor, at(0));
-        let last = (0..51).map(|_| limiter.take(at(0))).last();
+        let last = (0..51).map(|_| leave(&mut limiter, at(0))).last();
         assert_eq!(last, Some(at(60_000)), "one physical second is sixty schedule seconds");
     }
 }

@@ -10,7 +10,8 @@ use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
-    Clock, CommandLog, CommitError, Directory, Entropy, LogConsumer, Offset, OrderStore, ProviderGateway,
+    BoxFuture, Clock, CommandLog, CommitError, Directory, Entropy, LogConsumer, Offset, OrderStore,
+    ProviderGateway,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -20,15 +21,16 @@ use tokio_util::sync::CancellationToken;
 use crate::accounts::Accounts;
 use crate::config::EngineConfig;
 use crate::due::DueRows;
+use crate::intake::Intake;
 use crate::lease::Lease;
 use crate::queue::Queues;
 use crate::spawn::Spawn;
 use crate::status::WorkerStatus;
 use crate::step::Hindrance;
 use crate::sweeper;
+use crate::unconfigured::Alerts;
 use crate::waiters::Waiters;
 use crate::wheel::Wheel;
-use crate::window::Window;
 
 /// What all partitions of a worker share.
 pub(crate) struct Shared {
@@ -43,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) config: EngineConfig,
     pub(crate) waiters: Waiters,
     pub(crate) status: Arc<WorkerStatus>,
+    pub(crate) alerts: Alerts,
     pub(crate) fatal: watch::Sender<Option<String>>,
 }
 
@@ -73,17 +76,19 @@ pub(crate) struct Owner {
     pub(crate) partition: Partition,
     generation: u64,
     lease: Lease,
-    window: Mutex<Window>,
+    intake: Intake,
     pub(crate) queues: Queues,
     pub(crate) wheel: Wheel,
     pub(crate) due: DueRows,
     /// Accounts of this partition's orders: their limiters start empty with each generation.
     pub(crate) accounts: Accounts,
     bookings: Mutex<BTreeMap<OrderKey, (Operation, Timestamp)>>,
+    /// This generation has ended: nothing of it is concluded, called or told any more.
     pub(crate) cancel: CancellationToken,
+    /// The process stops: what is in work is finished, nothing new is begun.
+    pub(crate) draining: CancellationToken,
     open: AtomicBool,
     opened: Notify,
-    room: Notify,
 }
 
 impl Owner {
@@ -97,29 +102,31 @@ impl Owner {
         let lasts = shared.stretch(shared.config.lease);
         let timing = shared.config.timing.clone();
         let due = DueRows::new(shared.store.clone(), partition, |rule| timing.lacks(rule));
+        shared.status.set_lease(partition, generation, false);
+        let cancel = CancellationToken::new();
         let owner = Arc::new(Self {
             partition,
             generation,
             lease: Lease::new(lasts),
-            window: Mutex::new(Window::starting_at(start)),
+            intake: Intake::new(shared.config.window_max, start),
             queues: Queues::default(),
             wheel: Wheel::new(shared.config.wheel_max),
             due,
             accounts: Accounts::new(shared.directory.clone(), shared.clock.factor()),
             bookings: Mutex::default(),
-            cancel: CancellationToken::new(),
+            draining: cancel.child_token(),
+            cancel,
             open: AtomicBool::new(false),
             opened: Notify::new(),
-            room: Notify::new(),
             shared,
         });
         owner.task(|owner| Box::pin(async move { owner.keep_lease().await }));
         owner.task(|owner| Box::pin(async move { owner.sweep().await }));
-        owner.task(|owner| Box::pin(async move { sweeper::run_wheel(&owner).await }));
+        owner.task(|owner| Box::pin(async move { owner.until_drained(sweeper::run_wheel(&owner)).await }));
         owner
     }
 
-    fn task(self: &Arc<Self>, body: impl FnOnce(Arc<Self>) -> paymux_domain::ports::BoxFuture<'static, ()>) {
+    fn task(self: &Arc<Self>, body: impl FnOnce(Arc<Self>) -> BoxFuture<'static, ()>) {
         let cancel = self.cancel.clone();
         let body = body(self.clone());
         self.shared.spawner.spawn(Box::pin(async move {
@@ -131,16 +138,33 @@ impl Owner {
         }));
     }
 
+    /// Timers that come due while the process stops are for the next owner.
+    async fn until_drained(&self, begins_work: impl Future<Output = ()>) {
+        tokio::select! {
+            biased;
+            () = self.draining.cancelled() => {}
+            () = begins_work => {}
+        }
+    }
+
+    /// Ends this generation.
+    pub(crate) fn end(&self) {
+        self.cancel.cancel();
+        self.shared.status.forget_lease(self.partition, self.generation);
+        let bookings = std::mem::take(&mut *self.bookings.lock());
+        self.shared.status.waiting_for_budget.fall(bookings.len());
+    }
+
     async fn sweep(self: &Arc<Self>) {
         loop {
             match sweeper::open(self).await {
                 Ok(first) => {
                     self.open.store(true, Ordering::Release);
                     self.opened.notify_waiters();
-                    return sweeper::run(self, first).await;
+                    return self.until_drained(sweeper::run(self, first)).await;
                 }
                 Err(hindrance) => {
-                    if !self.wait_out_alone(&hindrance).await {
+                    if !self.wait_out(&hindrance).await {
                         return;
                     }
                 }
@@ -162,9 +186,10 @@ impl Owner {
     /// Commits once; `false` when this generation has ended.
     pub(crate) async fn commit(&self) -> bool {
         let sent = self.shared.clock.now();
-        let offset = {
-            let window = self.window.lock();
-            if self.lacks(Plant::CommitLowestInWindow) { window.delivered() } else { window.committable() }
+        let offset = if self.lacks(Plant::CommitLowestInWindow) {
+            self.intake.delivered()
+        } else {
+            self.intake.committable()
         };
         match self.shared.consumer.commit(self.partition, self.generation, offset).await {
             Ok(()) => self.lease.renew(sent),
@@ -173,22 +198,28 @@ impl Owner {
                     partition = self.partition.0,
                     "another owner has the partition; its work is dropped"
                 );
-                self.cancel.cancel();
+                self.end();
                 return false;
             }
             Err(CommitError::Unavailable(reason)) => {
                 tracing::warn!(partition = self.partition.0, %reason, "the position was not committed");
             }
         }
+        if !self.cancel.is_cancelled() {
+            let held = self.lease.is_held(self.shared.clock.now());
+            self.shared.status.set_lease(self.partition, self.generation, held);
+        }
         true
     }
 
-    /// Whether the lease is held, or the rule that needs it is taken out by a test.
+    /// Whether this generation has not ended and holds its lease, or the rule that needs it is taken out by a test.
     pub(crate) fn holds(&self, rule: Plant) -> bool {
-        // Story V5 needs an owner that goes on without its lease besides.
-        self.lease.is_held(self.shared.clock.now())
-            || self.lacks(rule)
-            || self.lacks(Plant::ReplayWritesItsRow)
+        self.holds_lease() || self.lacks(rule) || self.lacks(Plant::AnyLease)
+    }
+
+    /// Whether this generation has not ended and holds its lease.
+    pub(crate) fn holds_lease(&self) -> bool {
+        !self.cancel.is_cancelled() && self.lease.is_held(self.shared.clock.now())
     }
 
     pub(crate) fn lacks(&self, rule: Plant) -> bool {
@@ -207,37 +238,29 @@ impl Owner {
         }
     }
 
-    /// A record was delivered; `true` when the window is full.
+    /// A record was delivered; `false` when the partition takes nothing in any more.
     pub(crate) fn enter(&self, offset: Offset) -> bool {
-        let mut window = self.window.lock();
-        window.enter(offset);
-        window.len() >= self.shared.config.window_max
+        self.intake.enter(offset, || self.shared.consumer.set_paused(self.partition, true))
     }
 
     /// A record has left the window.
     pub(crate) fn record_done(&self, offset: Offset) {
-        let mut window = self.window.lock();
-        let was = window.len();
-        window.leave(offset);
-        if was > self.shared.config.window_max / 2 && window.len() <= self.shared.config.window_max / 2 {
-            self.room.notify_one();
-        }
+        self.intake.leave(offset, || {
+            // What a later generation paused is not this one's to resume.
+            if !self.cancel.is_cancelled() {
+                self.shared.consumer.set_paused(self.partition, false);
+            }
+        });
     }
 
-    /// Completes when a full window is half empty again.
-    pub(crate) async fn room(&self) {
-        loop {
-            let notified = self.room.notified();
-            if self.window.lock().len() <= self.shared.config.window_max / 2 {
-                return;
-            }
-            notified.await;
-        }
+    /// Takes no record in any more: the position waits for a newer binary.
+    pub(crate) fn halt(&self) {
+        self.intake.halt(|| self.shared.consumer.set_paused(self.partition, true));
     }
 
     /// Whether nothing is in work: no record, no call.
     pub(crate) fn is_idle(&self) -> bool {
-        self.window.lock().is_empty() && self.queues.len() == 0
+        self.intake.is_empty() && self.queues.len() == 0
     }
 
     /// The slot that is booked for an order.
@@ -246,27 +269,25 @@ impl Owner {
     }
 
     pub(crate) fn book(&self, key: &OrderKey, operation: Operation, slot: Timestamp) {
-        self.bookings.lock().insert(key.clone(), (operation, slot));
+        if self.bookings.lock().insert(key.clone(), (operation, slot)).is_none() {
+            self.shared.status.waiting_for_budget.rise();
+        }
+    }
+
+    /// The order waits for budget no more; returns what was booked for it.
+    pub(crate) fn forget_booking(&self, key: &OrderKey) -> Option<(Operation, Timestamp)> {
+        let booked = self.bookings.lock().remove(key)?;
+        self.shared.status.waiting_for_budget.fall(1);
+        Some(booked)
     }
 
     /// Uses a booking up; `true` when there was one for that operation.
     pub(crate) fn unbook(&self, key: &OrderKey, operation: Operation) -> bool {
-        self.bookings.lock().remove(key).is_some_and(|(booked, _)| booked == operation)
+        self.forget_booking(key).is_some_and(|(booked, _)| booked == operation)
     }
 
     /// Waits until a hindrance may have passed; `false` when there is nothing to wait for any more.
-    pub(crate) async fn wait_out(&self, hindrance: &Hindrance, key: &OrderKey) -> bool {
-        match hindrance {
-            Hindrance::Configuration(what) => {
-                self.shared.status.waiting_for_configuration.add();
-                tracing::warn!(order = %key, what, "an order waits for configuration");
-                self.wait(self.shared.pause(Duration::from_secs(1))).await
-            }
-            _ => self.wait_out_alone(hindrance).await,
-        }
-    }
-
-    pub(crate) async fn wait_out_alone(&self, hindrance: &Hindrance) -> bool {
+    pub(crate) async fn wait_out(&self, hindrance: &Hindrance) -> bool {
         let shared = &self.shared;
         shared.status.infrastructure_waits.add();
         match hindrance {
@@ -285,7 +306,8 @@ impl Owner {
         }
     }
 
-    async fn wait(&self, pause: impl Future<Output = ()>) -> bool {
+    /// Waits for a pause; `false` when the partition is lost before its end.
+    pub(crate) async fn wait(&self, pause: impl Future<Output = ()>) -> bool {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => false,

@@ -33,6 +33,18 @@ pub(crate) enum Work {
     },
 }
 
+impl Work {
+    /// Tells whoever waits for a timer that its row is resolved or durably written again.
+    pub(crate) fn resolve(&mut self) {
+        if let Self::Timer { resolved, .. } = self
+            && let Some(resolved) = resolved.take()
+        {
+            // The sweeper may have gone with its partition; then nobody needs to hear it.
+            let _gone = resolved.send(());
+        }
+    }
+}
+
 /// What the owner remembers of an order while it is busy with it.
 #[derive(Debug, Default)]
 pub(crate) struct Mind {
@@ -69,6 +81,22 @@ impl Queues {
         let slot = slots.entry(key.clone()).or_default();
         slot.queue.push_back(work);
         !std::mem::replace(&mut slot.running, true)
+    }
+
+    /// Whether a timer waits among the work of an order.
+    pub(crate) fn has_timer(&self, key: &OrderKey) -> bool {
+        let slots = self.slots.lock();
+        slots.get(key).is_some_and(|slot| slot.queue.iter().any(|work| matches!(work, Work::Timer { .. })))
+    }
+
+    /// Takes the timers out of the work of an order; the rest keeps its order.
+    pub(crate) fn take_timers(&self, key: &OrderKey) -> VecDeque<Work> {
+        let mut slots = self.slots.lock();
+        let Some(slot) = slots.get_mut(key) else { return VecDeque::new() };
+        let (timers, rest) =
+            std::mem::take(&mut slot.queue).into_iter().partition(|work| matches!(work, Work::Timer { .. }));
+        slot.queue = rest;
+        timers
     }
 
     /// The next work of an order with what is remembered of it. Without work the runner ends; the memory stays only

@@ -1,11 +1,18 @@
 //! What a worker says of itself: readiness and counters.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+use paymux_domain::shard::Partition;
 
 /// Counters and readiness of one worker; cheap to read at any time.
 #[derive(Debug, Default)]
 pub struct WorkerStatus {
-    ready: AtomicBool,
+    reads_log: AtomicBool,
+    store_failed: AtomicBool,
+    /// Generation of each owned partition, and whether its lease was held after the last commit.
+    leases: Mutex<BTreeMap<Partition, (u64, bool)>>,
     /// Records taken from the log.
     pub records: Counter,
     /// Decisions carried out.
@@ -24,8 +31,30 @@ pub struct WorkerStatus {
     pub infrastructure_waits: Counter,
     /// Records buried as undecodable.
     pub buried: Counter,
-    /// Records that wait for a merchant or provider that is not configured.
+    /// Records, reports and timers that had to wait for a merchant, account or provider that is not configured.
     pub waiting_for_configuration: Counter,
+    /// Orders that hold a slot of a budget and wait for it.
+    pub waiting_for_budget: Gauge,
+}
+
+/// A number that rises and falls.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicUsize);
+
+impl Gauge {
+    pub(crate) fn rise(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn fall(&self, by: usize) {
+        self.0.fetch_sub(by, Ordering::Relaxed);
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A number that only grows.
@@ -46,13 +75,39 @@ impl Counter {
 }
 
 impl WorkerStatus {
-    /// Whether the worker reads its log and its store answers.
+    /// Whether the worker reads its log, holds the leases of its partitions and was answered by the store when it
+    /// last asked.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.ready.load(Ordering::Acquire)
+        self.reads_log.load(Ordering::Acquire)
+            && !self.store_failed.load(Ordering::Acquire)
+            && self.leases.lock().values().all(|(_, held)| *held)
     }
 
-    pub(crate) fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Release);
+    pub(crate) fn set_reads_log(&self, reads: bool) {
+        self.reads_log.store(reads, Ordering::Release);
+    }
+
+    pub(crate) fn store_answered(&self, well: bool) {
+        self.store_failed.store(!well, Ordering::Release);
+    }
+
+    pub(crate) fn set_lease(&self, partition: Partition, generation: u64, held: bool) {
+        let mut leases = self.leases.lock();
+        let known = leases.entry(partition).or_insert((generation, held));
+        if known.0 <= generation {
+            *known = (generation, held);
+        }
+    }
+
+    /// A generation has ended. Whoever owns nothing asks the store for nothing, and so is not held to its last answer.
+    pub(crate) fn forget_lease(&self, partition: Partition, generation: u64) {
+        let mut leases = self.leases.lock();
+        if leases.get(&partition).is_some_and(|(known, _)| *known == generation) {
+            leases.remove(&partition);
+        }
+        if leases.is_empty() {
+            self.store_answered(true);
+        }
     }
 }

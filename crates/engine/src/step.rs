@@ -1,7 +1,6 @@
 //! One step of one order: read, decide, carry out; repeated until store, log and lease allow it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{Record, RefundCommand};
@@ -10,7 +9,6 @@ use paymux_domain::event::Event;
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, RefundNo};
-use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
     AppendError, DuplicatePolicy, LatePolicy, MerchantPolicy, Reply, ReplyKind, Reserved, StoreError,
@@ -22,9 +20,7 @@ use crate::accounts::Account;
 use crate::effects::{self, Step};
 use crate::partition::Owner;
 use crate::queue::{Mind, Work};
-
-/// How long the row of an order without its configuration stays away, physical.
-const CONFIGURATION_PAUSE: Duration = Duration::from_secs(60);
+use crate::unconfigured::{self, Waited};
 
 /// Why a step could not be taken (now). Nothing of this ever counts against the order.
 #[derive(Debug)]
@@ -66,6 +62,7 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
     if matches!(work, Work::Report { .. }) {
         mind.live = false;
     }
+    let mut counted = false;
     loop {
         if owner.cancel.is_cancelled() {
             return;
@@ -74,40 +71,30 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
         let Err(hindrance) = outcome else { break };
         // What was known may be half written: the next try reads it.
         mind.known = None;
-        if matches!(hindrance, Hindrance::Configuration(_)) && put_off(owner, key, &mut work).await {
-            return;
-        }
-        if !owner.wait_out(&hindrance, key).await {
+        let goes_on = match hindrance {
+            Hindrance::Configuration(what) => {
+                if !std::mem::replace(&mut counted, true) {
+                    owner.shared.status.waiting_for_configuration.add();
+                }
+                match unconfigured::wait(owner, key, mind, &mut work, &what).await {
+                    Ok(Waited::TryAgain) => true,
+                    Ok(Waited::PutOff) => break,
+                    Ok(Waited::Ended) => false,
+                    Err(hindrance) => owner.wait_out(&hindrance).await,
+                }
+            }
+            hindrance => owner.wait_out(&hindrance).await,
+        };
+        if !goes_on {
             return;
         }
     }
     owner.shared.status.steps.add();
-    match &mut work {
+    match &work {
         Work::Record { offset, .. } => owner.record_done(*offset),
-        Work::Timer { resolved, .. } => {
-            if let Some(resolved) = resolved.take() {
-                // The sweeper may have gone with its partition; then nobody needs to hear it.
-                let _gone = resolved.send(());
-            }
-        }
+        Work::Timer { .. } => work.resolve(),
         Work::Report { .. } => {}
     }
-}
-
-/// A due row of an order whose merchant or account is not configured comes again later: the rows of others in its
-/// bucket do not wait for it. `true` when that is durable and the row resolved.
-async fn put_off(owner: &Arc<Owner>, key: &OrderKey, work: &mut Work) -> bool {
-    let Work::Timer { resolved, .. } = work else { return false };
-    let at = owner.shared.clock.now() + owner.shared.stretch(CONFIGURATION_PAUSE);
-    if owner.due.insert(key, at, || owner.holds(Plant::OverlapAtTakeover)).await.is_err() {
-        return false;
-    }
-    owner.shared.status.waiting_for_configuration.add();
-    tracing::warn!(order = %key, "an order waits for its merchant or account to be configured");
-    if let Some(resolved) = resolved.take() {
-        let _gone = resolved.send(());
-    }
-    true
 }
 
 async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Work) -> Result<(), Hindrance> {
@@ -189,13 +176,13 @@ fn surroundings(
     };
     let missing = |what: String| Hindrance::Configuration(format!("{what} is not configured"));
     let shared = &owner.shared;
+    let merchant = &created.key.merchant_id;
+    let policy =
+        shared.directory.merchant(merchant).ok_or_else(|| missing(format!("merchant {merchant}")))?;
     let capabilities = shared
         .gateway
         .capabilities(created)
         .ok_or_else(|| missing(format!("provider {}/{}", created.provider, created.method)))?;
-    let merchant = &created.key.merchant_id;
-    let policy =
-        shared.directory.merchant(merchant).ok_or_else(|| missing(format!("merchant {merchant}")))?;
     let account = owner
         .accounts
         .get(&created.account, now)
@@ -205,16 +192,8 @@ fn surroundings(
 
 fn decide_now(step: &Step<'_>, live_call: bool, reserved: Option<(&RefundNo, Reserved)>) -> Decision {
     let Step { owner, key, around, now, .. } = *step;
-    let near = now + owner.shared.stretch(owner.shared.config.near_budget);
-    let booked = owner.booking(key);
-    let slots = around.account.slots(now);
-    let mut ops = Operation::ALL.into_iter();
-    let slots = slots.map(|slot| {
-        let operation = ops.next();
-        // A slot that was booked for this order is its own; one that is near is waited for in line.
-        let slot = booked.filter(|(booked, _)| Some(*booked) == operation).map_or(slot, |(_, at)| at);
-        if slot <= near { now } else { slot }
-    });
+    let near = owner.shared.stretch(owner.shared.config.near_budget);
+    let slots = around.account.slots(now, near, owner.booking(key));
     let context = Context {
         now,
         capabilities: &around.capabilities,

@@ -53,7 +53,7 @@ pub(crate) async fn run(owner: &Arc<Owner>, mut next: Bucket) {
         match tick(owner, next).await {
             Ok(reached) => next = reached,
             Err(hindrance) => {
-                if !owner.wait_out_alone(&hindrance).await {
+                if !owner.wait_out(&hindrance).await {
                     return;
                 }
             }
@@ -68,7 +68,7 @@ async fn tick(owner: &Arc<Owner>, first: Bucket) -> Result<Bucket, Hindrance> {
     if first >= open {
         return Ok(first);
     }
-    if !owner.holds(Plant::OverlapAtTakeover) {
+    if !owner.holds(Plant::LeaseBeforeSweeping) {
         return Err(Hindrance::NoLease);
     }
     // Raised before anything is read: a row that is written from now on lies in a bucket that is yet to be read.
@@ -83,7 +83,7 @@ async fn tick(owner: &Arc<Owner>, first: Bucket) -> Result<Bucket, Hindrance> {
     if owner.lacks(Plant::FloorBeforeReading) {
         owner.due.raise_floor(open).await?;
     }
-    if !owner.holds(Plant::OverlapAtTakeover) {
+    if !owner.holds(Plant::LeaseBeforeSweeping) {
         return Err(Hindrance::NoLease);
     }
     shared.store.set_swept_through(owner.partition, open).await?;
@@ -110,7 +110,7 @@ async fn sweep(owner: &Arc<Owner>, bucket: Bucket) -> Result<(), Hindrance> {
         }
     }
     // Story V12 needs a former owner's sweeper, which moves the position over rows that are not its own any more.
-    let passes = owner.lacks(Plant::OverlapAtTakeover) && !owner.holds(Plant::LeaseBeforeConclusions);
+    let passes = owner.lacks(Plant::LeaseBeforeSweeping) && !owner.holds(Plant::LeaseBeforeConclusions);
     if owner.lacks(Plant::SweptThroughResolvedRows) || passes {
         return Ok(());
     }

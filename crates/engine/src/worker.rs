@@ -13,10 +13,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::EngineConfig;
+use crate::deadline::Bounded;
 use crate::partition::{Owner, Shared};
 use crate::queue::{self, Work};
 use crate::spawn::Spawn;
 use crate::status::WorkerStatus;
+use crate::unconfigured::Alerts;
 use crate::waiters::Waiters;
 
 /// Records taken from the log at once.
@@ -82,10 +84,11 @@ impl Worker {
     pub fn new(parts: WorkerParts) -> Self {
         let WorkerParts { consumer, log, store, gateway, directory, clock, entropy, spawner, config } = parts;
         let (sender, fatal) = watch::channel(None);
+        let status = Arc::new(WorkerStatus::default());
         let shared = Arc::new(Shared {
-            consumer,
-            log,
-            store,
+            consumer: Arc::new(Bounded::new(consumer, clock.clone(), status.clone())),
+            log: Arc::new(Bounded::new(log, clock.clone(), status.clone())),
+            store: Arc::new(Bounded::new(store, clock.clone(), status.clone())),
             gateway,
             directory,
             clock,
@@ -93,7 +96,8 @@ impl Worker {
             spawner,
             config,
             waiters: Waiters::default(),
-            status: Arc::default(),
+            status,
+            alerts: Alerts::default(),
             fatal: sender,
         });
         Self { shared, owners: BTreeMap::new(), fatal }
@@ -123,91 +127,84 @@ impl Worker {
             };
             match input {
                 Ok(input) => {
-                    self.shared.status.set_ready(true);
-                    self.take(input).await;
+                    self.shared.status.set_reads_log(true);
+                    self.take(input);
                 }
                 Err(LogError::Unavailable(reason)) => {
-                    self.shared.status.set_ready(false);
+                    self.shared.status.set_reads_log(false);
                     tracing::warn!(%reason, "the log cannot be read");
                     self.shared.pause(self.shared.config.infrastructure_pause).await;
                 }
                 Err(LogError::Fatal(reason)) => break Err(EngineError::Fatal(reason)),
             }
         };
-        self.shared.status.set_ready(false);
+        self.shared.status.set_reads_log(false);
         let drained = if ended.is_ok() { self.drain().await } else { Ok(()) };
         for owner in self.owners.values() {
-            owner.cancel.cancel();
+            owner.end();
         }
         ended.and(drained)
     }
 
-    async fn take(&mut self, input: LogInput) {
+    fn take(&mut self, input: LogInput) {
         match input {
             LogInput::Assigned { partition, generation, start } => {
-                let owner = Owner::start(self.shared.clone(), partition, generation, start);
-                if let Some(former) = self.owners.insert(partition, owner) {
-                    former.cancel.cancel();
+                if let Some(former) = self.owners.remove(&partition) {
+                    former.end();
                 }
+                let owner = Owner::start(self.shared.clone(), partition, generation, start);
+                self.owners.insert(partition, owner);
             }
             LogInput::Revoked { partition } => {
                 if let Some(owner) = self.owners.remove(&partition) {
-                    owner.cancel.cancel();
+                    owner.end();
                 }
             }
             LogInput::Records { partition, records } => {
-                let Some(owner) = self.owners.get(&partition).cloned() else { return };
+                let Some(owner) = self.owners.get(&partition) else { return };
                 for delivered in records {
-                    self.deliver(&owner, delivered).await;
+                    self.deliver(owner, delivered);
                 }
             }
         }
     }
 
-    async fn deliver(&self, owner: &Arc<Owner>, delivered: Delivered) {
+    fn deliver(&self, owner: &Arc<Owner>, delivered: Delivered) {
         let Delivered { offset, record } = delivered;
+        if let Err(Undecodable::NewerFormat { format_version }) = record {
+            let partition = owner.partition.0;
+            tracing::error!(
+                partition,
+                offset,
+                format_version,
+                "a record of a newer version: the partition waits for a newer binary"
+            );
+            owner.halt();
+        }
+        if !owner.enter(offset) {
+            return;
+        }
         self.shared.status.records.add();
-        let full = owner.enter(offset);
         match record {
             Ok(record) => {
                 let key = record.key().clone();
                 queue::push(owner, &key, Work::Record { offset, record });
-            }
-            Err(Undecodable::NewerFormat { format_version }) => {
-                // It stays in the window: the position waits for a newer binary.
-                let partition = owner.partition.0;
-                tracing::error!(
-                    partition,
-                    offset,
-                    format_version,
-                    "a record of a newer version: the partition waits"
-                );
-                self.shared.consumer.set_paused(owner.partition, true);
-                return;
             }
             Err(Undecodable::Malformed { reason, raw }) => {
                 let find_time = Some(self.shared.clock.now());
                 let dead = DeadRecord { partition: owner.partition, offset, reason, find_time, raw };
                 self.shared.spawner.spawn(Box::pin(bury(owner.clone(), dead)));
             }
-        }
-        if full {
-            self.shared.consumer.set_paused(owner.partition, true);
-            let owner = owner.clone();
-            self.shared.spawner.clone().spawn(Box::pin(async move {
-                let cancel = owner.cancel.clone();
-                tokio::select! {
-                    biased;
-                    () = cancel.cancelled() => {}
-                    () = owner.room() => owner.shared.consumer.set_paused(owner.partition, false),
-                }
-            }));
+            Err(Undecodable::NewerFormat { .. }) => {}
         }
     }
 
-    /// Waits until nothing is in work, then commits and leaves the group.
+    /// Begins nothing more, waits until nothing is in work, then commits and leaves the group.
     async fn drain(&self) -> Result<(), EngineError> {
         let shared = &self.shared;
+        for owner in self.owners.values() {
+            owner.draining.cancel();
+        }
         let deadline = shared.clock.now() + shared.stretch(shared.config.drain_timeout);
         loop {
             let busy: usize =

@@ -1,13 +1,16 @@
 //! The Rust client: one connection with deadlines, errors as reasons, repeats where the API allows them, and a watch
 //! that resumes by itself.
 
+mod credentials;
 mod refusal;
 mod watch;
 
 use std::time::Duration;
 
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
+pub use credentials::{Bearer, ConnectError, Credentials};
 pub use refusal::Refusal;
 pub use watch::Watch;
 
@@ -39,37 +42,54 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// First pause between two sends where the server names none; it doubles.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(50);
 
+/// A connection that shows the caller's key with each call.
+pub type Connection = InterceptedService<Channel, Bearer>;
+
 /// A connection to an ingest server. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Client {
     channel: Channel,
+    bearer: Bearer,
 }
 
 impl Client {
-    /// Connects to an address such as `http://127.0.0.1:7700`.
+    /// Connects to an address such as `http://127.0.0.1:7700` without credentials.
     ///
     /// # Errors
-    /// A faulty address, or nobody there.
-    pub async fn connect(address: &str) -> Result<Self, tonic::transport::Error> {
+    /// See [`ConnectError`].
+    pub async fn connect(address: &str) -> Result<Self, ConnectError> {
+        Self::connect_as(address, &Credentials::default()).await
+    }
+
+    /// Connects with credentials; an address that begins with `https://` with TLS.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect_as(address: &str, credentials: &Credentials) -> Result<Self, ConnectError> {
         let endpoint = Endpoint::from_shared(address.to_owned())?
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_max_header_list_size(HEADER_BYTES_MAX)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE);
-        Ok(Self { channel: endpoint.connect().await? })
+        let channel = credentials.secure(address, endpoint)?.connect().await?;
+        Ok(Self { channel, bearer: credentials.bearer() })
     }
 
     /// The generated client of `OrderService`.
     #[must_use]
-    pub fn orders(&self) -> OrderServiceClient<Channel> {
-        OrderServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    pub fn orders(&self) -> OrderServiceClient<Connection> {
+        OrderServiceClient::new(self.connection()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// The generated client of `OperatorService`.
     #[must_use]
-    pub fn operator(&self) -> OperatorServiceClient<Channel> {
-        OperatorServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    pub fn operator(&self) -> OperatorServiceClient<Connection> {
+        OperatorServiceClient::new(self.connection()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    fn connection(&self) -> Connection {
+        InterceptedService::new(self.channel.clone(), self.bearer.clone())
     }
 
     /// A request with a deadline that leaves room for its own `wait`.

@@ -8,5 +8,7 @@ pub mod records;
 
 mod generated;
 mod mask;
+mod methods;
 
 pub use generated::{FILE_DESCRIPTOR_SET, v1};
+pub use methods::{Method, methods};

@@ -17,12 +17,14 @@
 
 pub mod gateway;
 pub mod http;
+mod key_ring;
 mod registry;
 mod settings;
 pub mod signing;
 mod wechatpay;
 
 pub use gateway::Gateway;
+pub use key_ring::KeyRing;
 pub use registry::{AccountInfo, Accounts, Registration, Registry};
 pub use settings::{AccountSection, ConfigFault, SecretRef, SecretSource};
 pub use signing::SigningPool;

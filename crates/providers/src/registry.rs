@@ -1,7 +1,7 @@
 //! The registry: which providers there are, their accounts as configured, and their exchange at run time.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use paymux_domain::ports::Provider;
 use paymux_domain::time::ClockFactor;
 
 use crate::settings::{AccountSection, ConfigFault, Reader, SecretSource};
-use crate::signing::{SigningKey, SigningKeys};
+use crate::signing::{KeyCache, SigningKey, SigningKeys};
 
 /// One provider: the only thing that its folder shows to the rest.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,8 @@ pub struct Registration {
 pub(crate) struct Loading<'a> {
     pub(crate) sections: Vec<&'a AccountSection>,
     pub(crate) clock_factor: ClockFactor,
+    /// Keys that were read before.
+    pub(crate) keys: &'a KeyCache,
     secrets: &'a SecretSource<'a>,
     faults: &'a RefCell<Vec<ConfigFault>>,
 }
@@ -62,6 +64,9 @@ pub struct AccountInfo {
     /// Within this space an out_trade_no names one order: accounts of the same provider and space must have
     /// order prefixes of which none begins another (WeChat Pay: the mchid, for partners the sp_mchid).
     pub number_space: String,
+    /// Who the account is at the provider (WeChat Pay: mchid, or sp_mchid and sub_mchid). No two accounts are the
+    /// same, and under the name of an account with open orders it must not become another one.
+    pub identity: String,
     /// Real time within which an answer to a call must be complete.
     pub timeout: Duration,
 }
@@ -85,6 +90,19 @@ impl Accounts {
         secrets: &SecretSource<'_>,
         clock_factor: ClockFactor,
     ) -> Result<Self, Vec<ConfigFault>> {
+        Self::read_again(sections, secrets, clock_factor, &KeyCache::default())
+    }
+
+    /// As [`Accounts::read`]; private keys that are in use already are taken from the cache.
+    ///
+    /// # Errors
+    /// Every fault of every section at once.
+    pub fn read_again(
+        sections: &[AccountSection],
+        secrets: &SecretSource<'_>,
+        clock_factor: ClockFactor,
+        keys: &KeyCache,
+    ) -> Result<Self, Vec<ConfigFault>> {
         let faults = RefCell::new(Vec::new());
         check_names(sections, &faults);
         let mut accounts =
@@ -95,7 +113,8 @@ impl Accounts {
             if sections.is_empty() {
                 continue;
             }
-            let loaded = (registration.load)(&Loading { sections, clock_factor, secrets, faults: &faults });
+            let loaded =
+                (registration.load)(&Loading { sections, clock_factor, keys, secrets, faults: &faults });
             accounts.providers.insert(loaded.provider.id().clone(), loaded.provider);
             accounts.infos.extend(loaded.accounts);
             accounts.keys = accounts.keys.merged(&loaded.keys.into_iter().collect());
@@ -106,6 +125,18 @@ impl Accounts {
         }
         faults.sort();
         Err(faults)
+    }
+
+    /// The provider of that name, if it has an account.
+    #[must_use]
+    pub fn provider(&self, id: &ProviderId) -> Option<Arc<dyn Provider>> {
+        self.providers.get(id).cloned()
+    }
+
+    /// What is known of an account.
+    #[must_use]
+    pub fn account(&self, account: &AccountId) -> Option<&AccountInfo> {
+        self.infos.get(account)
     }
 
     /// The keys that sign for these accounts.
@@ -123,12 +154,13 @@ impl fmt::Debug for Accounts {
 
 /// Account names are unique, and each names a provider that there is.
 fn check_names(sections: &[AccountSection], faults: &RefCell<Vec<ConfigFault>>) {
-    for (at, section) in sections.iter().enumerate() {
+    let mut names = BTreeSet::new();
+    for section in sections {
         let fault = |key: &str, reason: String| {
             let (account, key) = (section.account.clone(), key.to_owned());
             faults.borrow_mut().push(ConfigFault { account, key, reason });
         };
-        if sections.iter().take(at).any(|earlier| earlier.account == section.account) {
+        if !names.insert(&section.account) {
             fault("", "there is another account of that name".to_owned());
         }
         if !crate::PROVIDERS.iter().any(|known| known.name == section.provider.as_str()) {
@@ -152,20 +184,26 @@ impl Registry {
     }
 
     /// Exchanges all accounts at once, for new keys and new accounts; calls under way keep the old ones.
-    pub fn replace(&self, accounts: Accounts) {
-        self.accounts.store(Arc::new(accounts));
+    pub fn replace(&self, accounts: impl Into<Arc<Accounts>>) {
+        self.accounts.store(accounts.into());
+    }
+
+    /// The accounts in force.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<Accounts> {
+        self.accounts.load_full()
     }
 
     /// The provider of that name, if it has an account.
     #[must_use]
     pub fn provider(&self, id: &ProviderId) -> Option<Arc<dyn Provider>> {
-        self.accounts.load().providers.get(id).cloned()
+        self.accounts.load().provider(id)
     }
 
     /// What is known of an account.
     #[must_use]
     pub fn account(&self, account: &AccountId) -> Option<AccountInfo> {
-        self.accounts.load().infos.get(account).cloned()
+        self.accounts.load().account(account).cloned()
     }
 }
 

@@ -1,7 +1,10 @@
 //! The command line: arguments, help with examples, exit codes.
 
+mod caller;
 mod config_cmd;
+mod connect;
 mod json;
+mod merchants;
 mod order;
 mod output;
 mod serve;
@@ -101,8 +104,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Create, read, close and explain orders at a running server.
     Order(Box<order::OrderArgs>),
+    /// Look at the merchants of a running server.
+    Merchants(merchants::MerchantsArgs),
     /// Check, show or make a configuration.
     Config(config_cmd::ConfigArgs),
+    /// Make keys for callers.
+    Caller(caller::CallerArgs),
     /// Run everything in one process and check every order's end against the providers' truth.
     #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
@@ -147,7 +154,9 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::run(args).await,
             Command::Order(args) => order::run(*args, &output).await,
+            Command::Merchants(args) => merchants::run(args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
+            Command::Caller(args) => caller::run(args, &output),
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,
             #[cfg(feature = "demo")]

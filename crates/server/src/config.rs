@@ -1,23 +1,29 @@
 //! The configuration: defaults in code, then a TOML file, then `PAYMUX__SECTION__KEY`, then flags; every fault is
 //! named at once.
 //!
-//! `schema` declares the keys, `layers` merges the sources, `reader` reads sections and collects faults.
+//! `schema` declares the keys, `layers` merges the sources (`folder`: the merchant files), `reader` reads sections and
+//! collects faults. `source` and `held` read it again while the process runs, `live` is what is in force.
 //! Secrets come only from files or the environment and are never printed.
 
+mod access;
 mod dump;
 mod example;
 mod fault;
+mod folder;
+mod held;
 mod layers;
+mod live;
 mod plain;
 mod reader;
 mod registry;
 mod schema;
 mod secrets;
 mod sections;
+mod seen;
+mod source;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -28,9 +34,14 @@ use paymux_domain::time::ClockFactor;
 use paymux_engine::EngineConfig;
 use paymux_providers::signing::SigningKeys;
 
-pub use example::example;
+pub use access::AccessConfig;
+pub use example::{example, merchant_file_example};
 pub use fault::{Fault, Faults, Origin};
-pub use registry::{Account, LiveRegistry, Merchant, Registry, Route, RouteError};
+pub use held::Held;
+pub use live::{InForce, LiveRegistry, ProviderLookup};
+pub use registry::{Account, Merchant, Registry, Route, RouteError};
+pub use seen::Seen;
+pub use source::{Loaded, Source};
 
 /// Schedule time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +117,8 @@ pub struct Config {
     pub clock: ClockConfig,
     /// Listeners.
     pub server: ServerConfig,
+    /// Callers, certificates, audit.
+    pub access: AccessConfig,
     /// Log and store.
     pub backend: BackendConfig,
     /// Ingest.
@@ -116,6 +129,12 @@ pub struct Config {
     pub registry: Registry,
     /// The providers of the accounts.
     pub providers: Providers,
+    /// Pause between looks at whether something has changed.
+    pub reload_poll: Duration,
+    /// Where it was read from.
+    pub source: Arc<Source>,
+    /// What was looked at for it.
+    pub seen: Seen,
     effective: Vec<reader::Effective>,
 }
 
@@ -129,10 +148,7 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         flags: &[(String, String)],
     ) -> Result<Self, Faults> {
-        let environment: BTreeMap<OsString, OsString> = environment.into_iter().collect();
-        let layers = layers::Layers::load(file, &environment, flags)?;
-        let folder = file.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-        sections::read(layers, &secrets::Secrets { folder, environment: &environment })
+        Source::new(file, environment, flags).load(None).result
     }
 
     /// The effective configuration as TOML, each value with its origin, secrets hidden.

@@ -141,7 +141,7 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
     let truth = Truth::new(simulator.base_url())?;
     let address = format!("http://{}", wishes.grpc);
     let work = interruptible(orders(&args, &address, &merchants, &truth, begun));
-    let report = running.during(work).await;
+    let report = Box::pin(running.during(work)).await;
     let refused = running.refused();
     let stopped = running.stop().await;
     simulator.shutdown().await;

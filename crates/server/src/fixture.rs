@@ -21,7 +21,6 @@ use paymux_domain::time::{ClockFactor, Timestamp};
 
 use crate::clock::ScaledClock;
 use crate::config::{ClockConfig, LiveRegistry, Merchant, Registry, Route};
-use crate::ingest::ProviderLookup;
 
 /// The name of the provider.
 const PROVIDER: &str = "saying";
@@ -139,19 +138,17 @@ impl Stage {
             Registry { merchants: [("m1".parse().unwrap(), merchant)].into(), ..Registry::default() };
         let clock = Arc::new(ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None }));
         let faults = Arc::new(Faults::default());
+        let saying = Arc::new(Saying(provider));
+        let known = Arc::clone(&saying);
+        let lookup =
+            move |id: &ProviderId| (id.as_str() == PROVIDER).then(|| known.clone() as Arc<dyn Provider>);
         Self {
-            registry: Arc::new(LiveRegistry::new(registry)),
-            saying: Arc::new(Saying(provider)),
+            registry: Arc::new(LiveRegistry::new(registry, Arc::new(lookup))),
+            saying,
             cluster: MemoryCluster::new(log, clock.clone(), ReplyRouter::default()),
             steps: Steps::new(faults.clone(), clock.clone()),
             faults,
             clock,
         }
-    }
-
-    /// Finds the provider by its name.
-    pub(crate) fn providers(&self) -> ProviderLookup {
-        let saying = Arc::clone(&self.saying);
-        Arc::new(move |id| (id.as_str() == PROVIDER).then(|| saying.clone() as Arc<dyn Provider>))
     }
 }

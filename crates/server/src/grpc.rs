@@ -1,10 +1,12 @@
 //! gRPC: the services over ingest, with limits on everything a caller can send or hold open.
 
+mod guard;
 mod operator;
 mod orders;
 mod status;
 #[cfg(test)]
 mod tests;
+mod visible;
 mod watch;
 
 use std::sync::Arc;
@@ -12,14 +14,16 @@ use std::time::Duration;
 
 use paymux_proto::v1::operator_service_server::OperatorServiceServer;
 use paymux_proto::v1::order_service_server::OrderServiceServer;
-use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
+use crate::access::audit::AuditLog;
+use crate::access::{Access, AccessLayer};
+use crate::door::Door;
 use crate::ingest::{Ingest, Refusal};
+use guard::Guarded;
 pub use operator::OperatorParts;
 
 /// Bytes of one request, or of one request in a stream; a longer one is refused by OUT_OF_RANGE.
@@ -85,28 +89,41 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
+/// Who may call, and where operators' acts are recorded.
+#[derive(Clone, Debug)]
+pub struct Guards {
+    /// The callers.
+    pub access: Arc<Access>,
+    /// The audit log; `None`: none is kept.
+    pub audit: Option<AuditLog>,
+}
+
 /// Serves until the stop, then until the calls under way have ended.
+///
+/// Health answers anybody; reflection, like every unknown path, asks for a known caller.
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(
-    listener: TcpListener,
+pub(crate) async fn serve(
+    door: Door,
     ingest: Arc<Ingest>,
     operator: OperatorParts,
     health: HealthServer<impl Health>,
     gate: Gate,
+    guards: Guards,
 ) -> Result<(), ServeError> {
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(paymux_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
     let stop = gate.stop.clone();
-    let orders = OrderServiceServer::new(orders::Orders::new(ingest, gate.clone()))
-        .max_decoding_message_size(REQUEST_BYTES_MAX);
-    let operator = OperatorServiceServer::new(operator::Operator::new(operator, gate))
-        .max_decoding_message_size(REQUEST_BYTES_MAX);
+    let Guards { access, audit } = guards;
+    let orders = Guarded::new(orders::Orders::new(ingest, gate.clone()), audit.clone());
+    let orders = OrderServiceServer::new(orders).max_decoding_message_size(REQUEST_BYTES_MAX);
+    let operator = Guarded::new(operator::Operator::new(operator, gate), audit);
+    let operator = OperatorServiceServer::new(operator).max_decoding_message_size(REQUEST_BYTES_MAX);
     Server::builder()
-        .tcp_nodelay(true)
+        .layer(AccessLayer(access))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .http2_max_header_list_size(HEADER_BYTES_MAX)
@@ -115,7 +132,7 @@ pub async fn serve(
         .add_service(operator)
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move { stop.cancelled().await })
+        .serve_with_incoming_shutdown(door.incoming(), async move { stop.cancelled().await })
         .await?;
     Ok(())
 }

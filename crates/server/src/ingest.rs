@@ -20,10 +20,8 @@ use std::time::Duration;
 
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
-use paymux_domain::name::{OrderKey, ProviderId, RequestId, ShardGroup};
-use paymux_domain::ports::{
-    Clock, CommandLog, FieldFault, Provider, ProviderGateway, ReplyKind, Snapshot, StoreError,
-};
+use paymux_domain::name::{OrderKey, RequestId, ShardGroup};
+use paymux_domain::ports::{Clock, CommandLog, FieldFault, ProviderGateway, ReplyKind, Snapshot, StoreError};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
@@ -54,18 +52,10 @@ const LOOK_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause between two looks at the store while a call waits.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
-/// Who asks, as long as callers are not authenticated and only this machine can reach the port.
-const CALLER: &str = "loopback";
-
-/// Finds a provider by its name.
-pub type ProviderLookup = Arc<dyn Fn(&ProviderId) -> Option<Arc<dyn Provider>> + Send + Sync>;
-
 /// What ingest is made of.
 pub struct IngestParts {
-    /// Merchants and accounts.
+    /// Merchants, accounts and providers.
     pub registry: Arc<LiveRegistry>,
-    /// The providers, for their checks.
-    pub providers: ProviderLookup,
     /// The providers, for what they can do.
     pub gateway: Arc<dyn ProviderGateway>,
     /// The log.
@@ -126,6 +116,8 @@ pub struct CommandRequest {
     pub request_id: String,
     /// How long to wait.
     pub wait: Option<prost_types::Duration>,
+    /// Who asks, by the name in the configuration.
+    pub caller: String,
 }
 
 /// When a waiting call has what it waits for.
@@ -194,7 +186,7 @@ impl Ingest {
         let registry = self.parts.registry.load();
         let resolver = Resolver {
             registry: &registry,
-            provider: &|route| (self.parts.providers)(&route.provider),
+            provider: &|route| registry.provider(&route.provider),
             notify_base_url: &self.parts.notify_base_url,
             now: self.now(),
         };
@@ -234,7 +226,7 @@ impl Ingest {
         let waiting = (!wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
         let reply_to = waiting.as_ref().map(Waiting::address);
-        let command = OrderCommand { key: key.clone(), request_id, caller: CALLER.to_owned(), reply_to };
+        let command = OrderCommand { key: key.clone(), request_id, caller: request.caller.clone(), reply_to };
         let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, record(command)).await?;
         drop(permit);

@@ -21,18 +21,18 @@ use paymux_domain::ports::{
 use paymux_domain::shard::Partition;
 use tokio::sync::Semaphore;
 
-use crate::config::LiveRegistry;
-use crate::ingest::ProviderLookup;
+use crate::config::{InForce, LiveRegistry};
 
 /// Real time for making a notification durable; WeChat Pay waits 5 s for its answer.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// Real time from the end of a request's headers to its answer.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// What notify is made of.
 pub struct NotifyParts {
-    /// Merchants and accounts.
+    /// Merchants, accounts and providers.
     pub registry: Arc<LiveRegistry>,
-    /// The providers.
-    pub providers: ProviderLookup,
     /// The log.
     pub log: Arc<dyn CommandLog>,
     /// Schedule time.
@@ -122,11 +122,14 @@ impl Notify {
         Router::new()
             .route("/notify/{provider}/{merchant_id}", post(receive))
             .layer(DefaultBodyLimit::max(NOTIFICATION_BODY_BYTES_MAX))
+            .layer(axum::middleware::from_fn(in_time))
             .with_state(self)
     }
 
     async fn take(&self, provider: &str, merchant_id: &str, headers: &HeaderMap, body: Bytes) -> Response {
-        let Some((provider_id, provider, merchant_id)) = self.addressee(provider, merchant_id) else {
+        // One version for the whole notification: a reload under way neither adds nor takes anything.
+        let registry = self.parts.registry.load();
+        let Some((provider_id, provider, merchant_id)) = addressee(&registry, provider, merchant_id) else {
             self.counts.refuse(RefusalReason::UnknownMerchant);
             return StatusCode::NOT_FOUND.into_response();
         };
@@ -137,7 +140,7 @@ impl Notify {
             .iter()
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
         let raw = RawNotification { merchant_id, headers: headers.collect(), body: body.into() };
-        let (record, partition) = match self.record(provider.as_ref(), &provider_id, &raw) {
+        let (record, partition) = match self.record(&registry, provider.as_ref(), &provider_id, &raw) {
             Ok(record) => record,
             Err(refusal) => {
                 self.counts.refuse(refusal.reason);
@@ -165,30 +168,15 @@ impl Notify {
         }
     }
 
-    /// The provider and merchant that the path names, when both are configured.
-    fn addressee(
-        &self,
-        provider: &str,
-        merchant_id: &str,
-    ) -> Option<(ProviderId, Arc<dyn Provider>, MerchantId)> {
-        let merchant_id: MerchantId = merchant_id.parse().ok()?;
-        let provider_id: ProviderId = provider.parse().ok()?;
-        let registry = self.parts.registry.load();
-        let merchant = registry.merchants.get(&merchant_id)?;
-        merchant.routes.iter().find(|route| route.provider == provider_id)?;
-        let provider = (self.parts.providers)(&provider_id)?;
-        Some((provider_id, provider, merchant_id))
-    }
-
     fn record(
         &self,
+        registry: &InForce,
         provider: &dyn Provider,
         provider_id: &ProviderId,
         raw: &RawNotification,
     ) -> Result<(Record, Partition), NotificationRefusal> {
         let now = self.parts.clock.now();
         let verified = provider.verify(raw, now)?;
-        let registry = self.parts.registry.load();
         let merchant = registry.merchants.get(&raw.merchant_id);
         let home = merchant.and_then(|merchant| {
             let order_no = merchant.order_no(&verified.account, &verified.out_trade_no)?;
@@ -204,6 +192,26 @@ impl Notify {
         let notification = verified.into_record(key, provider_id.clone(), now);
         Ok((Record::Notification(notification), partition))
     }
+}
+
+/// The provider and merchant that the path names, when both are configured.
+fn addressee(
+    registry: &InForce,
+    provider: &str,
+    merchant_id: &str,
+) -> Option<(ProviderId, Arc<dyn Provider>, MerchantId)> {
+    let merchant_id: MerchantId = merchant_id.parse().ok()?;
+    let provider_id: ProviderId = provider.parse().ok()?;
+    let merchant = registry.merchants.get(&merchant_id)?;
+    merchant.routes.iter().find(|route| route.provider == provider_id)?;
+    let provider = registry.provider(&provider_id)?;
+    Some((provider_id, provider, merchant_id))
+}
+
+/// Whoever sends its body too slowly is cut off, so that strangers cannot hold connections open.
+async fn in_time(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
+    let answering = tokio::time::timeout(RECEIVE_TIMEOUT, next.run(request)).await;
+    answering.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 async fn receive(

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use paymux_backends::ReplyRouter;
 use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig, OpenError};
-use paymux_domain::ports::{Clock, CommandLog, Entropy, OrderStore, ProviderGateway};
+use paymux_domain::ports::{Clock, CommandLog, Entropy, OrderStore, ProviderGateway, Signer};
 use paymux_engine::spawn::TokioSpawn;
 use paymux_engine::{EngineConfig, Worker, WorkerParts, WorkerStatus};
 use paymux_providers::http::{Transport, TransportBuildError};
@@ -24,12 +24,17 @@ use paymux_providers::{Gateway, SigningPool};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
+use crate::access::audit::{AuditError, AuditLog};
 use crate::clock::{ScaledClock, SystemEntropy};
-use crate::config::{BackendConfig, Config, LiveRegistry, Providers};
-use crate::grpc::{Gate, OperatorParts};
-use crate::ingest::{Ingest, IngestParts, ProviderLookup, ReplyWaits};
+use crate::config::{BackendConfig, Config, LiveRegistry, Providers, Registry};
+use crate::door::Door;
+use crate::grpc::{Gate, Guards, OperatorParts};
+use crate::ingest::{Ingest, IngestParts, ReplyWaits};
 use crate::notify::{Notify, NotifyParts};
+use crate::reload::{InUse, Reloader, lookup_in};
 use crate::store_view::StoreView;
+use crate::tls::{Tls, TlsConfig, TlsFaults};
 
 pub use running::{Node, NodeError};
 
@@ -123,6 +128,12 @@ pub enum StartError {
     /// The operating system gives no threads for signing.
     #[error("the signing threads cannot be started: {0}")]
     Signing(#[source] io::Error),
+    /// The certificates of a door cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsFaults),
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A task of the start was torn down.
     #[error("the start was interrupted")]
     Interrupted,
@@ -153,7 +164,7 @@ struct Shared {
     config: Config,
     clock: Arc<dyn Clock>,
     registry: Arc<LiveRegistry>,
-    providers: ProviderLookup,
+    reloader: Arc<Reloader>,
     gateway: Arc<dyn ProviderGateway>,
     backend: EmbeddedBackend,
     log: Arc<dyn CommandLog>,
@@ -165,17 +176,25 @@ struct Shared {
 /// Opens everything; nothing runs yet.
 async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Shared, StartError> {
     let clock = surroundings.clock.take().unwrap_or_else(|| ScaledClock::new(config.clock));
+    let clock: Arc<dyn Clock> = Arc::new(clock);
     let Providers { registry: known, signing_keys } = config.providers.clone();
     let signer = SigningPool::start(PoolOptions::default(), signing_keys).map_err(StartError::Signing)?;
-    let gateway = Gateway::new(Arc::clone(&known), Arc::new(signer), Transport::new()?);
+    let signer = Arc::new(signer);
+    let gateway = Gateway::new(Arc::clone(&known), Arc::clone(&signer) as Arc<dyn Signer>, Transport::new()?);
+    let providers = lookup_in(known.in_force());
+    let live = Arc::new(LiveRegistry::new(config.registry.clone(), providers));
+    let in_use = InUse { live: Arc::clone(&live), providers: known, signer };
+    let reloader = Reloader::new(&config, in_use, Arc::clone(&clock));
+    // They live on in what is in force alone.
+    config.registry = Registry::default();
     let backend = open_backend(config.backend.clone()).await?;
     let log: Arc<dyn CommandLog> = backend.log();
     let store: Arc<dyn OrderStore> = backend.store();
     Ok(Shared {
-        registry: Arc::new(LiveRegistry::new(std::mem::take(&mut config.registry))),
-        providers: Arc::new(move |id| known.provider(id)),
+        registry: live,
+        reloader,
         config,
-        clock: Arc::new(clock),
+        clock,
         gateway: Arc::new(gateway),
         backend,
         log,
@@ -212,7 +231,6 @@ impl Shared {
     fn ingest(&self, waits: Arc<ReplyWaits>) -> Arc<Ingest> {
         Arc::new(Ingest::new(IngestParts {
             registry: Arc::clone(&self.registry),
-            providers: Arc::clone(&self.providers),
             gateway: Arc::clone(&self.gateway),
             log: Arc::clone(&self.log),
             store: StoreView::new(Arc::clone(&self.store)),
@@ -224,6 +242,14 @@ impl Shared {
         }))
     }
 
+    /// Who may call, and the audit log, which belongs to the one process that takes calls.
+    fn guards(&self) -> Result<Guards, StartError> {
+        let clock = || Arc::clone(&self.clock);
+        let config = &self.config.access;
+        let audit = config.audit.as_ref().map(|audit| AuditLog::open(audit, clock())).transpose()?;
+        Ok(Guards { access: Access::new(config.callers.clone(), clock()), audit })
+    }
+
     fn gate(&self) -> Gate {
         let server = &self.config.server;
         Gate::new(server.calls_in_flight_max, self.config.ingest.retry_after, self.doors.clone())
@@ -232,6 +258,7 @@ impl Shared {
     fn operator(&self) -> OperatorParts {
         OperatorParts {
             registry: Arc::clone(&self.registry),
+            reloads: self.reloader.status(),
             log: Arc::clone(&self.log),
             store: StoreView::new(Arc::clone(&self.store)),
         }
@@ -240,12 +267,17 @@ impl Shared {
     fn notify(&self) -> Arc<Notify> {
         Notify::new(NotifyParts {
             registry: Arc::clone(&self.registry),
-            providers: Arc::clone(&self.providers),
             log: Arc::clone(&self.log),
             clock: Arc::clone(&self.clock),
             in_flight_max: self.config.server.notifications_in_flight_max,
         })
     }
+}
+
+/// A door with its certificates. The files are small and read before anything is served.
+fn door(listener: TcpListener, tls: Option<&TlsConfig>) -> Result<Door, StartError> {
+    let tls = tls.cloned().map(Tls::load).transpose()?.map(Arc::new);
+    Ok(Door::new(listener, tls))
 }
 
 fn wrapped<T: ?Sized>(inner: Arc<T>, wrap: Wrap<T>) -> Arc<T> {
@@ -266,4 +298,8 @@ pub struct NodeStatus {
     pub worker: Option<Arc<WorkerStatus>>,
     /// The notifications' counters; `None` without the role.
     pub notifications: Option<Arc<Notify>>,
+    /// Reads merchants and accounts again.
+    pub reloader: Arc<Reloader>,
+    /// Who may call; `None` without the role ingest.
+    pub access: Option<Arc<Access>>,
 }

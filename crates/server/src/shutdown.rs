@@ -1,9 +1,30 @@
-//! Signals of the process: the first asks for a graceful stop, the second ends it at once.
+//! Signals of the process: the first asks for a graceful stop, the second ends it at once; SIGHUP asks for a reload.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Exit code when a second signal cuts the drain short.
 const EXIT_CUT_SHORT: i32 = 1;
+
+/// SIGHUP, caught from its creation on.
+#[derive(Debug)]
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Takes over the signal.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn install() -> std::io::Result<Self> {
+        Ok(Self(signal(SignalKind::hangup())?))
+    }
+
+    /// Calls on each signal; never ends.
+    pub async fn each(mut self, on_signal: impl Fn()) {
+        while self.0.recv().await.is_some() {
+            on_signal();
+        }
+    }
+}
 
 /// SIGTERM and SIGINT, caught from its creation on.
 #[derive(Debug)]

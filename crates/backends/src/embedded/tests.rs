@@ -17,7 +17,7 @@ use paymux_domain::time::Timestamp;
 use tempfile::TempDir;
 use tokio::time::timeout;
 
-use super::keys::{DueKey, fact_key, ledger_key};
+use super::keys::{DueKey, OffsetKey, fact_key, ledger_key};
 use super::tables::Table;
 use super::write::{Op, Row};
 use super::*;
@@ -105,6 +105,16 @@ async fn a_record_that_is_none_is_delivered_with_its_bytes() {
     assert!(matches!(ends(consumer.next(9)).await, Ok(LogInput::Assigned { .. })));
     let Ok(LogInput::Records { records, .. }) = ends(consumer.next(9)).await else { panic!("no records") };
     assert!(matches!(&records[0].record, Err(Undecodable::Malformed { raw, .. }) if *raw == [0xff]));
+}
+
+#[tokio::test]
+async fn a_record_that_was_acknowledged_and_is_missing_at_the_end_is_noticed() {
+    let (_folder, backend) = new();
+    append(&backend, 3).await;
+    put(&backend, Row::remove(Table::Log, OffsetKey { partition: P, offset: 2 }.bytes())).await;
+    let consumer = backend.consumer();
+    assert!(matches!(ends(consumer.next(9)).await, Ok(LogInput::Assigned { .. })));
+    assert_eq!(ends(consumer.next(9)).await, Err(LogError::Fatal("offset 2 is lost".to_owned())));
 }
 
 #[tokio::test]

@@ -31,11 +31,15 @@ pub(crate) fn log() -> LogWorld {
 }
 
 fn log_in(folder: Arc<TempDir>) -> LogWorld {
-    let backend = open(&folder);
+    let backend = Arc::new(open(&folder));
     LogWorld {
         log: backend.log(),
         consumer: backend.consumer(),
         replies: backend.replies().clone(),
+        dead: Arc::new({
+            let backend = Arc::clone(&backend);
+            move || backend.dead_records(usize::MAX).expect("readable rows")
+        }),
         move_on: Box::new(|| log_in(folder)),
     }
 }

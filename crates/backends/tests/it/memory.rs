@@ -29,6 +29,10 @@ fn owned(cluster: MemoryCluster) -> LogWorld {
         log: Arc::new(cluster.log()),
         consumer: Arc::new(consumer),
         replies: cluster.replies().clone(),
+        dead: Arc::new({
+            let cluster = cluster.clone();
+            move || cluster.dead()
+        }),
         move_on: Box::new(|| owned(cluster)),
     }
 }

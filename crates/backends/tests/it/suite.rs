@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_backends::ReplyRouter;
-use paymux_domain::ports::{BoxFuture, Clock, CommandLog, LogConsumer, OrderStore};
+use paymux_domain::ports::{BoxFuture, Clock, CommandLog, DeadRecord, LogConsumer, OrderStore};
 use paymux_domain::time::{ClockFactor, Timestamp};
 use tokio::time::timeout;
 
@@ -36,14 +36,16 @@ pub(crate) struct LogWorld {
     pub(crate) log: Arc<dyn CommandLog>,
     pub(crate) consumer: Arc<dyn LogConsumer>,
     pub(crate) replies: ReplyRouter,
+    /// The dead records that the log keeps.
+    pub(crate) dead: Arc<dyn Fn() -> Vec<DeadRecord> + Send + Sync>,
     pub(crate) move_on: Box<dyn FnOnce() -> LogWorld + Send>,
 }
 
 impl LogWorld {
     /// The partitions go to a new owner, the old one is gone.
     pub(crate) fn moved(self) -> Self {
-        let Self { log, consumer, move_on, .. } = self;
-        drop((log, consumer));
+        let Self { log, consumer, dead, move_on, .. } = self;
+        drop((log, consumer, dead));
         move_on()
     }
 }

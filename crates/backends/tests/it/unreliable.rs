@@ -33,11 +33,12 @@ fn store(world: StoreWorld) -> StoreWorld {
 }
 
 fn log(world: LogWorld) -> LogWorld {
-    let LogWorld { log: inner, consumer, replies, move_on } = world;
+    let LogWorld { log: inner, consumer, replies, dead, move_on } = world;
     LogWorld {
         log: Arc::new(Unreliable::new(inner, steps())),
         consumer: Arc::new(Unreliable::new(consumer, steps())),
         replies,
+        dead,
         move_on: Box::new(|| log(move_on())),
     }
 }

@@ -31,7 +31,7 @@ pub struct Timing {
     pub refund_pause_max: Duration,
     /// Physical to schedule time.
     pub factor: ClockFactor,
-    /// The one rule that is taken out, so that the simulation can show that it would notice.
+    /// The one rule that is taken out, with its companion, so that the simulation can show that it would notice.
     #[cfg(feature = "plant")]
     pub plant: Option<Plant>,
 }
@@ -66,7 +66,7 @@ impl Timing {
     #[must_use]
     pub fn lacks(&self, rule: Plant) -> bool {
         #[cfg(feature = "plant")]
-        let lacks = self.plant == Some(rule);
+        let lacks = self.plant.is_some_and(|out| out == rule || out.companion() == Some(rule));
         #[cfg(not(feature = "plant"))]
         let lacks = {
             let _: Plant = rule;

@@ -76,6 +76,10 @@ pub struct Delivered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogInput {
     /// The partition is this consumer's, from this generation on; records follow from `start`.
+    ///
+    /// A backend assigns a partition anew only after its former owner has let go (every commit of it is fenced, and
+    /// it has taken the [`LogInput::Revoked`]) or has surely no lease any more (its session has timed out, which
+    /// takes longer than three leases).
     Assigned {
         /// The partition.
         partition: Partition,
@@ -84,7 +88,8 @@ pub enum LogInput {
         /// The first offset that is not committed.
         start: Offset,
     },
-    /// The partition is no longer this consumer's.
+    /// The partition is no longer this consumer's. By taking this input the consumer lets go: it concludes, calls
+    /// and tells nothing more for the partition, also while time is left of its lease.
     Revoked {
         /// The partition.
         partition: Partition,

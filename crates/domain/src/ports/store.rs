@@ -143,7 +143,8 @@ pub trait OrderStore: Send + Sync {
     /// Reads an order; an unknown order has no facts.
     fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>>;
 
-    /// Adds facts of one order in one batch. Adding a known key again changes nothing that matters.
+    /// Adds facts of one order in one batch. Adding a known key again changes nothing that matters: of two facts under
+    /// one key either may stay, since both mean the same.
     ///
     /// `created` also makes the order listable, `paid/…` findable by trade number, an unresolved freezing
     /// `attention/…` listed as parked and its `…/resolved` no longer: index rows are written before the facts.

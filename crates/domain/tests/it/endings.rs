@@ -71,7 +71,10 @@ fn live(always: &Always) -> (Model, usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases * 2,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn an_order_ends_or_is_parked_whatever_the_provider_keeps_answering(always in always()) {

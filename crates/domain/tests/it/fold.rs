@@ -102,7 +102,10 @@ fn facts_and_shuffled() -> impl Strategy<Value = (Vec<Fact>, Vec<Fact>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases * 4,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn order_and_repetition_of_facts_do_not_matter((facts, shuffled) in facts_and_shuffled()) {

@@ -1,9 +1,10 @@
 //! What must hold at every step of every walk, whatever is heard and in whatever order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use paymux_domain::capabilities::CloseKind;
-use paymux_domain::fact::{AttentionReason, Closure, FactBody, FactKey, Fulfilment};
+use paymux_domain::fact::{AttentionReason, Closure, Fact, FactBody, FactKey, Fulfilment};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::outcome::{Class, Operation, Word};
 use proptest::prelude::*;
@@ -11,11 +12,14 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::support::fixtures::{PRICE, name, notification};
-use crate::support::model::{Heard, Model, Step, keys_of};
+use crate::support::model::{Heard, Model, Scene, Step, keys_of};
 use crate::support::walk::{can_be_asked, decided, expire_time, walks, wrong_payments};
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases * 2,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn proof_of_payment_makes_paid_from_any_state_and_for_ever(model in walks()) {
@@ -89,6 +93,52 @@ proptest! {
                 prop_assert!(known.insert(key.clone()), "{key} was decided twice");
             }
         }
+    }
+
+    /// For a while two owners hear the same. The former one goes on with a copy that is old, and without its lease
+    /// stores words only; they lie among the facts when the other decides.
+    #[test]
+    fn the_words_of_a_former_owner_do_no_harm(
+        model in walks(),
+        fork in any::<prop::sample::Index>(),
+        former_first in any::<bool>(),
+    ) {
+        let fork = fork.index(model.steps.len());
+        let mut owner = model.steps[fork].before.clone();
+        let mut former = owner.clone();
+        let fulfil = FactKey::Fulfilment(Fulfilment::Fulfil.into());
+        let mut said = u32::from(owner.order.has(&fulfil));
+        for Step { before, heard, .. } in &model.steps[fork..] {
+            let rank = owner.order.state().rank();
+            for scene in [&mut owner, &mut former] {
+                scene.now = before.now;
+                scene.slots = before.slots;
+                scene.reserved.clone_from(&before.reserved);
+            }
+            owner.live_call = before.live_call;
+            let kept = former.decide(heard);
+            let words = kept.words.iter().cloned();
+            add(&mut former, words.clone());
+            if former_first {
+                add(&mut owner, words.clone());
+            }
+            let decision = owner.decide(heard);
+            said += u32::from(decision.own.iter().any(|fact| fact.key == fulfil));
+            for word in &decision.words {
+                let same = kept.words.iter().find(|other| other.key == word.key);
+                let numbered = matches!(word.key, FactKey::Attention(..));
+                prop_assert!(numbered || same.is_none_or(|same| same.body == word.body), "{}", word.key);
+            }
+            add(&mut owner, decision.words.into_iter().chain(decision.own).chain(words));
+            owner.followup = decision.followup;
+            former.followup = kept.followup;
+            prop_assert!(rank <= owner.order.state().rank(), "the state fell by {heard:?}");
+        }
+        let parked = owner.order.attention_count(AttentionReason::LatePayment) > 0;
+        prop_assert!(said <= 1, "FULFIL was said {said} times");
+        prop_assert!(!(parked && owner.order.has(&fulfil)), "both words for the same money");
+        let proven = model.steps.iter().any(|step| !proofs(step).is_empty());
+        prop_assert!(!proven || owner.order.state() == State::Paid, "{:?}", owner.order.state());
     }
 
     /// After a crash the log is read again from anywhere: while the facts are known, its records add none,
@@ -270,6 +320,14 @@ fn proofs(step: &Step) -> Vec<(String, i64)> {
         _ => None,
     });
     payments.map(|payment| (payment.trade_no.to_string(), payment.total_minor)).collect()
+}
+
+/// Stores facts as an owner sees them the next time that it reads.
+fn add(scene: &mut Scene, facts: impl IntoIterator<Item = Fact>) {
+    let order = Arc::make_mut(&mut scene.order);
+    for fact in facts {
+        order.add(fact);
+    }
 }
 
 /// Whether a person has resolved an attention of that reason.

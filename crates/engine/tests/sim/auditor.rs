@@ -6,6 +6,7 @@ use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttentionReason, Closure, FactKey, Fulfilment};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::followup::Followup;
+use paymux_domain::limits::FRUITLESS_CALLS_MAX;
 use paymux_domain::name::OrderKey;
 use paymux_domain::ports::{CommandLog, Snapshot};
 use paymux_domain::shard::Partition;
@@ -13,8 +14,8 @@ use paymux_domain::shard::Partition;
 use crate::fleet::BUDGET;
 use crate::provider::capabilities;
 use crate::refund_audit;
-use crate::truth::{Real, RealOrder};
-use crate::workload::Accepted;
+use crate::truth::{Real, RealOrder, RealPayment};
+use crate::workload::{Accepted, nonsense};
 use crate::world::World;
 
 /// A broken promise.
@@ -38,7 +39,9 @@ pub(crate) fn at_any_time(world: &World) -> Vec<Violation> {
     let truth = world.truth.lock();
     let by_key: BTreeMap<&OrderKey, &RealOrder> =
         truth.orders.values().map(|real| (&real.key, real)).collect();
-    let mut found = Vec::new();
+    let breaches = truth.breaches.iter();
+    let mut found: Vec<Violation> =
+        breaches.map(|(key, what)| Violation { key: Some(key.clone()), what: (*what).to_owned() }).collect();
     for key in world.store.order_keys() {
         let (order, _) = read(world, &key);
         let mut broken = |what: String| found.push(Violation { key: Some(key.clone()), what });
@@ -65,6 +68,7 @@ pub(crate) fn at_any_time(world: &World) -> Vec<Violation> {
 /// Promises that hold once everything has settled.
 pub(crate) fn at_the_end(world: &World) -> Vec<Violation> {
     let mut found = limits(world);
+    found.extend(burials(world));
     let events = events(world);
     let truth = world.truth.lock();
     let by_key: BTreeMap<&OrderKey, &RealOrder> =
@@ -79,7 +83,8 @@ pub(crate) fn at_the_end(world: &World) -> Vec<Violation> {
         let (order, followup) = read(world, &accepted.key);
         let told = events.get(&accepted.key).map_or(&[][..], Vec::as_slice);
         let real = by_key.get(&accepted.key).copied();
-        let mut check = Check { accepted, order, followup, told, real, found: Vec::new() };
+        let calls = truth.calls_of.get(&accepted.key).copied().unwrap_or(0);
+        let mut check = Check { accepted, order, followup, told, real, calls, found: Vec::new() };
         check.all();
         found.extend(check.found);
     }
@@ -92,6 +97,8 @@ struct Check<'a> {
     followup: Followup,
     told: &'a [Event],
     real: Option<&'a RealOrder>,
+    /// How many calls there were.
+    calls: u32,
     found: Vec<Violation>,
 }
 
@@ -106,6 +113,7 @@ impl Check<'_> {
             return;
         }
         self.has_ended();
+        self.is_frozen_for_a_reason();
         self.money();
         self.closure();
         self.events();
@@ -128,15 +136,36 @@ impl Check<'_> {
         }
     }
 
+    /// Nothing is left to a person but what only a person can settle.
+    fn is_frozen_for_a_reason(&mut self) {
+        let open: Vec<AttentionReason> = self.order.attention().map(|(reason, _, _)| reason).collect();
+        for reason in open.into_iter().filter(|reason| reason.freezes()) {
+            let justified = match reason {
+                AttentionReason::PaymentMismatch => self.has_wrong_money(),
+                AttentionReason::RetriesExhausted => self.calls >= FRUITLESS_CALLS_MAX,
+                // No provider here mixes orders up, and no payer pays what was never ordered.
+                _ => false,
+            };
+            if !justified {
+                self.broken(format!("frozen by {} without a reason", reason.as_str()));
+            }
+        }
+    }
+
+    fn has_wrong_money(&self) -> bool {
+        let payments = self.real.map_or(&[][..], |real| &real.payments);
+        payments.iter().any(|payment| payment.stated_minor != payment.minor)
+    }
+
     /// Money recorded is money taken, but for what only a person can settle: wrong amounts, and payments that no
     /// query can find and whose every notification was lost.
     fn money(&mut self) {
         let Some(real) = self.real else { return };
-        let wrong = real.payments.iter().any(|payment| payment.stated_minor != payment.minor);
+        let wrong = self.has_wrong_money();
         let taken: i64 = real.payments.iter().map(|payment| payment.minor).sum();
         let recorded = self.order.paid_minor();
         let local = self.accepted.provider == "local";
-        let undeterminable = local && !real.heard && recorded == 0;
+        let undeterminable = (local || self.was_closed_over_money(real)) && !real.heard && recorded == 0;
         // Where the amount is not named by a query, a later payment of the same order shows only in a notification.
         let parked = wrong && self.order.is_frozen();
         // A second payment at a provider without number-wise query is seen only if it was notified.
@@ -146,6 +175,13 @@ impl Check<'_> {
         if recorded != taken && !excused {
             self.broken(format!("money taken {taken}, recorded {recorded}"));
         }
+    }
+
+    /// Whether the provider said yes to the closing of an order that was paid after the last question: only its push
+    /// can tell.
+    fn was_closed_over_money(&self, real: &RealOrder) -> bool {
+        let after = |payment: &RealPayment| real.asked.is_none_or(|asked| payment.time >= asked);
+        self.accepted.provider == "deaf" && !real.payments.is_empty() && real.payments.iter().all(after)
     }
 
     /// Whether every unrecorded payment is a further one that was never notified: once PAID an order is not asked
@@ -174,7 +210,8 @@ impl Check<'_> {
                 }
             }
             Closure::ProviderConfirmed => {
-                if self.real.is_some_and(|real| real.state != Real::Closed) {
+                let open = |real: &RealOrder| real.state != Real::Closed && !self.was_closed_over_money(real);
+                if self.real.is_some_and(open) {
                     self.broken("CLOSED/PROVIDER_CONFIRMED, but it was never closed there");
                 }
             }
@@ -185,6 +222,10 @@ impl Check<'_> {
 
     /// Every fact that is to be told was told, and nothing was told that is no fact.
     fn events(&mut self) {
+        let first = |wanted: &str| self.told.iter().position(|event| event.subject.starts_with(wanted));
+        if first("fulfilment/FULFIL").is_some_and(|goods| first("paid/").is_none_or(|money| goods < money)) {
+            self.broken("FULFIL was told before the payment");
+        }
         let told: BTreeSet<&str> = self.told.iter().map(|event| event.subject.as_str()).collect();
         let missing: Vec<String> = self
             .order
@@ -229,6 +270,15 @@ impl Check<'_> {
             self.broken("a second payment that nobody was told of");
         }
     }
+}
+
+/// Every record that is none was buried with its bytes.
+fn burials(world: &World) -> Vec<Violation> {
+    let buried: BTreeSet<Vec<u8>> = world.cluster.dead().into_iter().map(|dead| dead.raw).collect();
+    let missing = (0..world.plan.faults.malformed).filter(|number| !buried.contains(&nonsense(*number)));
+    missing
+        .map(|number| Violation { key: None, what: format!("malformed record {number} was never buried") })
+        .collect()
 }
 
 /// No account is called faster than its budget allows, whoever owns it.

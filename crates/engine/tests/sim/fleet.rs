@@ -128,6 +128,7 @@ impl Fleet {
         config.commit_interval = COMMIT;
         config.takeover_overlap = SESSION * 2;
         config.wheel_max = world.plan.wheel;
+        config.window_max = world.plan.window;
         config.timing.plant = world.plant;
         let tasks = Tasks::default();
         let store = world.store.clone().with_steps(steps.clone());
@@ -135,7 +136,7 @@ impl Fleet {
             consumer: Arc::new(Unreliable::new(consumer.clone() as Arc<dyn LogConsumer>, steps.clone())),
             log: Arc::new(Unreliable::new(Arc::new(world.cluster.log()), steps.clone())),
             store: Arc::new(Unreliable::new(Arc::new(store), steps)),
-            gateway: Arc::new(world.providers.clone()),
+            gateway: Arc::new(world.providers.called_by(consumer.member())),
             directory: Arc::new(SimDirectory { in_flight: world.plan.in_flight }),
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SimEntropy(Mutex::new(seed(&mut self.rng)))),

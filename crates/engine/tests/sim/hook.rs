@@ -102,7 +102,11 @@ impl ProcessHook {
         }
         if point.operation == "insert_due" && point.when == When::Before && chance(&mut rng, faults.slow_rows)
         {
-            return Fault::delayed(Duration::from_millis(rng.random_range(20_000..240_000)));
+            if rng.random_bool(0.5) {
+                return Fault::of(Then::LandLater(Duration::from_millis(rng.random_range(20_000..240_000))));
+            }
+            // Longer, and the engine's deadline would end it.
+            return Fault::delayed(Duration::from_millis(rng.random_range(1_000..7_500)));
         }
         let then = if chance(&mut rng, faults.op_fail) {
             Then::Fail

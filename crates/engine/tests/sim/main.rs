@@ -8,10 +8,12 @@
 mod auditor;
 mod clock;
 mod coverage;
+mod doors;
 mod fleet;
 mod hook;
 mod payer;
 mod plan;
+mod plants;
 mod provider;
 mod refund_audit;
 mod refunds;
@@ -28,13 +30,11 @@ use crate::hook::Points;
 
 /// Seeds that run when none are asked for.
 const DEFAULT_COUNT: u64 = 60;
-/// Seeds within which a rule that was taken out must be missed.
-const PLANT_SEEDS: u64 = 1000;
 
-struct Args {
-    first: u64,
-    count: u64,
-    plant: Option<Plant>,
+pub(crate) struct Args {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) plant: Option<Plant>,
     all_plants: bool,
     trace: bool,
 }
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if args.all_plants { plants(&args) } else { seeds(&args) }
+    if args.all_plants { plants::run(&args) } else { seeds(&args) }
 }
 
 fn parse() -> Result<Args, String> {
@@ -65,12 +65,12 @@ fn parse() -> Result<Args, String> {
             "--from" => args.first = number("--from")?,
             "--plants" => {
                 args.all_plants = true;
-                args.count = PLANT_SEEDS;
+                args.count = plants::SEEDS;
             }
             "--trace" => args.trace = true,
             "--plant" => {
                 let name = given.next().ok_or("--plant needs a rule")?;
-                let found = Plant::ALL.into_iter().find(|plant| format!("{plant:?}") == name);
+                let found = plants::named(&name);
                 args.plant = Some(found.ok_or(format!("no rule {name:?}; there are {:?}", Plant::ALL))?);
             }
             seed if seed.parse::<u64>().is_ok() => {
@@ -140,30 +140,4 @@ fn report(seed: u64, outcome: &world::Outcome) {
         println!("    {line}");
     }
     println!("again: cargo xtask sim {seed}");
-}
-
-/// Takes each rule out in turn and expects a violation within the allowed seeds.
-fn plants(args: &Args) -> ExitCode {
-    let mut unnoticed = 0;
-    let chosen: Vec<Plant> = args.plant.map_or_else(|| Plant::ALL.to_vec(), |plant| vec![plant]);
-    for plant in &chosen {
-        let began = Instant::now();
-        let seeds = args.count.min(PLANT_SEEDS);
-        let found = (args.first..args.first + seeds).find_map(|seed| {
-            let outcome = world::run(seed, Some(*plant), &Points::default());
-            outcome.violations.first().map(|violation| (seed, violation.to_string()))
-        });
-        let seconds = began.elapsed().as_secs_f64();
-        match found {
-            Some((seed, what)) => println!("{plant:?}: noticed at seed {seed} after {seconds:.1} s: {what}"),
-            None => {
-                unnoticed += 1;
-                println!("{plant:?}: NOT noticed within {seeds} seeds ({seconds:.1} s)");
-            }
-        }
-    }
-    let passed = chosen.len() - unnoticed;
-    let result = if unnoticed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {result}. {passed} passed; {unnoticed} failed; 0 ignored");
-    if unnoticed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Faults {
     pub(crate) op_delay_max: Duration,
     /// A process stands still before an operation, for less than what lies between lease and session.
     pub(crate) freeze: u32,
-    /// A due row takes minutes to be written.
+    /// A due row takes seconds to be written, or lands minutes after its writer has given up.
     pub(crate) slow_rows: u32,
     pub(crate) op_fail: u32,
     pub(crate) op_unknown: u32,
@@ -38,6 +38,8 @@ pub(crate) struct Faults {
     pub(crate) wrong_amount: u32,
     pub(crate) second_payment: u32,
     pub(crate) outage: bool,
+    /// Records that are none.
+    pub(crate) malformed: u32,
 }
 
 /// One run.
@@ -54,6 +56,8 @@ pub(crate) struct Plan {
     pub(crate) flight_ms_max: u64,
     /// Timers in memory; without any, every timer rests on its row alone.
     pub(crate) wheel: usize,
+    /// Records of a partition in work.
+    pub(crate) window: usize,
     pub(crate) orders: u32,
     pub(crate) merchants: u32,
     pub(crate) partitions: u16,
@@ -120,7 +124,10 @@ impl Plan {
                 faults.slow_rows = 50;
                 faults.late_landing = 500;
                 faults.crash = 0;
-                self.in_flight = 8;
+                // All at once through one permit: calls wait long in line.
+                self.in_flight = 1;
+                self.merchants = 2;
+                self.burst = 1000;
                 self.kinds = vec!["quick"];
                 self.closed_by_caller = 700;
                 self.hurried = true;
@@ -167,7 +174,7 @@ impl Plan {
             }
             Theme::Expiry => {
                 faults.notification_lost = 900;
-                self.kinds = vec!["xor", "local", "quick"];
+                self.kinds = vec!["xor", "local", "quick", "deaf"];
             }
         }
     }
@@ -201,6 +208,7 @@ impl Plan {
             wrong_amount: some(rng, 20),
             second_payment: some(rng, 200),
             outage: rng.random_bool(0.2),
+            malformed: some(rng, 6),
         };
         let some =
             |rng: &mut ChaCha8Rng, max: u32| if rng.random_bool(0.6) { rng.random_range(1..=max) } else { 0 };
@@ -211,6 +219,7 @@ impl Plan {
             in_flight: rng.random_range(1..=8),
             flight_ms_max: 400,
             wheel: if rng.random_bool(0.2) { 0 } else { 10_000 },
+            window: if rng.random_bool(0.3) { rng.random_range(4..=16) } else { 4096 },
             orders: rng.random_range(100..140),
             merchants: rng.random_range(2..8),
             partitions: rng.random_range(1..=3),

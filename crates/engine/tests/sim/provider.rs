@@ -1,15 +1,18 @@
-//! Providers of four kinds behind the engine's gateway, with lost answers, late landings and lagging reads.
+//! Providers of six kinds behind the engine's gateway, with lost answers, late landings and lagging reads.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use paymux_backends::memory::MemberId;
 use paymux_domain::capabilities::{
     AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
 };
 use paymux_domain::command::Created;
 use paymux_domain::launch::{Launch, LaunchParams};
+use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{BoxFuture, Call, Clock, ProviderGateway};
@@ -80,11 +83,23 @@ pub(crate) fn capabilities(provider: &str) -> Option<Capabilities> {
             landing: Duration::ZERO,
             ..BASE
         },
+        // A create that must not be repeated, and calls on one order that must keep their distance.
+        "once" => Capabilities {
+            create_idempotent: false,
+            call_spacing: Duration::from_secs(3),
+            close: CloseKind::Call { min_age: Duration::ZERO, refuses_paid: true },
+            ..BASE
+        },
+        // It says yes to the closing of a paid order.
+        "deaf" => Capabilities {
+            close: CloseKind::Call { min_age: Duration::from_secs(30), refuses_paid: false },
+            ..BASE
+        },
         _ => return None,
     })
 }
 
-pub(crate) const KINDS: [&str; 4] = ["wechat", "quick", "xor", "local"];
+pub(crate) const KINDS: [&str; 6] = ["wechat", "quick", "xor", "local", "once", "deaf"];
 
 /// All providers of a world.
 #[derive(Clone)]
@@ -99,6 +114,22 @@ pub(crate) struct SimProviders {
     pub(crate) notifier: Notifier,
     pub(crate) theme: Theme,
     pub(crate) flight_ms_max: u64,
+    /// The process that calls.
+    pub(crate) process: u64,
+    /// Calls under way: by whom, on which order.
+    pub(crate) live: Arc<Mutex<BTreeSet<(u64, OrderKey)>>>,
+}
+
+/// A call that is under way until it is dropped.
+struct Live {
+    all: Arc<Mutex<BTreeSet<(u64, OrderKey)>>>,
+    this: (u64, OrderKey),
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.this);
+    }
 }
 
 /// How a call's request and answer travel.
@@ -119,11 +150,30 @@ impl ProviderGateway for SimProviders {
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, CallReport> {
-        Box::pin(async move { self.made(call).await })
+        Box::pin(async move {
+            let _live = self.begin(&call.created.key);
+            self.made(call).await
+        })
     }
 }
 
 impl SimProviders {
+    /// The same providers, as a process calls them.
+    pub(crate) fn called_by(&self, member: MemberId) -> Self {
+        Self { process: member.0, ..self.clone() }
+    }
+
+    /// Notes a call; one owner has one call on an order at a time.
+    fn begin(&self, key: &OrderKey) -> Live {
+        let this = (self.process, key.clone());
+        let mut truth = self.truth.lock();
+        *truth.calls_of.entry(key.clone()).or_default() += 1;
+        if !self.live.lock().insert(this.clone()) {
+            truth.breaches.push((key.clone(), "one owner has two calls under way"));
+        }
+        Live { all: self.live.clone(), this }
+    }
+
     async fn made(&self, call: Call) -> CallReport {
         let created = call.created.clone();
         let local = created.provider.as_str() == "local" && call.operation == Operation::Create;
@@ -226,9 +276,12 @@ impl SimProviders {
         let now = self.clock.now();
         let mut truth = self.truth.lock();
         let id = (created.account.clone(), created.out_trade_no.clone());
-        if let Some(order) = truth.orders.get(&id) {
+        if let Some(state) = truth.orders.get(&id).map(|order| order.state) {
+            if created.provider.as_str() == "once" {
+                truth.breaches.push((created.key.clone(), "a create was repeated that must not be"));
+            }
             let ask = |code: &str| CallReport { ask: true, ..CallReport::of(Class::Unknown, code) };
-            return match order.state {
+            return match state {
                 Real::Open => launched(),
                 Real::Paid if created.provider.as_str() == "local" => launched(),
                 Real::Paid => ask("ORDER_PAID"),
@@ -258,6 +311,7 @@ impl SimProviders {
             refunds: Vec::new(),
             heard: false,
             told: Vec::new(),
+            asked: None,
         };
         truth.note(now, format_args!("lands {}", created.out_trade_no));
         truth.orders.insert(id, order);
@@ -269,11 +323,12 @@ impl SimProviders {
 
     fn query(&self, created: &Created) -> CallReport {
         let now = self.clock.now();
-        let truth = self.truth.lock();
+        let mut truth = self.truth.lock();
         let id = (created.account.clone(), created.out_trade_no.clone());
-        let Some(order) = truth.orders.get(&id).filter(|order| order.visible <= now) else {
+        let Some(order) = truth.orders.get_mut(&id).filter(|order| order.visible <= now) else {
             return CallReport::done(vec![Word::NotExist]);
         };
+        order.asked = Some(now);
         let provider = created.provider.as_str();
         let words = match order.state {
             Real::Closed => vec![Word::Closed],
@@ -297,6 +352,7 @@ impl SimProviders {
         let report = match truth.orders.get_mut(&id) {
             None => CallReport::done(vec![Word::NotExist]),
             Some(order) => match order.state {
+                Real::Paid if created.provider.as_str() == "deaf" => CallReport::done(vec![Word::Closed]),
                 Real::Paid => CallReport { ask: true, ..CallReport::of(Class::Unknown, "ORDER_PAID") },
                 Real::Closed => CallReport::done(vec![Word::Closed]),
                 Real::Open if now.since(order.created) < min_age => {

@@ -42,6 +42,8 @@ pub(crate) struct RealOrder {
     pub(crate) heard: bool,
     /// The payments that were notified.
     pub(crate) told: Vec<ProviderTradeNo>,
+    /// When it was last asked about.
+    pub(crate) asked: Option<Timestamp>,
 }
 
 /// Everything that the providers know.
@@ -49,6 +51,10 @@ pub(crate) struct RealOrder {
 pub(crate) struct Truth {
     pub(crate) orders: BTreeMap<(AccountId, OutTradeNo), RealOrder>,
     pub(crate) calls: BTreeMap<(AccountId, Operation), Vec<i64>>,
+    /// How many calls there were on each order.
+    pub(crate) calls_of: BTreeMap<OrderKey, u32>,
+    /// Promises to the providers that were broken.
+    pub(crate) breaches: Vec<(OrderKey, &'static str)>,
     /// What happened, in order: hashed, so that two runs of a seed can be compared.
     pub(crate) trace: Vec<String>,
     /// Refunds that were asked for beyond their payment.

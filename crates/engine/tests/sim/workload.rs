@@ -11,7 +11,8 @@ use paymux_domain::command::{
 use paymux_domain::fact::Fulfilment;
 use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, RefundNo, RequestId};
-use paymux_domain::ports::Clock;
+use paymux_domain::ports::{Clock, Undecodable};
+use paymux_domain::shard::Partition;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -47,6 +48,24 @@ pub(crate) fn start(world: &Arc<World>, mut rng: ChaCha8Rng) {
         let world = world.clone();
         tokio::spawn(async move { order(&world, number, rng).await });
     }
+    for number in 0..world.plan.faults.malformed {
+        let rng = ChaCha8Rng::seed_from_u64(rng.random());
+        let world = world.clone();
+        tokio::spawn(async move { malformed(&world, number, rng).await });
+    }
+}
+
+/// The bytes of a record that is none.
+pub(crate) fn nonsense(number: u32) -> Vec<u8> {
+    format!("nonsense {number}").into_bytes()
+}
+
+async fn malformed(world: &World, number: u32, mut rng: ChaCha8Rng) {
+    let span = u64::try_from(world.plan.arrivals.as_millis()).expect("a day fits");
+    world.clock.sleep(Duration::from_millis(rng.random_range(0..span))).await;
+    let partition = Partition(rng.random_range(0..world.plan.partitions));
+    let what = Undecodable::Malformed { reason: "no record".to_owned(), raw: nonsense(number) };
+    world.cluster.append_undecodable(partition, what);
 }
 
 async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {

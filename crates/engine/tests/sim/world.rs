@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::auditor;
 use crate::clock::SimClock;
+use crate::doors::Early;
 use crate::fleet::Fleet;
 use crate::hook::Points;
 use crate::plan::{DAY, Plan, QUIET};
@@ -27,27 +28,21 @@ use crate::workload::{self, Accepted};
 /// Appends records as ingest and notify do: until the log has acknowledged them.
 #[derive(Clone)]
 pub(crate) struct Notifier {
-    pub(crate) cluster: MemoryCluster,
+    pub(crate) log: Arc<dyn CommandLog>,
     pub(crate) clock: SimClock,
     pub(crate) rng: Arc<Mutex<ChaCha8Rng>>,
     pub(crate) active: Arc<AtomicBool>,
     pub(crate) duplicates: u32,
-    pub(crate) plant: Option<Plant>,
 }
 
 impl Notifier {
     /// Appends; the acknowledgement may be lost, and then the same record is appended again.
     pub(crate) async fn send(&self, group: &ShardGroup, record: Record) {
-        let log = self.cluster.log();
-        let partition = Partition::of(group, log.partitions());
+        let partition = Partition::of(group, self.log.partitions());
         loop {
             let (faulty, draw) =
                 (self.active.load(Ordering::Relaxed), self.rng.lock().random_range(0..1000_u32));
-            if faulty && draw < 30 && self.plant == Some(Plant::AckAfterDurable) {
-                // Acknowledged before it was durable; the crash that follows takes it away.
-                return;
-            }
-            let appended: Result<_, AppendError> = log.append(partition, record.clone()).await;
+            let appended: Result<_, AppendError> = self.log.append(partition, record.clone()).await;
             let acknowledged = appended.is_ok() && !(faulty && draw < self.duplicates);
             if acknowledged {
                 return;
@@ -104,13 +99,18 @@ impl World {
         let cluster = MemoryCluster::new(config, Arc::new(clock.clone()), ReplyRouter::default());
         let truth = Arc::new(Mutex::new(Truth::default()));
         let mut stream = || Arc::new(Mutex::new(ChaCha8Rng::seed_from_u64(rng.random())));
+        let log: Arc<dyn CommandLog> = if plant == Some(Plant::AckAfterDurable) {
+            let rng = Mutex::new(ChaCha8Rng::seed_from_u64(seed));
+            Arc::new(Early { log: cluster.log(), rng, active: active.clone() })
+        } else {
+            Arc::new(cluster.log())
+        };
         let notifier = Notifier {
-            cluster: cluster.clone(),
+            log,
             clock: clock.clone(),
             rng: stream(),
             active: active.clone(),
             duplicates: plan.faults.duplicate_records,
-            plant,
         };
         let providers = SimProviders {
             clock: clock.clone(),
@@ -120,6 +120,8 @@ impl World {
             outage: Arc::default(),
             rng: stream(),
             notifier,
+            process: 0,
+            live: Arc::default(),
             theme: plan.theme,
             flight_ms_max: plan.flight_ms_max,
         };

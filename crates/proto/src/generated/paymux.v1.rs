@@ -1605,6 +1605,9 @@ pub enum ErrorReason {
     Internal = 30,
     /// FAILED_PRECONDITION: the order's payment is in doubt; a person has to look first.
     OrderParked = 31,
+    /// UNAVAILABLE: the audit log cannot be written. Nothing was done, or it was done and its outcome is not recorded, as
+    /// the message says; the same request may be sent again.
+    AuditUnavailable = 32,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1645,6 +1648,7 @@ impl ErrorReason {
             Self::ShuttingDown => "ERROR_REASON_SHUTTING_DOWN",
             Self::Internal => "ERROR_REASON_INTERNAL",
             Self::OrderParked => "ERROR_REASON_ORDER_PARKED",
+            Self::AuditUnavailable => "ERROR_REASON_AUDIT_UNAVAILABLE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1686,6 +1690,7 @@ impl ErrorReason {
             "ERROR_REASON_SHUTTING_DOWN" => Some(Self::ShuttingDown),
             "ERROR_REASON_INTERNAL" => Some(Self::Internal),
             "ERROR_REASON_ORDER_PARKED" => Some(Self::OrderParked),
+            "ERROR_REASON_AUDIT_UNAVAILABLE" => Some(Self::AuditUnavailable),
             _ => None,
         }
     }
@@ -1702,7 +1707,9 @@ pub mod order_service_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
     /// Orders of merchants: created, watched, closed and refunded by platform services.
-    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller.
+    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller. CloseOrder
+    /// and RequeryOrder may also be called with `operate`; then they go to the audit log.
+    /// Every call may be answered CREDENTIALS_INVALID, NOT_ALLOWED or CALLER_LIMITED before anything is looked up.
     #[derive(Debug, Clone)]
     pub struct OrderServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2223,7 +2230,9 @@ pub mod order_service_server {
         >;
     }
     /// Orders of merchants: created, watched, closed and refunded by platform services.
-    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller.
+    /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller. CloseOrder
+    /// and RequeryOrder may also be called with `operate`; then they go to the audit log.
+    /// Every call may be answered CREDENTIALS_INVALID, NOT_ALLOWED or CALLER_LIMITED before anything is looked up.
     #[derive(Debug)]
     pub struct OrderServiceServer<T> {
         inner: Arc<T>,
@@ -3314,6 +3323,13 @@ pub struct ListMerchantsResponse {
     /// Opaque; empty when there is nothing more.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// When the merchants listed here came into force: the start, or the last reload that found no fault.
+    #[prost(message, optional, tag = "3")]
+    pub in_force_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why the files as they are now are not in force, each fault with file, line and key, in the words of
+    /// `config check`. Empty: they are in force. At most 100 and a count of the others.
+    #[prost(string, repeated, tag = "4")]
+    pub reload_faults: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// A merchant as configured, without secrets.
 #[derive(Clone, PartialEq, ::prost::Message)]

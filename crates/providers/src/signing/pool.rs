@@ -84,6 +84,12 @@ impl SigningPool {
         self.keys.store(Arc::new(keys));
     }
 
+    /// The keys in force.
+    #[must_use]
+    pub fn keys(&self) -> SigningKeys {
+        SigningKeys::clone(&self.keys.load())
+    }
+
     /// The sizes in force.
     #[must_use]
     pub const fn options(&self) -> PoolOptions {

@@ -36,11 +36,12 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
     let id: ProviderId = super::NAME.parse().expect("a constant of lower-case letters");
     let mut accounts: BTreeMap<AccountId, Arc<Account>> = BTreeMap::new();
     let mut keys = Vec::new();
+    let mut identities: BTreeMap<String, AccountId> = BTreeMap::new();
     for section in &loading.sections {
         let reader = loading.reader(section);
-        let Some((account, key)) = config::read(section, &reader) else { continue };
-        if let Some(twin) = accounts.values().find(|known| known.kind.is_same_merchant(&account.kind)) {
-            reader.fault("", format!("is the same merchant as account {}", twin.id));
+        let Some((account, key)) = config::read(section, &reader, loading.keys) else { continue };
+        if let Some(twin) = identities.insert(account.kind.identity(), account.id.clone()) {
+            reader.fault("", format!("is the same merchant as account {twin}"));
         }
         keys.push((account.signing_key(), key));
         accounts.insert(account.id.clone(), Arc::new(account));
@@ -60,6 +61,7 @@ fn info(id: &ProviderId, account: &Account) -> AccountInfo {
         provider: id.clone(),
         methods,
         number_space: account.mchid().to_owned(),
+        identity: account.kind.identity(),
         timeout: account.timeout,
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use paymux_domain::name::AccountId;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::StoreInfo;
+use crate::key_ring::KeyRing;
 use crate::settings::{AccountSection, Reader};
-use crate::signing::{PlatformKey, SigningKey, certificate_key};
+use crate::signing::{KeyCache, PlatformKey, SigningKey, certificate_key};
 
 /// The production host (`providers.md` section 4.1).
 const BASE_URL: &str = "https://api.mch.weixin.qq.com";
@@ -32,6 +33,8 @@ serial_no = "5F1C72E2A8931B72A2E13AF8DEE92471EB397115"
 private_key_file = "secrets/wechatpay/apiclient_key.pem"
 # The APIv3 key, 32 bytes of text. Each secret is named by …_file or …_env.
 apiv3_key_env = "WECHATPAY_APIV3_KEY"
+# While the APIv3 key is exchanged, the ones before it, tried after it; take them out when WeChat Pay has changed.
+# previous_apiv3_keys = [{ apiv3_key_file = "secrets/wechatpay/old_apiv3_key" }]
 # What WeChat Pay's signatures are verified with, chosen by Wechatpay-Serial: public keys by their id, platform
 # certificates by their serial number. Several of both may stand side by side while keys are exchanged.
 platform_keys = [{ id = "PUB_KEY_ID_0119000001092024010100000000000001", public_key_file = "secrets/wechatpay/pub_key.pem" }]
@@ -63,15 +66,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whether both are one merchant: two accounts of one would share budgets and order numbers unknowingly.
-    pub(super) fn is_same_merchant(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Direct { mchid }, Self::Direct { mchid: other }) => mchid == other,
-            (
-                Self::Partner { sp_mchid, sub_mchid, .. },
-                Self::Partner { sp_mchid: other, sub_mchid: other_sub, .. },
-            ) => sp_mchid == other && sub_mchid == other_sub,
-            _ => false,
+    /// Which merchant it is: two accounts of one would share budgets and order numbers unknowingly.
+    pub(super) fn identity(&self) -> String {
+        match self {
+            Self::Direct { mchid } => format!("mchid {mchid}"),
+            Self::Partner { sp_mchid, sub_mchid, .. } => {
+                format!("sp_mchid {sp_mchid}, sub_mchid {sub_mchid}")
+            }
         }
     }
 }
@@ -88,8 +89,8 @@ pub(super) struct Account {
     pub(super) base_url: String,
     /// Serial number of the merchant's API certificate.
     pub(super) serial_no: String,
-    /// Opens notifications.
-    pub(super) apiv3_key: LessSafeKey,
+    /// Open notifications.
+    pub(super) apiv3_keys: KeyRing<LessSafeKey>,
     /// What verifies WeChat Pay's signatures, by `Wechatpay-Serial`.
     pub(super) platform_keys: BTreeMap<String, PlatformKey>,
     /// The public key id that requests name, so that answers are signed by that key and not by a certificate; the
@@ -135,14 +136,18 @@ impl Account {
 }
 
 /// Reads one account's section; `None` when a fault was noted.
-pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<(Account, Arc<SigningKey>)> {
+pub(super) fn read(
+    section: &AccountSection,
+    reader: &Reader<'_>,
+    keys: &KeyCache,
+) -> Option<(Account, Arc<SigningKey>)> {
     // Everything is read before anything is given up, so that all faults are noted.
     let base_url = base_url(reader);
     let kind = kind(reader);
     let app_ids = app_ids(reader, kind.as_ref());
     let serial_no = reader.required("serial_no", "up to 40 hexadecimal digits in capitals", is_serial);
-    let signing_key = signing_key(reader);
-    let apiv3_key = apiv3_key(reader);
+    let signing_key = signing_key(reader, keys);
+    let apiv3_keys = reader.key_ring("apiv3_key", apiv3_key);
     let platform_keys = platform_keys(reader);
     let store = store(reader);
     let timeout_ms = reader.number("timeout_ms", 100..=30_000, 5_000);
@@ -154,13 +159,13 @@ pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<(Acc
         app_ids: app_ids?,
         base_url: base_url?,
         serial_no: serial_no?,
-        apiv3_key: apiv3_key?,
+        apiv3_keys: apiv3_keys?,
         platform_keys,
         public_key_id,
         store,
         timeout: Duration::from_millis(u64::from(timeout_ms)),
     };
-    Some((account, Arc::new(signing_key?)))
+    Some((account, signing_key?))
 }
 
 fn base_url(reader: &Reader<'_>) -> Option<String> {
@@ -210,22 +215,17 @@ fn app_ids(reader: &Reader<'_>, kind: Option<&Kind>) -> Option<Vec<String>> {
     Some(app_ids)
 }
 
-fn signing_key(reader: &Reader<'_>) -> Option<SigningKey> {
+fn signing_key(reader: &Reader<'_>, keys: &KeyCache) -> Option<Arc<SigningKey>> {
     let (key, pem) = reader.secret("private_key")?;
-    SigningKey::from_pem(&pem).map_err(|error| reader.fault(&key, error.to_string())).ok()
+    keys.signing_key(&pem).map_err(|error| reader.fault(&key, error.to_string())).ok()
 }
 
-fn apiv3_key(reader: &Reader<'_>) -> Option<LessSafeKey> {
-    let (key, secret) = reader.secret("apiv3_key")?;
+fn apiv3_key(secret: &SecretString) -> Result<LessSafeKey, String> {
     // A file often ends in a line break, which is no part of the key.
     let bytes = secret.expose_secret().trim_end_matches(['\r', '\n']).as_bytes();
-    match UnboundKey::new(&AES_256_GCM, bytes) {
-        Ok(unbound) => Some(LessSafeKey::new(unbound)),
-        Err(_) => {
-            reader.fault(&key, format!("must be {APIV3_KEY_BYTES} bytes"));
-            None
-        }
-    }
+    let unbound =
+        UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| format!("must be {APIV3_KEY_BYTES} bytes"))?;
+    Ok(LessSafeKey::new(unbound))
 }
 
 type PlatformKeys = (BTreeMap<String, PlatformKey>, Option<String>);

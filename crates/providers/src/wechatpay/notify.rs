@@ -113,7 +113,8 @@ fn opened<'a>(
     }
     let sealed =
         STANDARD.decode(&resource.ciphertext).map_err(|_| malformed("resource.ciphertext is not Base64"))?;
-    let plain = |account: &Account| open(&account.apiv3_key, resource, sealed.clone());
+    let plain =
+        |account: &Account| account.apiv3_keys.iter().find_map(|key| open(key, resource, sealed.clone()));
     let (first, text) = accounts
         .iter()
         .find_map(|account| Some((account, plain(account)?)))

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{ConfigSource, Exit, Output};
-use crate::config::{Faults, Origin, example};
+use crate::config::{Faults, Origin, example, merchant_file_example};
 
 /// Arguments of `config`.
 #[derive(Debug, Args)]
@@ -15,7 +15,8 @@ pub(super) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Name every fault at once: where it stands, which key, what is allowed. Reads the secrets, prints none.
+    /// Name every fault at once, of all merchant files too: file, line, key, what is allowed. Reads the secrets, prints
+    /// none.
     #[command(after_help = "Examples:
   paymux config check --config paymux.toml
   paymux config check --config paymux.toml --output json")]
@@ -27,8 +28,13 @@ enum ConfigCommand {
     Dump(ConfigSource),
     /// Print a commented configuration with every key.
     #[command(after_help = "Examples:
-  paymux config example > paymux.toml")]
-    Example,
+  paymux config example > paymux.toml
+  paymux config example --merchant-file > merchants.d/tea-house.toml")]
+    Example {
+        /// Print a file for merchants_dir instead: one account and one merchant.
+        #[arg(long)]
+        merchant_file: bool,
+    },
 }
 
 pub(super) fn run(args: ConfigArgs, output: &Output) -> anyhow::Result<Exit> {
@@ -40,8 +46,8 @@ pub(super) fn run(args: ConfigArgs, output: &Output) -> anyhow::Result<Exit> {
             output.print(dump.trim(), &json)?;
             Ok(Exit::Ok)
         }
-        ConfigCommand::Example => {
-            let example = example();
+        ConfigCommand::Example { merchant_file } => {
+            let example = if merchant_file { merchant_file_example() } else { example() };
             output.print(example.trim_end(), &json!({ "toml": example }))?;
             Ok(Exit::Ok)
         }

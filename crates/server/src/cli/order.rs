@@ -11,15 +11,15 @@ use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use serde_json::json;
 
+use super::connect::ConnectArgs;
 use super::{Exit, Output, json as to_json};
 use crate::shutdown::Signals;
 
 /// Arguments of `order`.
 #[derive(Debug, Args)]
 pub(super) struct OrderArgs {
-    /// The server's gRPC address.
-    #[arg(long, global = true, env = "PAYMUX_SERVER", default_value = "http://127.0.0.1:7700")]
-    server: String,
+    #[command(flatten)]
+    connect: ConnectArgs,
     #[command(subcommand)]
     command: OrderCommand,
 }
@@ -157,9 +157,7 @@ fn request_id(order: &str) -> String {
 }
 
 pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit> {
-    use anyhow::Context as _;
-    let client =
-        Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
+    let client = args.connect.connect().await?;
     let called = match args.command {
         OrderCommand::Create(create) => create::run(&client, *create, output).await,
         OrderCommand::Get(get) => self::get(&client, get, output).await,
@@ -183,7 +181,7 @@ pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit
     }
 }
 
-fn refusal_json(refusal: &Refusal) -> serde_json::Value {
+pub(super) fn refusal_json(refusal: &Refusal) -> serde_json::Value {
     let faults: Vec<_> = refusal
         .violations
         .iter()

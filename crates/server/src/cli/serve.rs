@@ -5,13 +5,14 @@ use clap::Args;
 
 use super::{ConfigSource, Exit};
 use crate::roles::{Listeners, Node, Roles, Surroundings};
-use crate::shutdown::Signals;
+use crate::shutdown::{Hangups, Signals};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Stops at SIGTERM or SIGINT: refuses new calls, finishes what is under way within server.drain_timeout_ms, exits 0.
 A second signal ends it at once.
+SIGHUP reads merchants, accounts and keys again; a fault anywhere changes nothing and is logged.
 
 Examples:
   paymux serve --config paymux.toml
@@ -34,9 +35,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
         args.roles
     );
     let mut signals = Signals::install().context("signals cannot be caught")?;
+    let hangups = Hangups::install().context("SIGHUP cannot be caught")?;
     let listeners = Listeners::bind(config.server.grpc_listen, config.server.notify_listen).await?;
     let node = Node::start(config, args.roles, listeners, Surroundings::default()).await?;
     let status = node.status();
+    let reloader = std::sync::Arc::clone(&status.reloader);
+    tokio::spawn(hangups.each(move || reloader.request()));
     tracing::info!(roles = %args.roles, grpc = ?status.grpc, notify = ?status.notify, "serving");
     node.run(async move {
         let signal = signals.next().await;

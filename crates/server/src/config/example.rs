@@ -1,4 +1,5 @@
-//! `config example`: every key with its meaning, what is allowed and its default. It passes `config check` itself.
+//! `config example`: every key with its meaning, what is allowed and its default. It passes `config check` itself, and
+//! so does the example of a merchant file.
 
 use std::fmt::Write as _;
 
@@ -19,19 +20,53 @@ pub fn example() -> String {
     );
     section(&mut text, "", schema::TOP);
     section(&mut text, "[server]", schema::SERVER);
+    optional_section(&mut text, "[server.grpc_tls]", "TLS for gRPC.", schema::GRPC_TLS);
+    optional_section(&mut text, "[server.notify_tls]", "TLS for notifications.", schema::NOTIFY_TLS);
+    section(&mut text, "[access]", schema::ACCESS);
+    let callers = "One section for each caller, under its name. Without any, whoever reaches the port may do \
+                   everything. `paymux caller key checkout` makes a key.";
+    optional_section(&mut text, "[callers.checkout]", callers, schema::CALLER);
     section(&mut text, "[backend]", schema::BACKEND);
     section(&mut text, "[ingest]", schema::INGEST);
     section(&mut text, "[engine]", schema::ENGINE);
-    section(&mut text, "[accounts.wechat-direct]", schema::ACCOUNT);
+    account_and_merchant(&mut text);
+    text
+}
+
+/// One file for `merchants_dir`: an account and its merchant.
+#[must_use]
+pub fn merchant_file_example() -> String {
+    let mut text = String::from(
+        "# A file of merchants_dir. It may hold any number of [accounts.NAME] and [merchants.ID] sections; a merchant may\n\
+         # use accounts of other files. Paths are relative to the folder of this file.\n\
+         # Put a new file in place with a rename, so that nobody reads half of it.\n\n",
+    );
+    account_and_merchant(&mut text);
+    text
+}
+
+fn account_and_merchant(text: &mut String) {
+    section(text, "[accounts.wechat-direct]", schema::ACCOUNT);
     for registration in PROVIDERS.iter().filter(|known| known.name == "wechatpay") {
         text.push_str("# Keys of the provider itself; paths are relative to the folder of this file:\n");
         text.push_str(registration.example);
         text.push('\n');
     }
-    section(&mut text, "[accounts.wechat-direct.budgets]", schema::BUDGETS);
-    section(&mut text, "[merchants.tea-house]", schema::MERCHANT);
-    section(&mut text, "[[merchants.tea-house.routes]]", schema::ROUTE);
-    text
+    section(text, "[accounts.wechat-direct.budgets]", schema::BUDGETS);
+    section(text, "[merchants.tea-house]", schema::MERCHANT);
+    section(text, "[[merchants.tea-house.routes]]", schema::ROUTE);
+}
+
+/// A section that need not be there: every line of it has one more # in front.
+fn optional_section(text: &mut String, header: &str, meaning: &str, keys: &[Key]) {
+    comment(text, &format!("{meaning} To use it, remove the first # of each line:"));
+    let mut shown = String::new();
+    section(&mut shown, header, keys);
+    for line in shown.lines() {
+        let hash = if line.is_empty() { "" } else { "#" };
+        // Writing to a string cannot fail.
+        let _ok = writeln!(text, "{hash}{line}");
+    }
 }
 
 fn section(text: &mut String, header: &str, keys: &[Key]) {

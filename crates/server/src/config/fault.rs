@@ -41,6 +41,14 @@ pub struct Fault {
     pub allowed: String,
 }
 
+impl Fault {
+    /// A fault of a file as a whole.
+    pub(crate) fn of_file(path: &Path, line: Option<usize>, problem: String) -> Self {
+        let origin = Origin::File(path.to_owned(), line);
+        Self { origin, key: "(file)".to_owned(), problem, allowed: String::new() }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}: {}", self.origin, self.key, self.problem)?;
@@ -55,8 +63,7 @@ pub struct Faults(pub Vec<Fault>);
 impl Faults {
     /// The one fault of a file that cannot be read or parsed at all.
     pub(crate) fn of_file(path: &Path, line: Option<usize>, problem: String) -> Self {
-        let origin = Origin::File(path.to_owned(), line);
-        Self(vec![Fault { origin, key: "(file)".to_owned(), problem, allowed: String::new() }])
+        Self(vec![Fault::of_file(path, line, problem)])
     }
 }
 

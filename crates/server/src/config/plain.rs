@@ -1,4 +1,4 @@
-//! The sections that stand on their own: clock, server, ingest, engine.
+//! The sections of plain values: clock, server, ingest, engine.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use paymux_domain::name::AccountId;
 use paymux_domain::time::ClockFactor;
 use paymux_engine::EngineConfig;
 
+use super::access::{Exposure, Lacking};
 use super::reader::Reader;
 use super::{ClockConfig, IngestConfig, ServerConfig};
 
@@ -20,14 +21,14 @@ pub(super) fn clock(top: &mut Reader<'_>) -> Option<ClockConfig> {
     Some(ClockConfig { factor: factor?, origin_ms })
 }
 
-pub(super) fn server(mut server: Reader<'_>) -> Option<ServerConfig> {
-    let grpc_listen = loopback(&mut server, "grpc_listen");
-    let notify_listen = loopback(&mut server, "notify_listen");
+pub(super) fn server(mut server: Reader<'_>, exposure: Exposure) -> Option<ServerConfig> {
+    let grpc_listen = listen(&mut server, "grpc_listen", exposure.grpc);
+    let notify_listen = listen(&mut server, "notify_listen", exposure.notify);
     let notify_base_url = server.text("notify_base_url");
     let drain_timeout = server.count("drain_timeout_ms").map(Duration::from_millis);
     let calls_in_flight_max = server.count("calls_in_flight_max");
     let notifications_in_flight_max = server.count("notifications_in_flight_max");
-    server.finish(&[]);
+    server.finish(&["grpc_tls", "notify_tls"]);
     Some(ServerConfig {
         grpc_listen: grpc_listen?,
         notify_listen: notify_listen?,
@@ -38,15 +39,14 @@ pub(super) fn server(mut server: Reader<'_>) -> Option<ServerConfig> {
     })
 }
 
-/// As long as callers are not authenticated, nothing may be reached from another machine.
-fn loopback(server: &mut Reader<'_>, name: &'static str) -> Option<SocketAddr> {
+/// An address; beyond loopback only when nothing stands against it.
+fn listen(server: &mut Reader<'_>, name: &'static str, against: Result<(), Lacking>) -> Option<SocketAddr> {
     let address = server.address(name)?;
-    if !address.ip().is_loopback() {
-        server.fault(
-            name,
-            format!("{address} can be reached from other machines, and callers are not authenticated yet"),
-            "a loopback address (127.0.0.1 or [::1]); put a proxy that authenticates in front of it",
-        );
+    if let Err(Lacking { what, allowed }) = against
+        && !address.ip().is_loopback()
+    {
+        let problem = format!("{address} can be reached from other machines, and {what}");
+        server.fault(name, problem, format!("a loopback address (127.0.0.1 or [::1]), or {allowed}"));
         return None;
     }
     Some(address)

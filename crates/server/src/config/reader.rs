@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::fault::{Fault, Origin};
 use super::layers::Layers;
 use super::schema::{Absent, Key, Kind};
+use crate::access::KeyHash;
 
 /// One effective value, for `config dump`.
 #[derive(Clone, Debug)]
@@ -94,7 +95,7 @@ impl<'a> Reader<'a> {
             Kind::Text { chars_max } => (1..=chars_max).contains(&text.chars().count()),
             Kind::Choice(words) => words.contains(text),
             Kind::Url => is_url(text),
-            Kind::Integer { .. } | Kind::Address | Kind::Words => true,
+            Kind::Integer { .. } | Kind::Address | Kind::Words | Kind::Hashes | Kind::Flag => true,
         };
         let text = value.as_str().filter(fits).map(str::to_owned);
         self.judge(key, &value, text)
@@ -128,6 +129,51 @@ impl<'a> Reader<'a> {
         };
         let words = words.filter(|words| !words.is_empty() && words.iter().all(|word| !word.is_empty()));
         self.judge(key, &value, words)
+    }
+
+    /// True or false.
+    pub(crate) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        let (key, value) = self.take(name)?;
+        self.judge(key, &value, value.as_bool())
+    }
+
+    /// A list of hashes; no fault repeats what stands there, and `config dump` shows how many there are.
+    pub(crate) fn hashes(&mut self, name: &'static str) -> Option<Vec<KeyHash>> {
+        let (key, value) = self.take(name)?;
+        let texts: Vec<&str> = match &value {
+            Value::Array(items) => items.iter().map(|item| item.as_str().unwrap_or_default()).collect(),
+            Value::String(text) if self.is_overlaid(name) => text.split(',').map(str::trim).collect(),
+            _ => Vec::new(),
+        };
+        let hashes: Vec<KeyHash> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+        if let Some(told) = self.notes.effective.borrow_mut().last_mut() {
+            told.value =
+                Value::Array(hashes.iter().map(|hash| format!("{hash:?}").into()).collect()).to_string();
+        }
+        let wrong = texts.len() - hashes.len();
+        if texts.is_empty() || wrong > 0 {
+            let problem =
+                format!("{wrong} of {} entries are no hashes (not shown: they may be keys)", texts.len());
+            self.fault(name, problem, key.kind.allowed());
+            return None;
+        }
+        Some(hashes)
+    }
+
+    /// A sub-table as a section of its own; `None` when it is absent.
+    pub(crate) fn section(&mut self, name: &str, keys: &'static [Key]) -> Option<Reader<'a>> {
+        self.holds(name).then(|| self.section_or_empty(name, keys))
+    }
+
+    /// A sub-table as a section of its own; absent counts as empty.
+    pub(crate) fn section_or_empty(&mut self, name: &str, keys: &'static [Key]) -> Reader<'a> {
+        let table = self.table(name);
+        self.sub_reader(self.path_of(name), keys, table)
+    }
+
+    /// A section at another path of the same configuration.
+    pub(crate) fn sub_reader(&self, path: String, keys: &'static [Key], table: Table) -> Reader<'a> {
+        Reader::new(self.layers, self.notes, path, keys, table)
     }
 
     /// A sub-table; absent counts as empty.
@@ -223,6 +269,10 @@ impl<'a> Reader<'a> {
 
 /// The value of a TOML literal of the schema.
 pub(crate) fn literal_value(literal: &str) -> Option<Value> {
+    // Defaults are numbers for the most part, and are read again for each of thousands of merchants.
+    if let Ok(number) = literal.parse() {
+        return Some(Value::Integer(number));
+    }
     toml::from_str::<Table>(&format!("value = {literal}")).ok()?.remove("value")
 }
 

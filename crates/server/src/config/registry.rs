@@ -1,13 +1,9 @@
-//! Merchants, their routes and the accounts, as configured; and the live view that ingest, notify and the engine
-//! share.
+//! Merchants, their routes and the accounts, as configured.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 
 use paymux_domain::name::{AccountId, MerchantId, MerchantOrderNo, OutTradeNo, ProviderId, ShardGroup};
-use paymux_domain::ports::{AccountPolicy, Directory, DuplicatePolicy, LatePolicy, MerchantPolicy};
+use paymux_domain::ports::{AccountPolicy, DuplicatePolicy, LatePolicy};
 use paymux_providers::AccountInfo;
 
 /// An account at a provider.
@@ -103,38 +99,6 @@ pub struct Registry {
     pub merchants: BTreeMap<MerchantId, Merchant>,
     /// By name.
     pub accounts: BTreeMap<AccountId, Account>,
-}
-
-/// The registry as it is now; readers see one whole version of it.
-#[derive(Debug)]
-pub struct LiveRegistry(ArcSwap<Registry>);
-
-impl LiveRegistry {
-    /// Starts with a registry.
-    #[must_use]
-    pub fn new(registry: Registry) -> Self {
-        Self(ArcSwap::from_pointee(registry))
-    }
-
-    /// The registry as it is now.
-    #[must_use]
-    pub fn load(&self) -> Arc<Registry> {
-        self.0.load_full()
-    }
-}
-
-impl Directory for LiveRegistry {
-    fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
-        let registry = self.0.load();
-        registry.merchants.get(merchant_id).map(|merchant| MerchantPolicy {
-            late_payment: merchant.late_payment,
-            duplicate_payment: merchant.duplicate_payment,
-        })
-    }
-
-    fn account(&self, account: &AccountId) -> Option<AccountPolicy> {
-        self.0.load().accounts.get(account).map(|account| account.policy)
-    }
 }
 
 /// A prefix, with the merchant and the account that it belongs to.

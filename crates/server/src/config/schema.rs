@@ -1,5 +1,9 @@
 //! The keys of the configuration: name, kind, default and meaning of each, from which reading, `config check`,
-//! `config example` and `config dump` are all made. One key stands in one place: here.
+//! `config example` and `config dump` are all made. One key stands in one place: here, or in `access` below it.
+
+mod access;
+
+pub(crate) use access::{ACCESS, CALLER, GRPC_TLS, NOTIFY_TLS};
 
 /// What a key may hold.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +28,10 @@ pub(crate) enum Kind {
     },
     /// A list of one or more words.
     Words,
+    /// A list of SHA-256 hashes. What stands there by mistake is never repeated: it may be a key.
+    Hashes,
+    /// True or false.
+    Flag,
 }
 
 impl Kind {
@@ -38,6 +46,8 @@ impl Kind {
             Self::Choice(words) => words.join(" | "),
             Self::Text { chars_max } => format!("text of 1 to {chars_max} characters"),
             Self::Words => "a list of one or more words".to_owned(),
+            Self::Hashes => "a list of SHA-256 hashes, 64 hexadecimal digits each".to_owned(),
+            Self::Flag => "true | false".to_owned(),
         }
     }
 }
@@ -87,6 +97,22 @@ pub(crate) const TOP: &[Key] = &[
         "Real time in milliseconds since 1970 from which schedule time runs faster. Required with a clock_factor \
          above 1, and then the same at every start, so that schedule time never goes back.",
     ),
+    key(
+        "merchants_dir",
+        Kind::Text { chars_max: 4096 },
+        Absent::Optional("\"merchants.d\""),
+        "A folder, relative to the folder of this file, whose *.toml files (and those one level below) hold further \
+         [accounts.NAME] and [merchants.ID] sections, any number of them. Names that begin with a dot are left out. \
+         `config example --merchant-file` prints such a file.",
+    ),
+    int(
+        "reload_poll_ms",
+        100,
+        3_600_000,
+        "5000",
+        "Pause between looks at whether this file, merchants_dir or a file of a secret has changed. Accounts and \
+         merchants are then read again as a whole, as on SIGHUP; a fault anywhere changes nothing.",
+    ),
 ];
 
 /// `[server]`.
@@ -95,13 +121,15 @@ pub(crate) const SERVER: &[Key] = &[
         "grpc_listen",
         Kind::Address,
         Absent::Default("\"127.0.0.1:7700\""),
-        "Where gRPC listens (role ingest). Loopback only, as long as callers are not authenticated.",
+        "Where gRPC listens (role ingest). Beyond loopback only with [callers], and with [server.grpc_tls] or \
+         access.allow_plaintext.",
     ),
     key(
         "notify_listen",
         Kind::Address,
         Absent::Default("\"127.0.0.1:7701\""),
-        "Where notifications of providers arrive (role notify), behind the TLS of a reverse proxy. Loopback only.",
+        "Where notifications of providers arrive (role notify), with [server.notify_tls] or behind the TLS of a reverse \
+         proxy. Beyond loopback only with [callers].",
     ),
     key(
         "notify_base_url",

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use paymux_providers::SecretRef;
 use secrecy::SecretString;
 
+use super::seen::Looking;
+
 /// Bytes of one secret.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
@@ -17,6 +19,8 @@ pub(super) struct Secrets<'a> {
     pub(super) folder: PathBuf,
     /// The environment.
     pub(super) environment: &'a BTreeMap<OsString, OsString>,
+    /// Where the files are noted that were looked at.
+    pub(super) looking: &'a Looking,
 }
 
 impl Secrets<'_> {
@@ -25,6 +29,7 @@ impl Secrets<'_> {
         match reference {
             SecretRef::File(path) => {
                 let path = self.folder.join(path);
+                self.looking.note(&path);
                 let unreadable =
                     |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
                 let bytes = std::fs::metadata(&path).map_err(unreadable)?.len();

@@ -1,6 +1,7 @@
 //! Reads the sections of accounts and merchants, and checks what concerns several sections.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::limits::{EXPIRY_MAX, REFUND_WINDOW};
@@ -11,12 +12,13 @@ use paymux_providers::{AccountInfo, AccountSection, Accounts};
 use toml::Table;
 
 use super::fault::Faults;
+use super::held::Held;
 use super::layers::Layers;
 use super::reader::{Notes, Reader};
 use super::registry::{self, Account, Merchant, Registry, Route};
 use super::schema::{self, Key};
 use super::secrets::Secrets;
-use super::{BackendConfig, Config, Providers, plain};
+use super::{BackendConfig, Config, Providers, Seen, Source, access, plain};
 
 /// Merchants at most, and accounts at most; more belong into a second cluster.
 const NAMES_MAX: usize = 100_000;
@@ -25,14 +27,24 @@ const NAMES_MAX: usize = 100_000;
 const ROUTES_MAX: usize = 16;
 
 /// The tables of a configuration.
-const TABLES: &[&str] = &["server", "backend", "ingest", "engine", "accounts", "merchants"];
+const TABLES: &[&str] =
+    &["server", "access", "callers", "backend", "ingest", "engine", "accounts", "merchants"];
 
-/// Reads everything; `Ok` only when nothing at all is wrong.
-pub(super) fn read(mut layers: Layers, secrets: &Secrets<'_>) -> Result<Config, Faults> {
+/// Reads everything; `Ok` only when nothing at all is wrong, and nothing is changed that is held.
+pub(super) fn read(
+    mut layers: Layers,
+    secrets: &Secrets<'_>,
+    source: &Arc<Source>,
+    held: Option<&Held>,
+) -> Result<Config, Faults> {
     let notes = Notes::default();
+    notes.faults.borrow_mut().append(&mut layers.faults);
     let tree = std::mem::take(&mut layers.tree);
-    let config = Sections { layers: &layers, notes: &notes, secrets }.config(tree);
-    let faults = notes.faults.into_inner();
+    let config = Sections { layers: &layers, notes: &notes, secrets, source, held }.config(tree);
+    let mut faults = notes.faults.into_inner();
+    if let Some(held) = held {
+        faults.extend(held.setting_faults(&notes.effective.borrow(), &layers));
+    }
     match config {
         Some(mut config) if faults.is_empty() => {
             config.effective = notes.effective.into_inner();
@@ -48,6 +60,8 @@ struct Sections<'a> {
     layers: &'a Layers,
     notes: &'a Notes,
     secrets: &'a Secrets<'a>,
+    source: &'a Arc<Source>,
+    held: Option<&'a Held>,
 }
 
 impl<'a> Sections<'a> {
@@ -58,8 +72,13 @@ impl<'a> Sections<'a> {
     fn config(self, tree: Table) -> Option<Config> {
         let mut top = self.reader("", schema::TOP, tree);
         let clock = plain::clock(&mut top);
+        // The folder was read with the file; here its key is checked and noted.
+        top.text("merchants_dir");
+        let reload_poll = top.count("reload_poll_ms").map(Duration::from_millis);
         let factor = clock.map_or(ClockFactor::REAL, |clock| clock.factor);
-        let server = plain::server(self.reader("server", schema::SERVER, top.table("server")));
+        let mut server = self.reader("server", schema::SERVER, top.table("server"));
+        let (access, exposure) = access::read(&mut top, &mut server, &self.secrets.folder);
+        let server = plain::server(server, exposure);
         let backend = self.backend(top.table("backend"));
         let ingest = plain::ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
         let engine = plain::engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
@@ -74,6 +93,7 @@ impl<'a> Sections<'a> {
         }
         let providers = self.providers(&top, &accounts, factor);
         let info = |account: &AccountId| providers.as_ref().and_then(|all| all.registry.account(account));
+        self.report_other_accounts(&top, &registry, &info);
         for (name, table) in named(&mut top, "merchants") {
             if let Some(merchant) = self.merchant(&name, table, &registry, &info) {
                 registry.merchants.insert(name, merchant);
@@ -92,11 +112,15 @@ impl<'a> Sections<'a> {
         Some(Config {
             clock: clock?,
             server,
+            access: access?,
             backend: backend?,
             ingest: ingest?,
             engine,
             registry,
             providers: providers?,
+            reload_poll: reload_poll?,
+            source: Arc::clone(self.source),
+            seen: Seen::default(),
             effective: Vec::new(),
         })
     }
@@ -129,7 +153,7 @@ impl<'a> Sections<'a> {
         factor: ClockFactor,
     ) -> Option<Providers> {
         let fetch = |reference: &paymux_providers::SecretRef| self.secrets.fetch(reference);
-        match Accounts::read(accounts, &fetch, factor) {
+        match Accounts::read_again(accounts, &fetch, factor, &self.source.keys) {
             Ok(accounts) => Some(Providers {
                 signing_keys: accounts.signing_keys(),
                 registry: paymux_providers::Registry::new(accounts).into(),
@@ -143,6 +167,20 @@ impl<'a> Sections<'a> {
                     top.fault(&key, fault.reason, "");
                 }
                 None
+            }
+        }
+    }
+
+    /// Notes accounts that would become others than they are.
+    fn report_other_accounts(self, top: &Reader<'_>, registry: &Registry, info: InfoOf<'_>) {
+        let Some(held) = self.held else { return };
+        for id in registry.accounts.keys() {
+            if let Some(problem) = info(id).and_then(|info| held.account_fault(id, &info)) {
+                top.fault(
+                    &format!("accounts.{id}"),
+                    problem,
+                    "another name for another account, or a restart",
+                );
             }
         }
     }
@@ -187,13 +225,22 @@ impl<'a> Sections<'a> {
         } else {
             id.as_str().parse().ok()
         };
+        let problem =
+            shard_group.as_ref().and_then(|group| self.held.and_then(|held| held.group_fault(id, group)));
+        if let Some(problem) = problem {
+            merchant.fault(
+                "shard_group",
+                problem,
+                "the group that it has, or a restart once its orders have ended",
+            );
+        }
         let default_account: Option<String> = merchant.text("default_account");
         let late_payment = late_payment(&mut merchant);
         let duplicate_payment = duplicate_payment(&mut merchant);
         let accept_per_s_max = merchant.count("accept_per_s_max");
         let mut routes = Vec::new();
         for (path, table) in merchant.tables("routes") {
-            if let Some(route) = self.route(path, table, registry, info) {
+            if let Some(route) = self.route(id, path, table, registry, info) {
                 if routes.iter().any(|other: &Route| other.account == route.account) {
                     merchant.fault("routes", format!("two routes lead to account {}", route.account), "one");
                 }
@@ -217,7 +264,14 @@ impl<'a> Sections<'a> {
         Some(Merchant { name, shard_group, routes, late_payment, duplicate_payment, accept_per_s_max })
     }
 
-    fn route(self, path: String, table: Table, registry: &Registry, info: InfoOf<'_>) -> Option<Route> {
+    fn route(
+        self,
+        merchant: &MerchantId,
+        path: String,
+        table: Table,
+        registry: &Registry,
+        info: InfoOf<'_>,
+    ) -> Option<Route> {
         let mut route = self.reader(path, schema::ROUTE, table);
         let account: Option<AccountId> = route.parsed("account");
         let prefixed = route.holds("order_prefix");
@@ -226,6 +280,15 @@ impl<'a> Sections<'a> {
             && !prefix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
         {
             route.fault("order_prefix", format!("{prefix:?} is not allowed"), "0-9 A-Z a-z _ -");
+        }
+        if let (Some(held), Some(account), Some(prefix)) = (self.held, &account, &order_prefix)
+            && let Some(problem) = held.prefix_fault(merchant, account, prefix)
+        {
+            route.fault(
+                "order_prefix",
+                problem,
+                "the prefix that it has, or a restart once its orders have ended",
+            );
         }
         let known = account.as_ref().and_then(|name| registry.accounts.get(name));
         if let (Some(name), None) = (&account, known) {
@@ -298,8 +361,11 @@ fn duplicate_payment(merchant: &mut Reader<'_>) -> Option<DuplicatePolicy> {
     }
 }
 
-/// The sub-tables of `[accounts]` or `[merchants]` under their names; a faulty name is noted.
-fn named<N: FromStr<Err: std::fmt::Display> + Ord>(top: &mut Reader<'_>, section: &str) -> Vec<(N, Table)> {
+/// The sub-tables of a section such as `[accounts]` under their names; a faulty name is noted.
+pub(super) fn named<N: FromStr<Err: std::fmt::Display> + Ord>(
+    top: &mut Reader<'_>,
+    section: &str,
+) -> Vec<(N, Table)> {
     let tables = top.table(section);
     if tables.len() > NAMES_MAX {
         top.fault(section, format!("{} entries", tables.len()), format!("at most {NAMES_MAX}"));

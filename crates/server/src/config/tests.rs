@@ -1,10 +1,15 @@
 //! The configuration: every fault at once, each with its place.
 
+mod folder;
+mod held;
+
 use std::fs;
 
 use tempfile::TempDir;
 
 use super::*;
+
+mod access;
 
 const KEY: &str = include_str!("../../tests/fixtures/key.pem");
 const PUBLIC: &str = include_str!("../../tests/fixtures/public.pem");
@@ -45,8 +50,10 @@ impl Case {
         let secrets = folder.path().join("secrets/wechatpay");
         fs::create_dir_all(&secrets).unwrap();
         fs::write(secrets.join("apiclient_key.pem"), KEY).unwrap();
+        fs::write(secrets.join("old_apiv3_key"), APIV3_KEY).unwrap();
         fs::write(secrets.join("pub_key.pem"), PUBLIC).unwrap();
         fs::write(secrets.join("platform_cert.pem"), CERTIFICATE).unwrap();
+        fs::create_dir(folder.path().join("merchants.d")).unwrap();
         fs::write(folder.path().join("paymux.toml"), toml).unwrap();
         Self { folder, environment: Vec::new(), flags: Vec::new() }.env("WECHATPAY_APIV3_KEY", APIV3_KEY)
     }
@@ -61,15 +68,27 @@ impl Case {
         self
     }
 
-    fn load(&self) -> Result<Config, Faults> {
+    /// Writes a file of the folder.
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.folder.path().join(path), text).unwrap();
+    }
+
+    fn source(&self) -> Arc<Source> {
         let file = self.folder.path().join("paymux.toml");
-        Config::load(Some(&file), self.environment.clone(), &self.flags)
+        Source::new(Some(&file), self.environment.clone(), &self.flags)
+    }
+
+    fn load(&self) -> Result<Config, Faults> {
+        self.source().load(None).result
     }
 
     /// The faults as text, the folder left out.
     fn faults(&self) -> String {
-        let faults = self.load().map(drop).unwrap_err().to_string();
-        faults.replace(&format!("{}/", self.folder.path().display()), "")
+        self.text_of(&self.load().map(drop).unwrap_err())
+    }
+
+    fn text_of(&self, faults: &Faults) -> String {
+        faults.to_string().replace(&format!("{}/", self.folder.path().display()), "")
     }
 }
 
@@ -145,7 +164,7 @@ account = "gone"
     let faults = Case::new(faulty).faults();
     let expected = [
         "paymux.toml:1: clock_factor: 0 is not allowed; allowed: a whole number from 1 to 1000",
-        "paymux.toml:3: server.grpc_listen: 0.0.0.0:7700 can be reached from other machines",
+        "paymux.toml:3: server.grpc_listen: 0.0.0.0:7700 can be reached from other machines, and no callers are",
         "paymux.toml:4: server.drain_timeout_ms: \"soon\" is not allowed; allowed: a whole number from 100",
         "paymux.toml:5: server.port: unknown key; allowed: grpc_listen, notify_listen",
         "paymux.toml:6: backend.folder: missing",

@@ -10,12 +10,15 @@ use paymux_domain::ports::{CommandLog, LatePolicy, ParkedOrder};
 use paymux_domain::shard::Partition;
 use paymux_proto::v1::get_shard_request::Target;
 use paymux_proto::{api, v1};
+use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use super::Gate;
+use super::{Gate, visible};
+use crate::access::Caller;
 use crate::config::{LiveRegistry, Merchant};
 use crate::ingest::Refusal;
 use crate::paging::Pages;
+use crate::reload::ReloadStatus;
 use crate::store_view::StoreView;
 
 /// Parked orders looked at for one page at most, so that a narrow filter cannot make one call endless.
@@ -33,6 +36,8 @@ const LIMITS: &str =
 pub struct OperatorParts {
     /// Merchants and accounts.
     pub registry: Arc<LiveRegistry>,
+    /// How the last reload of merchants and accounts went.
+    pub reloads: watch::Receiver<ReloadStatus>,
     /// The log.
     pub log: Arc<dyn CommandLog>,
     /// The store.
@@ -59,7 +64,8 @@ impl v1::operator_service_server::OperatorService for Operator {
         request: Request<v1::ListParkedRequest>,
     ) -> Result<Response<v1::ListParkedResponse>, Status> {
         let _slot = self.gate.enter()?;
-        Ok(Response::new(self.parked(&request.into_inner()).await?))
+        let caller = Caller::of(&request).map_err(Refusal::from)?;
+        Ok(Response::new(self.parked(&caller, &request.into_inner()).await?))
     }
 
     async fn list_dead(
@@ -110,7 +116,8 @@ impl v1::operator_service_server::OperatorService for Operator {
         request: Request<v1::ListMerchantsRequest>,
     ) -> Result<Response<v1::ListMerchantsResponse>, Status> {
         let _slot = self.gate.enter()?;
-        Ok(Response::new(self.merchants(request.get_ref())?))
+        let caller = Caller::of(&request).map_err(Refusal::from)?;
+        Ok(Response::new(self.merchants(&caller, request.get_ref())?))
     }
 }
 
@@ -119,25 +126,31 @@ impl Operator {
         Self { parts, gate }
     }
 
-    async fn parked(&self, request: &v1::ListParkedRequest) -> Result<v1::ListParkedResponse, Refusal> {
+    async fn parked(
+        &self,
+        caller: &Caller,
+        request: &v1::ListParkedRequest,
+    ) -> Result<v1::ListParkedResponse, Refusal> {
         let pages = Pages::of("k1", &request.filter, request.page_size)?;
         let limit = pages.size();
         let filter = request.filter.clone().unwrap_or_default();
         let mut after = pages.place(&request.page_token, read_parked_place)?;
+        let scope = visible::narrowed(caller.merchants(), filter.merchant_id.as_deref());
         let mut orders = Vec::new();
         let mut looked_at = 0;
         while orders.len() < limit && looked_at < LOOKED_AT_MAX {
-            let rows = self.parts.store.list_parked(after.as_ref(), limit - orders.len()).await?;
-            let Some(last) = rows.last() else {
-                after = None;
-                break;
-            };
-            after = Some(last.key.clone());
-            looked_at += rows.len();
-            for row in rows {
+            let wanted = limit - orders.len();
+            let page = visible::parked(&self.parts.store, &scope, after.as_ref(), wanted).await?;
+            after = page.next;
+            // A page without a visible row costs a read all the same.
+            looked_at += page.rows.len().max(1);
+            for row in page.rows {
                 if let Some(parked) = self.parked_view(&row, &filter).await? {
                     orders.push(parked);
                 }
+            }
+            if after.is_none() {
+                break;
             }
         }
         let next_page_token = after.map(|key| pages.token(&key.to_string())).unwrap_or_default();
@@ -149,10 +162,6 @@ impl Operator {
         row: &ParkedOrder,
         filter: &v1::OrderFilter,
     ) -> Result<Option<v1::ParkedOrder>, Refusal> {
-        let merchant = row.key.merchant_id.as_str();
-        if filter.merchant_id.as_deref().is_some_and(|wanted| wanted != merchant) {
-            return Ok(None);
-        }
         let order = Order::from_facts(self.parts.store.read(&row.key).await?.facts);
         let view = api::order_view(&row.key, &order);
         let open: Vec<_> = view.attention.into_iter().filter(|item| item.resolve_time.is_none()).collect();
@@ -213,17 +222,27 @@ impl Operator {
         Ok(v1::GetShardResponse { shard_group, slices, partitions: vec![status] })
     }
 
-    fn merchants(&self, request: &v1::ListMerchantsRequest) -> Result<v1::ListMerchantsResponse, Refusal> {
+    fn merchants(
+        &self,
+        caller: &Caller,
+        request: &v1::ListMerchantsRequest,
+    ) -> Result<v1::ListMerchantsResponse, Refusal> {
         let pages = Pages::of("m1", &(), request.page_size)?;
         let after: Option<MerchantId> = pages.place(&request.page_token, |place| place.parse().ok())?;
         let registry = self.parts.registry.load();
-        let mut rest =
-            registry.merchants.iter().filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
+        let visible = registry.merchants.iter().filter(|(id, _)| caller.merchants().holds(id));
+        let mut rest = visible.filter(|(id, _)| after.as_ref().is_none_or(|after| *id > after));
         let merchants: Vec<_> =
             rest.by_ref().take(pages.size()).map(|(id, merchant)| summary(id, merchant)).collect();
         let last = merchants.last().filter(|_| rest.next().is_some());
         let next_page_token = last.map(|last| pages.token(&last.merchant_id)).unwrap_or_default();
-        Ok(v1::ListMerchantsResponse { merchants, next_page_token })
+        let ReloadStatus { in_force_time, faults, .. } = self.parts.reloads.borrow().clone();
+        Ok(v1::ListMerchantsResponse {
+            merchants,
+            next_page_token,
+            in_force_time: Some(api::timestamp(in_force_time)),
+            reload_faults: faults,
+        })
     }
 }
 

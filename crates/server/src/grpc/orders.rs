@@ -10,6 +10,7 @@ use paymux_proto::{api, v1};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Gate, watch};
+use crate::access::Caller;
 use crate::ingest::{Answer, CommandRequest, Ingest, ListedPage, RefundAnswer, Refusal};
 
 /// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
@@ -49,12 +50,13 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<Streaming<v1::SubmitOrdersRequest>>,
     ) -> Result<Response<Self::SubmitOrdersStream>, Status> {
         let slot = self.gate.enter()?;
+        let caller = Caller::of(&request).map_err(Refusal::from)?;
         let ingest = Arc::clone(&self.ingest);
         let stop = self.gate.stop.clone();
         let answers = request
             .into_inner()
             .take_until(stop.clone().cancelled_owned())
-            .map(move |message| submit(Arc::clone(&ingest), message))
+            .map(move |message| submit(Arc::clone(&ingest), caller.clone(), message))
             .buffered(UNANSWERED_MAX);
         let end = stream::iter([()]).filter_map(move |()| {
             // Held until the stream has ended.
@@ -106,8 +108,9 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::CloseOrderRequest>,
     ) -> Result<Response<v1::CloseOrderResponse>, Status> {
         let _slot = self.gate.enter()?;
+        let caller = Caller::of(&request).map_err(Refusal::from)?.name().to_owned();
         let v1::CloseOrderRequest { merchant_id, merchant_order_no, request_id, wait } = request.into_inner();
-        let command = CommandRequest { merchant_id, merchant_order_no, request_id, wait };
+        let command = CommandRequest { merchant_id, merchant_order_no, request_id, wait, caller };
         let (order, basis) = view(self.ingest.close(&command).await?);
         Ok(Response::new(v1::CloseOrderResponse { order: Some(order), basis: basis.into() }))
     }
@@ -117,9 +120,10 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::RequeryOrderRequest>,
     ) -> Result<Response<v1::RequeryOrderResponse>, Status> {
         let _slot = self.gate.enter()?;
+        let caller = Caller::of(&request).map_err(Refusal::from)?.name().to_owned();
         let v1::RequeryOrderRequest { merchant_id, merchant_order_no, request_id, wait } =
             request.into_inner();
-        let command = CommandRequest { merchant_id, merchant_order_no, request_id, wait };
+        let command = CommandRequest { merchant_id, merchant_order_no, request_id, wait, caller };
         let (order, basis) = view(self.ingest.requery(&command).await?);
         Ok(Response::new(v1::RequeryOrderResponse { order: Some(order), basis: basis.into() }))
     }
@@ -129,7 +133,8 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::RefundOrderRequest>,
     ) -> Result<Response<v1::RefundOrderResponse>, Status> {
         let _slot = self.gate.enter()?;
-        let answer = self.ingest.refund(request.get_ref()).await?;
+        let caller = Caller::of(&request).map_err(Refusal::from)?.name().to_owned();
+        let answer = self.ingest.refund(request.get_ref(), &caller).await?;
         Ok(Response::new(refund_answer(request.get_ref(), answer)))
     }
 
@@ -188,10 +193,11 @@ fn current(key: &OrderKey, order: &Order) -> v1::Order {
 /// One request of a bulk stream: its answer never ends the stream, a broken stream does.
 async fn submit(
     ingest: Arc<Ingest>,
+    caller: Caller,
     message: Result<v1::SubmitOrdersRequest, Status>,
 ) -> Result<v1::SubmitOrdersResponse, Status> {
     let order = message?.order.unwrap_or_default();
-    let status = match ingest.create(&order, false).await {
+    let status = match create(&ingest, &caller, &order).await {
         Ok(_) => Status::ok(""),
         Err(refusal) => refusal.into(),
     };
@@ -201,4 +207,11 @@ async fn submit(
         merchant_order_no: order.merchant_order_no,
         request_id: order.request_id,
     })
+}
+
+/// Each request of a stream has its own merchant and counts against the caller's rate.
+async fn create(ingest: &Ingest, caller: &Caller, order: &v1::CreateOrderRequest) -> Result<Answer, Refusal> {
+    caller.take_request()?;
+    caller.allow_merchant(&order.merchant_id)?;
+    ingest.create(order, false).await
 }

@@ -8,6 +8,7 @@ use paymux_proto::v1::ErrorReason;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use crate::access::AccessRefusal;
 use crate::ingest::Refusal;
 
 /// `ErrorInfo.domain` of every error of this API.
@@ -45,10 +46,15 @@ impl From<Refusal> for Status {
             Refusal::ResumeToken => {
                 details.set_bad_request(vec![FieldViolation::new("resume_token", message.clone())]);
             }
-            Refusal::MerchantLimited(wait) | Refusal::Overloaded(wait) => {
+            Refusal::Access(AccessRefusal::CallerLimited(wait))
+            | Refusal::MerchantLimited(wait)
+            | Refusal::Overloaded(wait) => {
                 details.set_retry_info(Some(wait));
             }
-            Refusal::LogUnavailable | Refusal::AcceptUnknown | Refusal::StoreUnavailable => {
+            Refusal::LogUnavailable
+            | Refusal::AcceptUnknown
+            | Refusal::StoreUnavailable
+            | Refusal::Access(AccessRefusal::AuditUnavailable { .. }) => {
                 details.set_retry_info(Some(Duration::from_secs(1)));
             }
             _ => {}
@@ -63,8 +69,36 @@ struct Told {
     message: String,
 }
 
+fn told_of_access(refusal: &AccessRefusal) -> Told {
+    let (code, reason, message) = match refusal {
+        AccessRefusal::CredentialsInvalid => (
+            Code::Unauthenticated,
+            ErrorReason::CredentialsInvalid,
+            "no credentials, or none that are known here; send `authorization: Bearer KEY`",
+        ),
+        AccessRefusal::NotAllowed(what) => (Code::PermissionDenied, ErrorReason::NotAllowed, what.as_str()),
+        AccessRefusal::CallerLimited(_) => (
+            Code::ResourceExhausted,
+            ErrorReason::CallerLimited,
+            "more requests or calls of this caller than admitted",
+        ),
+        AccessRefusal::AuditUnavailable { was_done: false } => (
+            Code::Unavailable,
+            ErrorReason::AuditUnavailable,
+            "the audit log cannot be written; nothing was done",
+        ),
+        AccessRefusal::AuditUnavailable { was_done: true } => (
+            Code::Unavailable,
+            ErrorReason::AuditUnavailable,
+            "it was done, and the audit log could not record how it ended; the same request may be sent again",
+        ),
+    };
+    Told { code, reason, message: message.to_owned() }
+}
+
 fn told(refusal: &Refusal) -> Told {
     let (code, reason, message) = match refusal {
+        Refusal::Access(refusal) => return told_of_access(refusal),
         Refusal::Fields(faults) => {
             let fields = listed(faults.iter().map(|fault| fault.field.as_str()));
             let message = format!("the request has {} faults: {fields}", faults.len());

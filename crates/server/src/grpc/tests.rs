@@ -9,7 +9,7 @@ use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::command::{Created, Fingerprint, Payer};
 use paymux_domain::fact::{AttentionReason, Cause, Closure, Fact, FactBody, FactKey};
 use paymux_domain::name::OrderKey;
-use paymux_domain::ports::OrderStore;
+use paymux_domain::ports::{Clock, OrderStore};
 use paymux_domain::time::Timestamp;
 use paymux_proto::client::{Client, Refusal as Refused};
 use paymux_proto::v1;
@@ -17,9 +17,11 @@ use paymux_proto::v1::{ErrorReason, ListOrdersRequest, ListParkedRequest, OrderS
 use tempfile::TempDir;
 
 use super::*;
+use crate::access::Callers;
 use crate::config::IngestConfig;
 use crate::fixture::Stage;
 use crate::ingest::{IngestParts, ReplyWaits};
+use crate::reload::ReloadStatus;
 use crate::store_view::StoreView;
 
 /// A server above a store, without an engine; the store holds what a test puts there.
@@ -44,28 +46,33 @@ async fn serve_lists() -> Served {
     let store: Arc<dyn OrderStore> = backend.store();
     let stop = CancellationToken::new();
     let retry_after = Duration::from_millis(100);
+    let in_force_time = Timestamp::EPOCH;
+    let (_, reloads) =
+        tokio::sync::watch::channel(ReloadStatus { tries: 0, in_force_time, faults: Vec::new() });
     let operator = OperatorParts {
         registry: stage.registry.clone(),
         log: Arc::new(stage.cluster.log()),
+        reloads,
         store: StoreView::new(store.clone()),
     };
+    let clock: Arc<dyn Clock> = stage.clock.clone();
     let ingest = Ingest::new(IngestParts {
-        providers: stage.providers(),
         registry: stage.registry,
         gateway: stage.saying,
         log: Arc::new(stage.cluster.log()),
         store: StoreView::new(store.clone()),
-        clock: stage.clock,
+        clock: stage.clock.clone(),
         waits: ReplyWaits::new("here".to_owned()),
         config: IngestConfig { appends_in_flight_max: 1, lag_records_max: 1, retry_after },
         notify_base_url: String::new(),
         stop: stop.clone(),
     });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (_, health) = tonic_health::server::health_reporter();
     let gate = Gate::new(16, retry_after, stop.clone());
-    tokio::spawn(serve(listener, Arc::new(ingest), operator, health, gate));
+    let guards = Guards { access: Access::new(Callers::default(), clock), audit: None };
+    tokio::spawn(serve(Door::new(listener, None), Arc::new(ingest), operator, health, gate, guards));
     let client = Client::connect(&address).await.unwrap();
     Served { address, client, store, stop, _folder: folder }
 }

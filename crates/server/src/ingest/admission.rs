@@ -18,22 +18,17 @@ use paymux_domain::shard::Partition;
 
 use super::Refusal;
 use crate::config::IngestConfig;
+use crate::rate::Bucket;
 
 /// How often the lag is read anew, in real time.
 const LAG_PERIOD: Duration = Duration::from_millis(250);
-
-/// How much of its rate a merchant may use at once after a pause, in real time.
-const BURST: Duration = Duration::from_secs(1);
-
-const NANOS_PER_S: i128 = 1_000_000_000;
 
 /// The gates before the log.
 pub(super) struct Admission {
     clock: Arc<dyn Clock>,
     config: IngestConfig,
     appends: Arc<Semaphore>,
-    /// Per merchant the schedule time in nanoseconds at which all its commands so far would have been due.
-    arrivals: Mutex<BTreeMap<MerchantId, i128>>,
+    arrivals: Mutex<BTreeMap<MerchantId, Bucket>>,
     lags: Lags,
 }
 
@@ -89,22 +84,12 @@ impl Admission {
         Ok(permit)
     }
 
-    /// A token bucket as one number: how far ahead of now the merchant's commands reach at its rate.
+    /// After a pause a merchant may use what a second brings at once.
     fn take_token(&self, merchant_id: &MerchantId, per_s_max: u32) -> Result<(), Refusal> {
-        let factor = i128::from(self.clock.factor().get());
-        let interval = NANOS_PER_S * factor / i128::from(per_s_max.max(1));
-        let burst = i128::try_from(BURST.as_nanos()).unwrap_or(NANOS_PER_S) * factor;
-        let now = i128::from(self.clock.now().as_millis()) * 1_000_000;
+        let (now, factor) = (self.clock.now(), self.clock.factor());
         let mut arrivals = self.arrivals.lock();
-        let arrival = arrivals.entry(merchant_id.clone()).or_insert(now);
-        let next = (*arrival).max(now) + interval;
-        let ahead = next - now - burst;
-        if ahead > 0 {
-            let nanos = u64::try_from(ahead / factor).unwrap_or(u64::MAX);
-            return Err(Refusal::MerchantLimited(Duration::from_nanos(nanos)));
-        }
-        *arrival = next;
-        Ok(())
+        let bucket = arrivals.entry(merchant_id.clone()).or_default();
+        bucket.take(now, factor, per_s_max, per_s_max).map_err(Refusal::MerchantLimited)
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::fields::Faults;
 use super::waits::Waiting;
-use super::{CALLER, Ingest, Refusal, order_key};
+use super::{Ingest, Refusal, order_key};
 
 /// How long a refund without `wait` waits for its reservation, real time.
 const RESERVATION_WAIT: Duration = Duration::from_secs(5);
@@ -35,10 +35,14 @@ impl Ingest {
     ///
     /// # Errors
     /// As the API lists them for RefundOrder.
-    pub async fn refund(&self, request: &v1::RefundOrderRequest) -> Result<RefundAnswer, Refusal> {
+    pub async fn refund(
+        &self,
+        request: &v1::RefundOrderRequest,
+        caller: &str,
+    ) -> Result<RefundAnswer, Refusal> {
         let mut faults = Faults::default();
         let wait = faults.wait(request.wait.as_ref());
-        let command = command(&mut faults, request);
+        let command = command(&mut faults, request, caller);
         let (Some(mut command), true) = (command, faults.is_empty()) else {
             return Err(faults.or(Refusal::OrderNotFound));
         };
@@ -118,7 +122,7 @@ impl Ingest {
     }
 }
 
-fn command(faults: &mut Faults, request: &v1::RefundOrderRequest) -> Option<RefundCommand> {
+fn command(faults: &mut Faults, request: &v1::RefundOrderRequest, caller: &str) -> Option<RefundCommand> {
     let key = order_key(faults, &request.merchant_id, &request.merchant_order_no);
     let request_id: Option<RequestId> = faults.name("request_id", &request.request_id);
     let refund_no: Option<RefundNo> = match request.refund_no.as_str() {
@@ -152,7 +156,7 @@ fn command(faults: &mut Faults, request: &v1::RefundOrderRequest) -> Option<Refu
         ("reason", request.reason.as_str()),
     ]);
     Some(RefundCommand {
-        order: OrderCommand { key: key?, request_id: request_id?, caller: CALLER.to_owned(), reply_to: None },
+        order: OrderCommand { key: key?, request_id: request_id?, caller: caller.to_owned(), reply_to: None },
         refund_no,
         trade_no: trade_no?,
         amount,

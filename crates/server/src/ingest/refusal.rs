@@ -5,9 +5,13 @@ use std::time::Duration;
 use paymux_domain::ports::{AppendError, FieldFault, StoreError};
 use paymux_domain::refund::RefundRefusal;
 
+use crate::access::AccessRefusal;
+
 /// A refusal. What is told to the caller; details for operators are logged where the refusal is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
+    /// Access refused it.
+    Access(AccessRefusal),
     /// Fields of the request, all faults at once; never empty.
     Fields(Vec<FieldFault>),
     /// The page token belongs to another list or filter.
@@ -69,6 +73,12 @@ impl From<RefundRefusal> for Refusal {
             RefundRefusal::Conflict(differing) => Self::RefundConflict { differing },
             other => Self::Refund(other),
         }
+    }
+}
+
+impl From<AccessRefusal> for Refusal {
+    fn from(refusal: AccessRefusal) -> Self {
+        Self::Access(refusal)
     }
 }
 

@@ -27,14 +27,12 @@ const EVENTS_KEPT: usize = 4;
 fn rig() -> Rig {
     let config = MemoryLogConfig { partitions: 2, events_kept: EVENTS_KEPT, ..MemoryLogConfig::default() };
     let stage = Stage::new(config, 100);
-    let providers = stage.providers();
     let Stage { registry, saying, clock, cluster, faults, steps } = stage;
     let store = Arc::new(MemoryStore::new());
     let waits = ReplyWaits::new("here".to_owned());
     let stop = CancellationToken::new();
     let ingest = Arc::new(Ingest::new(IngestParts {
         registry,
-        providers,
         gateway: saying,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps.clone())),
         store: StoreView::new(Arc::new(Unreliable::new(store.clone(), steps))),
@@ -117,6 +115,24 @@ async fn without_wait_the_answer_rests_on_the_log_alone() {
     assert_eq!(created.expire_time.since(created.created_time), Duration::from_secs(1800));
     assert_eq!(rig.appended().len(), 1);
     assert!(rig.appended()[0].reply_to.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_says_who_asked() {
+    let rig = rig();
+    let request = CommandRequest {
+        merchant_id: "m1".to_owned(),
+        merchant_order_no: "A-1".to_owned(),
+        request_id: "r-1".to_owned(),
+        wait: None,
+        caller: "checkout".to_owned(),
+    };
+    rig.ingest.close(&request).await.unwrap();
+    rig.ingest.requery(&request).await.unwrap();
+    let records = rig.cluster.records(Partition::of(&"m1".parse().unwrap(), 2), 0);
+    let asked: Vec<_> = records.into_iter().map(|delivered| delivered.record.unwrap()).collect();
+    let [Record::Close(close), Record::Requery(requery)] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((close.caller.as_str(), requery.caller.as_str()), ("checkout", "checkout"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,11 +14,9 @@ struct Rig {
 
 fn rig() -> Rig {
     let stage = Stage::new(MemoryLogConfig { partitions: 1, ..MemoryLogConfig::default() }, 1);
-    let providers = stage.providers();
     let Stage { registry, clock, cluster, faults, steps, .. } = stage;
     let notify = Notify::new(NotifyParts {
         registry,
-        providers,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps)),
         clock,
         in_flight_max: 1,
@@ -82,4 +80,17 @@ async fn more_than_may_be_under_way_is_sent_back() {
     assert_eq!((first, second), (503, 503));
     // The second was turned away at once, without waiting for the log.
     assert_eq!(rig.notify.counts().not_durable(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    use tower::Service as _;
+
+    let rig = rig();
+    let body =
+        axum::body::Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let request = axum::http::Request::post("/notify/saying/m1").body(body).unwrap();
+    let answer = rig.notify.clone().router().call(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(rig.records(), 0);
 }

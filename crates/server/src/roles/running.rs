@@ -10,9 +10,10 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, health, open, pruning};
+use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, door, health, open, pruning};
 use crate::config::Config;
-use crate::grpc::{self, ServeError};
+use crate::door::Door;
+use crate::grpc::{self, Guards, ServeError};
 use crate::ingest::ReplyWaits;
 use crate::notify::Notify;
 
@@ -24,6 +25,9 @@ const DOORS_SHARE: u32 = 4;
 
 /// How long a node that failed for good waits for its doors: callers hear a refusal instead of a broken connection.
 const FATAL_DRAIN: Duration = Duration::from_secs(1);
+
+/// How long a provider may keep a connection on which it says nothing.
+const NOTIFY_IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Why a node ended other than by being stopped.
 #[derive(Debug, thiserror::Error)]
@@ -74,11 +78,27 @@ impl Node {
         let drain_timeout = config.server.drain_timeout;
         config.engine.drain_timeout = drain_timeout - drain_timeout / DOORS_SHARE;
         let shared = open(config, &mut surroundings).await?;
-        let mut status = NodeStatus { grpc: None, notify: None, worker: None, notifications: None };
+        let access = &shared.config.access;
+        let grpc = roles.ingest.then(|| door(listeners.grpc, access.grpc_tls.as_ref())).transpose()?;
+        let notify = roles.notify.then(|| door(listeners.notify, access.notify_tls.as_ref())).transpose()?;
+        let guards = roles.ingest.then(|| shared.guards()).transpose()?;
+        // Nothing runs before everything that may fail is there.
+        let mut status = NodeStatus {
+            grpc: grpc.as_ref().and_then(Door::address),
+            notify: notify.as_ref().and_then(Door::address),
+            worker: None,
+            notifications: None,
+            access: guards.as_ref().map(|guards| Arc::clone(&guards.access)),
+            reloader: Arc::clone(&shared.reloader),
+        };
         let mut background = JoinSet::new();
         if roles.worker {
             let (pruner, retention) = (shared.backend.pruner(), shared.config.backend.retention);
             background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
+        }
+        background.spawn(Arc::clone(&shared.reloader).run(shared.doors.clone()));
+        for tls in [&grpc, &notify].into_iter().flatten().filter_map(Door::tls) {
+            background.spawn(tls.follow(shared.doors.clone()));
         }
         let worker = roles.worker.then(|| {
             let worker = shared.worker(surroundings);
@@ -88,15 +108,13 @@ impl Node {
             WorkerTask { stop, task }
         });
         let mut open_doors = JoinSet::new();
-        if roles.ingest {
-            status.grpc = listeners.grpc.local_addr().ok();
-            open_grpc(&shared, listeners.grpc, &status, &mut open_doors, &mut background);
+        if let (Some(door), Some(guards)) = (grpc, guards) {
+            open_grpc(&shared, door, guards, &status, &mut open_doors, &mut background);
         }
-        if roles.notify {
-            status.notify = listeners.notify.local_addr().ok();
+        if let Some(door) = notify {
             let notify = shared.notify();
             status.notifications = Some(Arc::clone(&notify));
-            open_doors.spawn(serve_notify(listeners.notify, notify, shared.doors.clone()));
+            open_doors.spawn(serve_notify(door, notify, shared.doors.clone()));
         }
         let Shared { doors, backend, .. } = shared;
         Ok(Self { status, doors, open_doors, worker, background, backend, drain_timeout })
@@ -175,7 +193,8 @@ impl Node {
 
 fn open_grpc(
     shared: &Shared,
-    listener: tokio::net::TcpListener,
+    door: Door,
+    guards: Guards,
     status: &NodeStatus,
     open_doors: &mut JoinSet<Result<(), NodeError>>,
     background: &mut JoinSet<()>,
@@ -187,16 +206,12 @@ fn open_grpc(
     background.spawn(async move { following.follow_lag().await });
     let (reporter, health) = tonic_health::server::health_reporter();
     background.spawn(health::follow(reporter, status.worker.clone(), shared.doors.clone()));
-    let serving = grpc::serve(listener, ingest, shared.operator(), health, shared.gate());
+    let serving = grpc::serve(door, ingest, shared.operator(), health, shared.gate(), guards);
     open_doors.spawn(async move { Ok(serving.await?) });
 }
 
-async fn serve_notify(
-    listener: tokio::net::TcpListener,
-    notify: Arc<Notify>,
-    stop: CancellationToken,
-) -> Result<(), NodeError> {
-    let serving = axum::serve(listener, notify.router());
+async fn serve_notify(door: Door, notify: Arc<Notify>, stop: CancellationToken) -> Result<(), NodeError> {
+    let serving = axum::serve(door.with_idle_max(NOTIFY_IDLE_MAX), notify.router());
     serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(NodeError::Notify)
 }
 

@@ -1,5 +1,6 @@
 //! The real binary from outside: gRPC, HTTP, signals, kills, a failing disk, bad input, the demo.
 
+mod access;
 mod bad_input;
 mod calls;
 mod command_line;
@@ -8,7 +9,9 @@ mod disk;
 mod kills;
 mod limits;
 mod lists;
+mod merchants;
 mod notifications;
 mod retention;
 mod rig;
 mod shutdown;
+mod tls;

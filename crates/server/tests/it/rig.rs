@@ -78,7 +78,7 @@ impl Process {
     }
 
     /// The next line of its log that holds all words.
-    fn wait_for(&self, words: &[&str]) -> String {
+    pub(crate) fn wait_for(&self, words: &[&str]) -> String {
         loop {
             let line = self
                 .log
@@ -210,8 +210,8 @@ pub(crate) struct Server {
 /// The ports of a server that is started again and again.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
-    grpc: SocketAddr,
-    notify: SocketAddr,
+    pub(crate) grpc: SocketAddr,
+    pub(crate) notify: SocketAddr,
 }
 
 impl Ports {

@@ -108,7 +108,7 @@ fn beyond_loopback_it_does_not_listen() {
         crate::rig::paymux(&["serve", "--config", config, "--set", "server.grpc_listen=0.0.0.0:7700"]);
     assert_eq!(output.status.code(), Some(64));
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("callers are not authenticated yet"), "{told}");
+    assert!(told.contains("no callers are configured"), "{told}");
 }
 
 /// A process is killed when its handle goes; the tests above rely on it.

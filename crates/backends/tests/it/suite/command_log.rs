@@ -279,6 +279,10 @@ pub(crate) async fn a_dead_record_may_be_buried_twice(world: LogWorld) {
     let dead = DeadRecord { partition: A, offset: 4, reason, find_time, raw: vec![0xff] };
     done!(world.log.bury(dead.clone()));
     done!(world.log.bury(dead.clone()));
+    let world = world.moved();
+    let mut kept = (world.dead)();
+    kept.dedup();
+    assert_eq!(kept, [dead], "with its origin, reason and bytes, also for the next owner");
 }
 
 pub(crate) async fn the_lag_counts_what_is_not_committed(world: LogWorld) {

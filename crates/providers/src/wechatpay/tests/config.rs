@@ -14,7 +14,7 @@ fn good_sections_give_accounts_and_keys() {
     let keys = accounts.signing_keys();
     assert_eq!(keys.len(), 2);
     assert!(keys.get("wechatpay/direct/5F1C72E2A8931B72A2E13AF8DEE92471EB397115").is_some());
-    insta::assert_snapshot!(format!("{accounts:?}"), @r#"{"direct": AccountInfo { provider: "wechatpay", methods: ["jsapi"], number_space: "1900000109", timeout: 5s }, "partner": AccountInfo { provider: "wechatpay", methods: ["partner_jsapi", "scannedpos"], number_space: "1230000109", timeout: 5s }}"#);
+    insta::assert_snapshot!(format!("{accounts:?}"), @r#"{"direct": AccountInfo { provider: "wechatpay", methods: ["jsapi"], number_space: "1900000109", identity: "mchid 1900000109", timeout: 5s }, "partner": AccountInfo { provider: "wechatpay", methods: ["partner_jsapi", "scannedpos"], number_space: "1230000109", identity: "sp_mchid 1230000109, sub_mchid 1900000109", timeout: 5s }}"#);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn every_fault_of_a_direct_section_is_found_at_once() {
     account shop: apiv3_key_file: stands beside apiv3_key_env; give one of them
     account shop: app_ids: must hold at least one app id
     account shop: base_url: must be https://HOST[:PORT] without a path (http for a loopback address)
-    account shop: clock: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, kind, mchid, platform_certificates, platform_keys, private_key_env, private_key_file, serial_no, store_id, store_out_id, timeout_ms
+    account shop: clock: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, kind, mchid, platform_certificates, platform_keys, previous_apiv3_keys, private_key_env, private_key_file, serial_no, store_id, store_out_id, timeout_ms
     account shop: mchid: must be 1 to 32 digits
     account shop: platform_certificates[0].certificate_file: must be an X.509 certificate of an RSA key in PEM form (BEGIN CERTIFICATE)
     account shop: platform_keys[0].id: must be PUB_KEY_ID_… or a certificate's serial number
@@ -47,7 +47,7 @@ fn every_fault_of_a_direct_section_is_found_at_once() {
     account shop: platform_keys[1].public_key_file: is missing; give public_key_file or public_key_env
     account shop: private_key_file: must be an RSA private key in PEM form (PKCS#8 or PKCS#1, not encrypted)
     account shop: serial_no: must be up to 40 hexadecimal digits in capitals
-    account shop: sp_mchid: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, kind, mchid, platform_certificates, platform_keys, private_key_env, private_key_file, serial_no, store_id, store_out_id, timeout_ms
+    account shop: sp_mchid: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, kind, mchid, platform_certificates, platform_keys, previous_apiv3_keys, private_key_env, private_key_file, serial_no, store_id, store_out_id, timeout_ms
     account shop: store_out_id: stands beside store_id; give one of them
     account shop: timeout_ms: must be a whole number from 100 to 30000
     ");
@@ -112,8 +112,16 @@ fn the_example_names_every_key_and_reads() {
     account example: platform_keys[0].public_key_file: no such file
     account example: private_key_file: no such file
     ");
-    for key in ["sub_app_ids", "store_id", "store_out_id", "base_url", "timeout_ms", "sp_mchid", "sub_mchid"]
-    {
+    for key in [
+        "sub_app_ids",
+        "store_id",
+        "store_out_id",
+        "base_url",
+        "timeout_ms",
+        "sp_mchid",
+        "sub_mchid",
+        "previous_apiv3_keys",
+    ] {
         assert!(example.contains(key), "{key}");
     }
 }

@@ -67,6 +67,7 @@ const PARTNER: &str = r#"
 fn secrets(reference: &SecretRef) -> Result<SecretString, String> {
     let text = match reference {
         SecretRef::Env(name) if name == "APIV3" => APIV3_KEY,
+        SecretRef::Env(name) if name == "OLD_APIV3" => "old-apiv3-key-of-thirty-two-byte",
         SecretRef::File(path) => match path.to_str() {
             Some("key") => TEST_KEY,
             Some("pkcs1") => include_str!("../fixtures/test_rsa_2048_pkcs1.pem"),

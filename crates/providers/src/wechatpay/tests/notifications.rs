@@ -112,6 +112,23 @@ fn the_account_is_the_one_that_the_sealed_text_names() {
 }
 
 #[test]
+fn while_the_apiv3_key_is_exchanged_both_open_and_afterwards_the_new_one_alone() {
+    let old = notification_by(
+        TEST_KEY,
+        "old-apiv3-key-of-thirty-two-byte",
+        &transaction("direct", "SUCCESS"),
+        |_| {},
+    );
+    let new = notification(&transaction("direct", "SUCCESS"), |_| {});
+    let both = format!("{DIRECT}\nprevious_apiv3_keys = [{{ apiv3_key_env = \"OLD_APIV3\" }}]");
+    let overlap = kit_of(&[("direct", &both)], 1);
+    assert!(verify_at(&overlap, &old, SENT).is_ok() && verify_at(&overlap, &new, SENT).is_ok());
+    let after = kit_of(&[("direct", DIRECT)], 1);
+    assert_eq!(verify_at(&after, &old, SENT).unwrap_err().reason, RefusalReason::WrongMerchant);
+    assert!(verify_at(&after, &new, SENT).is_ok());
+}
+
+#[test]
 fn forged_and_tampered_ones_are_bad_signatures() {
     let plain = transaction("direct", "SUCCESS");
     let forged = notification_by(STRANGER_KEY, APIV3_KEY, &plain, |_| {});

@@ -1,0 +1,48 @@
+//! Former owners: what a generation that has ended still does, which is to keep the provider's words and no more.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use paymux_backends::faults::{Fault, Then, When};
+use paymux_backends::memory::Notice;
+use paymux_domain::fold::State;
+
+use crate::rig::{PARTITION, Rig, works};
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_whose_partition_was_revoked_concludes_and_tells_nothing_more() {
+    let rig = Rig::new(works);
+    // Reading an order takes two seconds; the lease lasts ten.
+    let _running = rig.start_with(|point| match (point.operation, point.when) {
+        ("read", When::After) => Fault::delayed(Duration::from_secs(2)),
+        _ => Fault::NONE,
+    });
+    rig.create(0..1).await;
+    rig.pass(5.0).await;
+    rig.paid(0).await;
+    rig.pass(1.0).await;
+    rig.cluster.revoke(PARTITION, Notice::Now);
+    rig.pass(5.0).await;
+
+    let order = rig.order(0);
+    assert_eq!(order.state(), State::Paid, "the provider's word is true whoever stores it");
+    assert_eq!(order.fulfilment(), None, "what follows from it is for the next owner to say");
+    assert!(!rig.told(0).iter().any(|subject| subject.starts_with("paid/")), "{:?}", rig.told(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_does_not_turn_the_order_of_events_round() {
+    let rig = Rig::new(works);
+    // The first request to tell of the payment is under way for a second, and fails.
+    let published = AtomicU32::new(0);
+    let _running = rig.start_with(move |point| {
+        let fails = (point.operation, point.when) == ("publish", When::Before)
+            && published.fetch_add(1, Ordering::Relaxed) == 1;
+        if fails { Fault { delay: Duration::from_secs(1), then: Then::Fail } } else { Fault::NONE }
+    });
+    rig.create(0..1).await;
+    rig.pass(1.0).await;
+    rig.paid(0).await;
+    rig.pass(5.0).await;
+    assert_eq!(rig.told(0), ["launch/1", "paid/42000", "fulfilment/FULFIL"]);
+}

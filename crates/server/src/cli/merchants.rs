@@ -1,0 +1,90 @@
+//! `paymux merchants`: what a running server has in force, and why the files as they are now are not.
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use paymux_proto::client::{Client, Refusal};
+use paymux_proto::v1;
+use serde_json::json;
+
+use super::order::refusal_json;
+use super::{Exit, Output, json as to_json};
+
+/// Merchants asked for at once.
+const PAGE: i32 = 1000;
+
+/// Arguments of `merchants`.
+#[derive(Debug, Args)]
+pub(super) struct MerchantsArgs {
+    /// The server's gRPC address.
+    #[arg(long, global = true, env = "PAYMUX_SERVER", default_value = "http://127.0.0.1:7700")]
+    server: String,
+    #[command(subcommand)]
+    command: MerchantsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum MerchantsCommand {
+    /// List the merchants in force, then the faults of the last reload, if it found any.
+    #[command(after_help = "Examples:
+  paymux merchants list
+  paymux merchants list --output json")]
+    List,
+}
+
+pub(super) async fn run(args: MerchantsArgs, output: &Output) -> anyhow::Result<Exit> {
+    let client =
+        Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
+    let MerchantsCommand::List = args.command;
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListMerchantsRequest { page_size: PAGE, page_token };
+        let page = match client.operator().list_merchants(Client::request(request, None)).await {
+            Ok(page) => page.into_inner(),
+            Err(status) => {
+                let refusal = Refusal::of(&status);
+                output.print(&refusal, &refusal_json(&refusal))?;
+                return Ok(Exit::Refused);
+            }
+        };
+        for merchant in &page.merchants {
+            output.print(line(merchant), &merchant_json(merchant))?;
+        }
+        if page.next_page_token.is_empty() {
+            for fault in &page.reload_faults {
+                output.print(format!("not reloaded: {fault}"), &json!({ "reload_fault": fault }))?;
+            }
+            return Ok(Exit::Ok);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// The merchant's id, its shard group, and each route as account (provider: methods).
+fn line(merchant: &v1::MerchantSummary) -> String {
+    let route = |route: &v1::MerchantRoute| {
+        let prefix = match route.order_prefix.as_str() {
+            "" => String::new(),
+            prefix => format!(", prefix {prefix}"),
+        };
+        format!("{} ({}: {}{prefix})", route.account, route.provider, route.methods.join(", "))
+    };
+    let routes: Vec<String> = merchant.routes.iter().map(route).collect();
+    format!("{}  group {}  {}", merchant.merchant_id, merchant.shard_group, routes.join("; "))
+}
+
+fn merchant_json(merchant: &v1::MerchantSummary) -> serde_json::Value {
+    let route = |route: &v1::MerchantRoute| {
+        json!({
+            "account": route.account,
+            "provider": route.provider,
+            "methods": route.methods,
+            "order_prefix": route.order_prefix,
+        })
+    };
+    json!({
+        "merchant_id": merchant.merchant_id,
+        "shard_group": merchant.shard_group,
+        "routes": merchant.routes.iter().map(route).collect::<Vec<_>>(),
+        "late_payment_policy": to_json::word(merchant.late_payment_policy().as_str_name(), "LATE_PAYMENT_POLICY_"),
+    })
+}

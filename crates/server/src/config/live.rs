@@ -1,0 +1,79 @@
+//! What is in force now: one version of merchants, accounts and providers that ingest, notify and the engine share.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use paymux_domain::name::{AccountId, MerchantId, ProviderId};
+use paymux_domain::ports::{AccountPolicy, Directory, MerchantPolicy, Provider};
+
+use super::registry::Registry;
+
+/// Finds a provider by its name.
+pub type ProviderLookup = Arc<dyn Fn(&ProviderId) -> Option<Arc<dyn Provider>> + Send + Sync>;
+
+/// One version: merchants and accounts, and the providers that were read with them.
+pub struct InForce {
+    registry: Registry,
+    providers: ProviderLookup,
+}
+
+impl InForce {
+    /// The provider of that name, with its accounts of this version.
+    #[must_use]
+    pub fn provider(&self, id: &ProviderId) -> Option<Arc<dyn Provider>> {
+        (self.providers)(id)
+    }
+}
+
+impl Deref for InForce {
+    type Target = Registry;
+
+    fn deref(&self) -> &Registry {
+        &self.registry
+    }
+}
+
+impl fmt::Debug for InForce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "InForce({} merchants, {} accounts)", self.merchants.len(), self.accounts.len())
+    }
+}
+
+/// The version in force. Whoever works on one request loads it once, and so sees one version of everything.
+#[derive(Debug)]
+pub struct LiveRegistry(ArcSwap<InForce>);
+
+impl LiveRegistry {
+    /// Starts with a version.
+    #[must_use]
+    pub fn new(registry: Registry, providers: ProviderLookup) -> Self {
+        Self(ArcSwap::from_pointee(InForce { registry, providers }))
+    }
+
+    /// The version in force.
+    #[must_use]
+    pub fn load(&self) -> Arc<InForce> {
+        self.0.load_full()
+    }
+
+    /// Puts another version in force, all at once; requests under way keep the one that they loaded.
+    pub fn replace(&self, registry: Registry, providers: ProviderLookup) {
+        self.0.store(Arc::new(InForce { registry, providers }));
+    }
+}
+
+impl Directory for LiveRegistry {
+    fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
+        let registry = self.0.load();
+        registry.merchants.get(merchant_id).map(|merchant| MerchantPolicy {
+            late_payment: merchant.late_payment,
+            duplicate_payment: merchant.duplicate_payment,
+        })
+    }
+
+    fn account(&self, account: &AccountId) -> Option<AccountPolicy> {
+        self.0.load().accounts.get(account).map(|account| account.policy)
+    }
+}
