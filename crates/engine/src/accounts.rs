@@ -72,7 +72,7 @@ impl Accounts {
 }
 
 fn permits(policy: &AccountPolicy) -> usize {
-    usize::try_from(policy.in_flight_max.max(1)).unwrap_or(Semaphore::MAX_PERMITS)
+    usize::try_from(policy.in_flight_max.max(1)).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
 /// The place of an operation in [`Operation::ALL`].

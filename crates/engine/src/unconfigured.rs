@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use paymux_domain::name::OrderKey;
-use paymux_domain::plant::Plant;
 use paymux_domain::time::Timestamp;
 
 use crate::partition::Owner;
@@ -89,7 +88,7 @@ async fn put_off(owner: &Owner, key: &OrderKey, mind: &mut Mind, now: Timestamp)
     let shared = &owner.shared;
     let mut followup = shared.store.read(key).await?.followup;
     let at = now + shared.stretch(TIMER_PAUSE);
-    let at = owner.due.insert(key, at, || owner.holds(Plant::OverlapAtTakeover)).await?;
+    let at = owner.due.insert(key, at, || owner.holds_lease()).await?;
     mind.ahead = mind.ahead.max(Some(at));
     followup.next_due = followup.next_due.max(Some(at));
     shared.store.put_followup(key, &followup).await?;

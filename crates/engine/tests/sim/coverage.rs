@@ -9,18 +9,21 @@ use crate::hook::Points;
 const MEANINGFUL: u64 = 1000;
 
 /// What the engine asks of log and store; each is passed, and crashed at, before its effect and after it.
-const OPERATIONS: [&str; 13] = [
+const OPERATIONS: [&str; 16] = [
     "add_facts",
     "bury",
     "commit",
     "floor",
     "insert_due",
+    "mark_refund_call",
     "next",
     "publish",
     "put_followup",
     "raise_floor",
     "read",
     "read_due",
+    "release_refund",
+    "reserve_refund",
     "set_swept_through",
     "swept_through",
 ];

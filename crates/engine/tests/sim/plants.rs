@@ -22,11 +22,15 @@ fn ends(plant: Plant) -> &'static [&'static str] {
     const UNKNOWN: &str = "the store does not know it";
     const UNTOLD: &str = "nobody was told of";
     const STUCK: &str = "stuck in";
+    const NEVER_SENT: &str = "NEVER_SENT, but the provider has";
+    const BOTH: &str = "both words for the same money";
     const NOT_CLOSED: &str = "it was never closed there";
     match plant {
         Plant::SendMargin | Plant::CloseAtTheProvider | Plant::NotExistOnlyAfterSettling => &[NOT_CLOSED],
-        Plant::LeaseBeforeConclusions | Plant::FactsBeforeCall => &["NEVER_SENT, but the provider has"],
-        Plant::LeaseBeforeFulfilment => &["both words for the same money"],
+        Plant::FactsBeforeCall => &[NEVER_SENT],
+        // A former owner's conclusion beside that of the new one, on the order's end or on its goods.
+        Plant::LeaseBeforeConclusions => &[NEVER_SENT, BOTH],
+        Plant::LeaseBeforeFulfilment => &[BOTH],
         Plant::LeaseBeforeEvents => &["FAILED was told, but it is not so"],
         Plant::RowBeforeCompletion | Plant::SettledAfterEvents => &[UNTOLD],
         Plant::AskOnceAfterLocalExpiry | Plant::EveryPaymentIsRecorded => &["money taken"],
@@ -39,11 +43,10 @@ fn ends(plant: Plant) -> &'static [&'static str] {
         Plant::AckAfterDurable | Plant::CommitLowestInWindow | Plant::RecordLeavesAfterFacts => &[UNKNOWN],
         Plant::UnknownIsNotFailed => &["FAILED, but the provider has"],
         Plant::RecordLeavesAfterEvents => &[UNTOLD, "lost its number was never told"],
-        Plant::FinalEndsACallOnly
-        | Plant::LedgerByNumber
-        | Plant::CallingMark
-        | Plant::MarkOfThisCall
-        | Plant::UnknownRefundKeepsReservation => &["refund"],
+        Plant::FinalEndsACallOnly => &["but the money went back"],
+        Plant::LedgerByNumber => &["was refused though it fits"],
+        Plant::CallingMark | Plant::MarkOfThisCall => &["left 2 times"],
+        Plant::UnknownRefundKeepsReservation => &["beyond payment"],
         Plant::AnyLease | Plant::RowBeforeCall | Plant::LeaseBeforeSweeping => &[],
     }
 }

@@ -12,7 +12,7 @@ use paymux_domain::time::Timestamp;
 use rand::Rng;
 
 use crate::plan::chance;
-use crate::provider::SimProviders;
+use crate::provider::{SimProviders, capabilities};
 
 /// Distance that the providers keep between two refunds of one order, a little shorter than the engine assumes.
 const SPACING: Duration = Duration::from_secs(55);
@@ -62,7 +62,7 @@ pub(crate) fn refund(providers: &SimProviders, call: &Call) -> CallReport {
     let Some(payment) = order.payments.iter().find(|payment| payment.trade_no == request.trade_no) else {
         return CallReport::of(Class::Final, "NOT_PAID");
     };
-    let has_numbers = matches!(kind, "wechat" | "quick");
+    let has_numbers = capabilities(kind).is_some_and(|kind| kind.refund_query);
     if has_numbers && let Some(known) = order.refunds.iter().find(|known| known.no == *no) {
         return told(known.word(now));
     }

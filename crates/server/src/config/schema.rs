@@ -149,7 +149,7 @@ pub(crate) const SERVER: &[Key] = &[
         1,
         100_000,
         "4096",
-        "gRPC calls under way at once, waiting ones included; more are answered OVERLOADED.",
+        "gRPC calls under way at once, waiting ones included, watches apart; more are answered OVERLOADED.",
     ),
     int(
         "notifications_in_flight_max",

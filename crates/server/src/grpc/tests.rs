@@ -223,3 +223,17 @@ async fn tokens_of_operators_lists_hold_for_their_filter_and_pages_for_their_siz
         assert_eq!(refused.violations[0].0, "page_token");
     }
 }
+
+#[test]
+fn watches_take_no_place_of_a_call_and_have_a_bound_of_their_own() {
+    let stop = CancellationToken::new();
+    let gate = Gate::new(1, Duration::from_millis(100), stop.clone());
+    let watches: Vec<_> = (0..WATCHES_MAX).map(|_| gate.enter_watch().unwrap()).collect();
+    assert!(matches!(gate.enter_watch(), Err(Refusal::Overloaded(_))));
+    let call = gate.enter().unwrap();
+    assert!(matches!(gate.enter(), Err(Refusal::Overloaded(_))));
+    drop((watches, call));
+    drop(gate.enter_watch().unwrap());
+    stop.cancel();
+    assert!(matches!(gate.enter_watch(), Err(Refusal::ShuttingDown)));
+}
