@@ -24,14 +24,15 @@ fn ends(plant: Plant) -> &'static [&'static str] {
     const STUCK: &str = "stuck in";
     const NEVER_SENT: &str = "NEVER_SENT, but the provider has";
     const BOTH: &str = "both words for the same money";
+    const FAILED: &str = "FAILED was told, but it is not so";
     const NOT_CLOSED: &str = "it was never closed there";
     match plant {
         Plant::SendMargin | Plant::CloseAtTheProvider | Plant::NotExistOnlyAfterSettling => &[NOT_CLOSED],
         Plant::FactsBeforeCall => &[NEVER_SENT],
-        // A former owner's conclusion beside that of the new one, on the order's end or on its goods.
-        Plant::LeaseBeforeConclusions => &[NEVER_SENT, BOTH],
+        // A former owner's conclusion beside that of the new one: on the order's end, on its goods, on its failure.
+        Plant::LeaseBeforeConclusions => &[NEVER_SENT, BOTH, FAILED],
         Plant::LeaseBeforeFulfilment => &[BOTH],
-        Plant::LeaseBeforeEvents => &["FAILED was told, but it is not so"],
+        Plant::LeaseBeforeEvents => &[FAILED],
         Plant::RowBeforeCompletion | Plant::SettledAfterEvents => &[UNTOLD],
         Plant::AskOnceAfterLocalExpiry | Plant::EveryPaymentIsRecorded => &["money taken"],
         Plant::RowsOfEndedOrdersDoWhatIsOwed => &["nobody was told what to do with the goods"],
