@@ -84,6 +84,9 @@ fn completed_call(draft: &mut Draft<'_>, completed: Completed<'_>) {
         let text = format!("{} of account answered {}: {}", operation.as_str(), report.code, report.message);
         draft.attention(AttentionReason::ProviderOps, text, false);
     }
+    if (operation, report.class) == (Operation::Query, Class::Final) {
+        refused_question(draft, left_time, report);
+    }
     if let Some(no) = about {
         return refund::reported(draft, no, (operation, number), left_time, report);
     }
@@ -126,9 +129,6 @@ fn created_call(draft: &mut Draft<'_>, number: u32, report: &CallReport) {
 fn asked(draft: &mut Draft<'_>, left_time: Timestamp, report: &CallReport) {
     if report.class != Class::NotSent {
         draft.followup.query_left = draft.followup.query_left.max(Some(left_time));
-    }
-    if report.class == Class::Final {
-        refused_question(draft, left_time, report);
     }
     if report.class == Class::Done {
         draft.followup.answered_left = draft.followup.answered_left.max(Some(left_time));
