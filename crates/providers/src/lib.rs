@@ -15,11 +15,14 @@
 //!
 //! How to add a provider: `docs/adding-a-provider.md`.
 
+mod faults;
 pub mod gateway;
 pub mod http;
 mod registry;
 mod settings;
 pub mod signing;
+mod text;
+mod url;
 mod wechatpay;
 
 pub use gateway::Gateway;

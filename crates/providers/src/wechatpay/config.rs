@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use super::wire::StoreInfo;
 use crate::settings::{AccountSection, Reader};
 use crate::signing::{PlatformKey, SigningKey, certificate_key};
+use crate::url;
 
 /// The production host (`providers.md` section 4.1).
 const BASE_URL: &str = "https://api.mch.weixin.qq.com";
@@ -137,7 +138,7 @@ impl Account {
 /// Reads one account's section; `None` when a fault was noted.
 pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<(Account, Arc<SigningKey>)> {
     // Everything is read before anything is given up, so that all faults are noted.
-    let base_url = base_url(reader);
+    let base_url = url::base_url(reader, BASE_URL);
     let kind = kind(reader);
     let app_ids = app_ids(reader, kind.as_ref());
     let serial_no = reader.required("serial_no", "up to 40 hexadecimal digits in capitals", is_serial);
@@ -161,15 +162,6 @@ pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<(Acc
         timeout: Duration::from_millis(u64::from(timeout_ms)),
     };
     Some((account, Arc::new(signing_key?)))
-}
-
-fn base_url(reader: &Reader<'_>) -> Option<String> {
-    if !reader.has("base_url") {
-        return Some(BASE_URL.to_owned());
-    }
-    let allowed = "https://HOST[:PORT] without a path (http for a loopback address)";
-    let url = reader.optional("base_url", allowed, super::url::is_base_url)?;
-    Some(url.trim_end_matches('/').to_owned())
 }
 
 fn kind(reader: &Reader<'_>) -> Option<Kind> {

@@ -22,7 +22,6 @@ mod request;
 mod sign;
 mod status;
 mod transaction;
-mod url;
 mod wire;
 
 use std::time::Duration;

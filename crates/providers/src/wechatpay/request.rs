@@ -11,8 +11,8 @@ use super::config::{Account, Kind};
 use super::options::{Options, PayerScope};
 use super::product::{self, Misfit, Product};
 use super::sign;
-use super::url::encoded;
 use super::wire::{CloseRequest, CreateAmount, CreatePayer, CreateRequest, SettleInfo};
+use crate::url::encoded;
 
 /// Builds and signs the request of a call.
 pub(super) async fn build(

@@ -31,7 +31,7 @@ impl Provider for Anything {
         &self.0
     }
 
-    fn capabilities(&self, _: &str) -> Option<&Capabilities> {
+    fn capabilities(&self, _: &Created) -> Option<Capabilities> {
         None
     }
 
