@@ -16,8 +16,10 @@
 //! How to add a provider: `docs/adding-a-provider.md`.
 
 mod faults;
+mod form;
 pub mod gateway;
 pub mod http;
+mod payjs;
 mod registry;
 mod settings;
 pub mod signing;
@@ -31,4 +33,4 @@ pub use settings::{AccountSection, ConfigFault, SecretRef, SecretSource};
 pub use signing::SigningPool;
 
 /// All providers, one line each.
-pub const PROVIDERS: &[Registration] = &[wechatpay::REGISTRATION];
+pub const PROVIDERS: &[Registration] = &[wechatpay::REGISTRATION, payjs::REGISTRATION];
