@@ -80,7 +80,7 @@ impl Gateway {
 
 impl ProviderGateway for Gateway {
     fn capabilities(&self, created: &Created) -> Option<Capabilities> {
-        self.registry.provider(&created.provider)?.capabilities(&created.method).copied()
+        self.registry.provider(&created.provider)?.capabilities(created)
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, CallReport> {

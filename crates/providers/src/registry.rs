@@ -22,7 +22,8 @@ pub struct Registration {
     pub name: &'static str,
     /// The methods that it knows, over all kinds of accounts.
     pub methods: &'static [&'static str],
-    /// What it can do for an order of that method; `None` for a method that it does not know.
+    /// What it can do for an order of that method while its account leaves every setting at its default; `None` for a
+    /// method that it does not know.
     pub capabilities: fn(&str) -> Option<&'static Capabilities>,
     /// A section that shows and explains every key, for the example configuration.
     pub example: &'static str,

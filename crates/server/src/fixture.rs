@@ -34,7 +34,7 @@ impl Provider for Saying {
         &self.0
     }
 
-    fn capabilities(&self, _: &str) -> Option<&Capabilities> {
+    fn capabilities(&self, _: &Created) -> Option<Capabilities> {
         None
     }
 

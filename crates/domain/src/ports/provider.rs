@@ -204,8 +204,8 @@ pub trait Provider: Send + Sync {
     /// Its name.
     fn id(&self) -> &ProviderId;
 
-    /// What it can do for an order of that method.
-    fn capabilities(&self, method: &str) -> Option<&Capabilities>;
+    /// What it can do for that order: by its method and by the settings of its account; `None` when it knows neither.
+    fn capabilities(&self, created: &Created) -> Option<Capabilities>;
 
     /// Everything that is wrong with an order before it is accepted, all at once.
     fn check(&self, created: &Created) -> Vec<FieldFault>;

@@ -10,7 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use paymux_domain::fact::AttemptOutcome;
 use paymux_domain::http::HttpResponse;
 use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
-use paymux_domain::limits::PROVIDER_TEXT_BYTES_MAX;
 use paymux_domain::outcome::{CallReport, Class, Word};
 use paymux_domain::ports::{Call, SignError, Signer};
 
@@ -21,6 +20,7 @@ use super::status::{self, Family, Table, Verdict};
 use super::wire::{CreateAnswer, ErrorAnswer, Refund, Transaction};
 use super::{product, refund, request, transaction};
 use crate::gateway::{SIGNER_BUSY, SIGNING_KEY};
+use crate::text;
 
 /// A 2xx answer without a signature.
 const UNSIGNED: &str = "UNSIGNED";
@@ -201,7 +201,7 @@ fn refused(call: &Call, response: &HttpResponse, is_signed: bool) -> CallReport 
     }
     CallReport {
         words: words(verdict, call, &code),
-        message: message_text(&message, response),
+        message: text::message_text(&message, &support_number(response)),
         retry_after: retry_after(response),
         ask: verdict.asks(first),
         throttled: verdict.is_throttled(),
@@ -241,19 +241,12 @@ fn code_text(code: &str, status: u16) -> String {
     if is_code { code.to_owned() } else { format!("HTTP_{status}") }
 }
 
-/// The provider's message, with the number at the end of Request-ID that its support asks for, cut to its limit.
-fn message_text(message: &str, response: &HttpResponse) -> String {
+/// The number at the end of Request-ID, which WeChat Pay's support asks for, in brackets.
+fn support_number(response: &HttpResponse) -> String {
     let number = response.header("request-id").and_then(|id| id.rsplit_once('-')).map(|(_, number)| number);
     let number =
         number.filter(|n| (2..=12).contains(&n.len()) && n.bytes().all(|byte| byte.is_ascii_digit()));
-    let mut text: String = message.chars().filter(|c| !c.is_control()).collect();
-    let suffix = number.map_or_else(String::new, |number| format!(" [{number}]"));
-    let mut end = text.len().min(PROVIDER_TEXT_BYTES_MAX - suffix.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    (text + &suffix).trim_start().to_owned()
+    number.map_or_else(String::new, |number| format!(" [{number}]"))
 }
 
 fn retry_after(response: &HttpResponse) -> Option<Duration> {

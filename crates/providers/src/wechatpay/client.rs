@@ -78,8 +78,8 @@ impl Provider for Wechatpay {
         &self.id
     }
 
-    fn capabilities(&self, method: &str) -> Option<&Capabilities> {
-        super::capabilities(method)
+    fn capabilities(&self, created: &Created) -> Option<Capabilities> {
+        super::capabilities(&created.method).copied()
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {

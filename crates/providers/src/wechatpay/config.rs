@@ -12,6 +12,7 @@ use super::wire::StoreInfo;
 use crate::key_ring::KeyRing;
 use crate::settings::{AccountSection, Reader};
 use crate::signing::{KeyCache, PlatformKey, SigningKey, certificate_key};
+use crate::url;
 
 /// The production host (`providers.md` section 4.1).
 const BASE_URL: &str = "https://api.mch.weixin.qq.com";
@@ -145,7 +146,7 @@ pub(super) fn read(
     keys: &KeyCache,
 ) -> Option<(Account, Arc<SigningKey>)> {
     // Everything is read before anything is given up, so that all faults are noted.
-    let base_url = base_url(reader);
+    let base_url = url::base_url(reader, BASE_URL);
     let kind = kind(reader);
     let app_ids = app_ids(reader, kind.as_ref());
     let serial_no = reader.required("serial_no", "up to 40 hexadecimal digits in capitals", is_serial);
@@ -169,16 +170,6 @@ pub(super) fn read(
         timeout: Duration::from_millis(u64::from(timeout_ms)),
     };
     Some((account, signing_key?))
-}
-
-fn base_url(reader: &Reader<'_>) -> Option<String> {
-    if !reader.has("base_url") {
-        return Some(BASE_URL.to_owned());
-    }
-    let allowed = "https://HOST[:PORT] without a path (http for a loopback address)";
-    let url = reader.optional("base_url", allowed, super::url::is_base_url)?;
-    // As it was understood, not as it was written: the parser forgives blanks, a request does not.
-    Some(reqwest::Url::parse(&url).ok()?.origin().ascii_serialization())
 }
 
 fn kind(reader: &Reader<'_>) -> Option<Kind> {

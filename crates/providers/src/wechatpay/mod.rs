@@ -26,7 +26,6 @@ mod resolve;
 mod sign;
 mod status;
 mod transaction;
-mod url;
 mod wire;
 
 use std::time::Duration;

@@ -13,10 +13,10 @@ use super::config::{Account, Kind};
 use super::options::{Options, PayerScope};
 use super::product::{self, Misfit, Product};
 use super::sign;
-use super::url::encoded;
 use super::wire::{
     CloseRequest, CreateAmount, CreatePayer, CreateRequest, RefundAmount, RefundRequest, SettleInfo,
 };
+use crate::url::encoded;
 
 /// Path of refunds, the same for direct merchants and partners (`providers.md` section 4.1).
 const REFUNDS: &str = "/v3/refund/domestic/refunds";
