@@ -121,11 +121,7 @@ fn told(refusal: &Refusal) -> Told {
             let message = format!("the number is taken with other content; differing: {differing}");
             return Told { code: Code::AlreadyExists, reason: ErrorReason::OrderConflict, message };
         }
-        Refusal::RefundConflict { differing } => {
-            let differing = listed(differing.iter().map(String::as_str));
-            let message = format!("the refund number is taken with other content; differing: {differing}");
-            return Told { code: Code::AlreadyExists, reason: ErrorReason::RefundConflict, message };
-        }
+        Refusal::RefundConflict { differing } => return refund_conflict(differing),
         Refusal::Refund(refusal) => return refund_told(refusal),
         Refusal::RefundNotFound => {
             (Code::NotFound, ErrorReason::RefundNotFound, "no such refund of this order")
@@ -171,9 +167,15 @@ fn told(refusal: &Refusal) -> Told {
     Told { code, reason, message: message.to_owned() }
 }
 
+fn refund_conflict(differing: &[String]) -> Told {
+    let differing = listed(differing.iter().map(String::as_str));
+    let message = format!("the refund number is taken with other content; differing: {differing}");
+    Told { code: Code::AlreadyExists, reason: ErrorReason::RefundConflict, message }
+}
+
 fn refund_told(refusal: &RefundRefusal) -> Told {
     let (reason, message) = match refusal {
-        RefundRefusal::Conflict(_) => (ErrorReason::RefundConflict, "the refund number is taken"),
+        RefundRefusal::Conflict(differing) => return refund_conflict(differing),
         RefundRefusal::NotPaid => (ErrorReason::OrderNotPaid, "nobody has paid the order"),
         RefundRefusal::PaymentNotFound => {
             (ErrorReason::PaymentNotFound, "no such payment on this order, or several and none named")
@@ -194,7 +196,6 @@ fn refund_told(refusal: &RefundRefusal) -> Told {
         }
     };
     let code = match refusal {
-        RefundRefusal::Conflict(_) => Code::AlreadyExists,
         RefundRefusal::PaymentNotFound => Code::NotFound,
         _ => Code::FailedPrecondition,
     };
