@@ -61,6 +61,9 @@ impl Provider for Saying {
         _: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal> {
         let refusal = |reason| NotificationRefusal { reason, detail: "not signed".to_owned() };
+        if raw.header("signed") == Some("probe") {
+            return Err(refusal(RefusalReason::Probe));
+        }
         if raw.header("signed") != Some("yes") {
             return Err(refusal(RefusalReason::BadSignature));
         }
@@ -76,6 +79,7 @@ impl Provider for Saying {
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
         let (status, body) = match fate {
             NotificationFate::Taken => (200, "success"),
+            NotificationFate::Refused(refusal) if refusal.reason == RefusalReason::Probe => return None,
             NotificationFate::Refused(_) => (401, "fail"),
             NotificationFate::NotNow => (503, "fail"),
         };

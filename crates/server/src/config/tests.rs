@@ -222,7 +222,7 @@ fn a_number_of_a_provider_can_come_from_flag_and_environment() {
     let by_environment = Case::new(GOOD).env("PAYMUX__ACCOUNTS__DIRECT__TIMEOUT_MS", "2500");
     assert_eq!(timeout(by_environment), Duration::from_millis(2500));
     let faults = Case::new(GOOD).flag("accounts.direct.timeout_ms", "soon").faults();
-    assert!(faults.contains("timeout_ms: must be a whole number from 100 to 30000"), "{faults}");
+    assert!(faults.contains("timeout_ms: must be a whole number from 100 to 15000"), "{faults}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn capabilities(more: &str) -> Capabilities {
 fn a_good_section_gives_an_account() {
     let accounts = read(&[("shop", SHOP)]).unwrap();
     insta::assert_snapshot!(format!("{accounts:?}"), @r#"
-    {"shop": AccountInfo { provider: "payjs", methods: ["cashier"], number_space: "123456" }}
+    {"shop": AccountInfo { provider: "payjs", methods: ["cashier"], number_space: "123456", identity: "mchid 123456", timeout: 5s }}
     "#);
     assert!(accounts.signing_keys().is_empty(), "nothing for the pool");
 }
