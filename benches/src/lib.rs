@@ -18,6 +18,9 @@ use tonic_health::pb::health_client::HealthClient;
 /// Calls in flight on the one connection.
 pub const IN_FLIGHT: u64 = 64;
 
+/// Nobody reads the log here, so its lag is all that a run accepts.
+const LAG_RECORDS_MAX: u32 = 100_000_000;
+
 /// A running ingest: it accepts commands durably, and nobody works on them.
 #[derive(Debug)]
 pub struct Server {
@@ -143,6 +146,7 @@ fn config(folder: &Path) -> String {
         "[server]\ngrpc_listen = \"127.0.0.1:0\"\nnotify_listen = \"127.0.0.1:0\"\n\
          notify_base_url = \"http://127.0.0.1:1\"\n\
          [backend]\nfolder = \"{}\"\n\
+         [ingest]\nlag_records_max = {LAG_RECORDS_MAX}\n\
          [accounts.bench]\nprovider = \"wechatpay\"\nbase_url = \"http://127.0.0.1:1\"\nkind = \"direct\"\n\
          mchid = \"1900000109\"\napp_ids = [\"wx8888888888888888\"]\nserial_no = \"5F1C72E2\"\n\
          private_key_file = \"{keys}/test_key.pem\"\napiv3_key_file = \"{}\"\n\

@@ -85,6 +85,28 @@ fn simulation(seed: Option<u64>, count: Option<u64>, args: &[String]) -> std::pr
     if let Some(count) = count {
         run.args(["--count", &count.to_string()]);
     }
+    // A rule that is taken out must be noticed within the allowed seeds: the run of all rules, of this one alone.
+    if seed.is_none() && count.is_none() && args.iter().any(|arg| arg == "--plant") {
+        run.arg("--plants");
+    }
     run.args(args);
     run
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_is_taken_out_must_be_noticed() {
+        let planted = ["--plant".to_owned(), "SendMargin".to_owned()];
+        let args = |seed, count| {
+            let run = simulation(seed, count, &planted);
+            run.get_args().filter_map(|arg| arg.to_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        assert!(args(None, None).ends_with(&["--plants".to_owned(), planted[0].clone(), planted[1].clone()]));
+        // One seed tells its story, a count says how many are looked at.
+        assert!(!args(Some(7), None).contains(&"--plants".to_owned()));
+        assert!(!args(None, Some(7)).contains(&"--plants".to_owned()));
+    }
 }

@@ -62,7 +62,8 @@ pub enum QueryProof {
 /// Whether answers carry a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerSignature {
-    /// Every answer; an unsigned one counts as unknown.
+    /// Every answer that tells of an order. Without one a success is unknown, and a refusal is a refusal of the call:
+    /// it tells nothing of the order.
     Always,
     /// Verified when there is one.
     WhenPresent,

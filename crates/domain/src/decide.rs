@@ -5,12 +5,13 @@
 
 mod absorb;
 mod conclude;
+mod giveback;
 mod plan;
 mod refund;
 pub mod schedule;
 pub mod timing;
 
-use crate::capabilities::Capabilities;
+use crate::capabilities::{Capabilities, CreateKind};
 use crate::command::{CreateCommand, Notification, OrderCommand, RefundCommand};
 use crate::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
 use crate::fold::Order;
@@ -101,11 +102,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// When a call of that operation could leave.
+    /// When a call of that operation could leave. A create that is no call waits for nothing.
     #[must_use]
     pub const fn slot(&self, operation: Operation) -> Timestamp {
         let [create, query, close, refund] = self.slots;
         match operation {
+            Operation::Create if matches!(self.capabilities.create, CreateKind::Local) => self.now,
             Operation::Create => create,
             Operation::Query => query,
             Operation::Close => close,

@@ -9,6 +9,7 @@ mod reason;
 mod teller;
 
 use crate::capabilities::Capabilities;
+use crate::fact::FactKey;
 use crate::fold::Order;
 use crate::followup::Followup;
 use crate::time::Timestamp;
@@ -20,8 +21,8 @@ use teller::Teller;
 /// An explanation for a person at three in the morning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// One sentence per fact, in order of time; times count from the order's creation.
-    pub happened: Vec<String>,
+    /// Each fact with its sentence, in order of time; times count from the order's creation.
+    pub happened: Vec<(FactKey, String)>,
     /// Why the order is in its state.
     pub state: String,
     /// What happens next by itself, or what a person can do.

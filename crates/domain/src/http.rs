@@ -72,7 +72,7 @@ impl fmt::Debug for HttpResponse {
 /// Why no answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// Provably nothing left: refused connection, a name that does not resolve.
+    /// Provably nothing left: refused connection, a name that does not resolve, a request that cannot be written.
     #[error("not sent: {0}")]
     NotSent(String),
     /// Time-out, broken connection, TLS fault, an answer cut off or too large: the provider may have acted.

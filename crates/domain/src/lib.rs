@@ -15,6 +15,7 @@ pub mod followup;
 pub mod http;
 pub mod launch;
 pub mod limits;
+pub mod mask;
 pub mod name;
 pub mod outcome;
 pub mod payment;

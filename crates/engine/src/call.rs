@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use paymux_domain::capabilities::CreateKind;
 use paymux_domain::command::Created;
 use paymux_domain::decide::Decision;
 use paymux_domain::fact::{Fact, FactBody, FactKey};
@@ -25,6 +26,8 @@ pub(crate) struct Planned {
     refund: Option<(RefundNo, Arc<RefundRequest>)>,
     /// It must be marked before it leaves, since it may not be repeated.
     marked: bool,
+    /// It is no call: the provider's part of it is a pure function of the order.
+    is_local: bool,
     created: Arc<Created>,
     order: Arc<Order>,
     account: Arc<Account>,
@@ -54,8 +57,21 @@ impl Planned {
         });
         let (number, decided) = numbered.unwrap_or((0, decided));
         let marked = operation == Operation::Refund && !around.capabilities.refund_idempotent;
-        let account = around.account.clone();
-        Some(Self { operation, number, refund, marked, created, order: order.clone(), account, decided })
+        let is_local = operation == Operation::Create && around.capabilities.create == CreateKind::Local;
+        let (order, account) = (order.clone(), around.account.clone());
+        Some(Self { operation, number, refund, marked, is_local, created, order, account, decided })
+    }
+
+    fn call(&self, owner: &Owner, now: Timestamp) -> Call {
+        let entropy = &owner.shared.entropy;
+        Call {
+            operation: self.operation,
+            refund: self.refund.clone(),
+            created: self.created.clone(),
+            order: self.order.clone(),
+            now,
+            nonce: [entropy.next_u64(), entropy.next_u64()],
+        }
     }
 
     /// Marks a call that may not be repeated; `false` if it may not leave, since another owner's may have.
@@ -123,10 +139,23 @@ pub(crate) fn start(owner: &Arc<Owner>, key: &OrderKey, planned: Planned) {
 }
 
 async fn marked(owner: &Arc<Owner>, key: &OrderKey, planned: &Planned) -> (Timestamp, CallReport) {
+    if planned.is_local {
+        return compute(owner, planned).await;
+    }
     if planned.mark(owner, key).await {
         return make(owner, planned).await;
     }
     (owner.shared.clock.now(), CallReport::of(Class::Unknown, "MARKED"))
+}
+
+/// Nothing is sent: it takes neither budget nor a place in line, has no margin, and tells nothing of the account.
+async fn compute(owner: &Owner, planned: &Planned) -> (Timestamp, CallReport) {
+    let now = owner.shared.clock.now();
+    if !owner.holds(Plant::LeaseBeforeConclusions) {
+        owner.shared.status.calls_withheld.add();
+        return (now, CallReport::withheld("NO_LEASE"));
+    }
+    (now, owner.shared.gateway.call(planned.call(owner, now)).await)
 }
 
 async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) {
@@ -149,14 +178,7 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
     };
     let now = shared.clock.now();
     shared.status.calls.add();
-    let call = Call {
-        operation: *operation,
-        refund: planned.refund.clone(),
-        created: planned.created.clone(),
-        order: planned.order.clone(),
-        now,
-        nonce: [shared.entropy.next_u64(), shared.entropy.next_u64()],
-    };
+    let call = planned.call(owner, now);
     let deadline = now + timing.call_horizon - timing.send_margin;
     let report = tokio::select! {
         biased;

@@ -21,6 +21,9 @@ use crate::v1::order_service_client::OrderServiceClient;
 /// Bytes of one answer that are read: a full page of orders fits.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of an answer's headers, in which errors travel with their details; several times what this API sends.
+const HEADER_BYTES_MAX: u32 = 64 * 1024;
+
 /// Time for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -66,6 +69,7 @@ impl Client {
         let endpoint = Endpoint::from_shared(address.to_owned())?
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
+            .http2_max_header_list_size(HEADER_BYTES_MAX)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE);
         let channel = credentials.secure(address, endpoint)?.connect().await?;

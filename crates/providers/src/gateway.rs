@@ -32,7 +32,7 @@ pub const FIELD: &str = "FIELD";
 
 /// Longest physical time for building a request and, once more, for reading its answer: what a signature may take,
 /// and a margin.
-const STEP_TIMEOUT: Duration = SIGN_WAIT_MAX.saturating_add(Duration::from_millis(500));
+pub(crate) const STEP_TIMEOUT: Duration = SIGN_WAIT_MAX.saturating_add(Duration::from_millis(500));
 
 /// Pause after the signers were busy.
 const SIGNER_PAUSE: Duration = Duration::from_millis(500);
@@ -80,7 +80,7 @@ impl Gateway {
 
 impl ProviderGateway for Gateway {
     fn capabilities(&self, created: &Created) -> Option<Capabilities> {
-        self.registry.provider(&created.provider)?.capabilities(&created.method).copied()
+        self.registry.provider(&created.provider)?.capabilities(created)
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, CallReport> {
@@ -105,7 +105,9 @@ fn not_built(operation: Operation, error: &BuildError) -> CallReport {
         BuildError::UnknownAccount(_) => (Class::Ops, UNKNOWN_ACCOUNT),
         BuildError::Lacking(_) => (Class::Ops, LACKING),
         BuildError::Sign(SignError::UnknownKey(_) | SignError::Failed) => (Class::Ops, SIGNING_KEY),
-        BuildError::Field { .. } if operation == Operation::Create => (Class::Final, FIELD),
+        BuildError::Field { .. } if matches!(operation, Operation::Create | Operation::Refund) => {
+            (Class::Final, FIELD)
+        }
         BuildError::Field { .. } => (Class::Ops, FIELD),
     };
     CallReport { message: error.to_string(), ..CallReport::of(class, code) }

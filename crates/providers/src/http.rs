@@ -1,8 +1,9 @@
 //! The one transport: sends a request value, brings back an answer value, or says why none came.
 //!
 //! HTTP/1.1 with kept connections, a deadline over everything, a cap on the body; no redirects (a provider's
-//! answer is its answer), no proxy from the environment, no repeats of its own. Only a refused connection and a name
-//! that does not resolve prove that nothing left; whatever else goes wrong, the provider may have acted.
+//! answer is its answer), no proxy from the environment, no repeats of its own. Only a refused connection, a name that
+//! does not resolve and a request that cannot be written prove that nothing left; whatever else goes wrong, the provider
+//! may have acted.
 
 use std::error::Error;
 use std::io;
@@ -16,6 +17,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 pub const CONNECTION_REFUSED: &str = "CONNECTION_REFUSED";
 /// Not sent: the host's name has no address.
 pub const NAME_NOT_RESOLVED: &str = "NAME_NOT_RESOLVED";
+/// Not sent: URL or headers cannot be sent as they are.
+pub const NOT_SENDABLE: &str = "NOT_SENDABLE";
 /// Unknown: the deadline passed.
 pub const TIMEOUT: &str = "TIMEOUT";
 /// Unknown: the connection could not be made for another reason, or broke before the answer's body.
@@ -27,6 +30,9 @@ pub const ANSWER_TOO_LARGE: &str = "ANSWER_TOO_LARGE";
 
 /// Longest time to connect, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the system goes on sending what the other side does not acknowledge, also after the connection was given
+/// up at the deadline. Only Linux has the option (`TCP_USER_TIMEOUT`); elsewhere the system's own, longer time holds.
+pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 /// Idle connections kept for each provider's host.
 const IDLE_PER_HOST_MAX: usize = 64;
 /// How long an idle connection is kept. Shorter than the providers keep it (WeChat Pay: 8 s `[assumed]`): a request
@@ -50,7 +56,10 @@ impl Transport {
     /// # Errors
     /// The TLS library refuses.
     pub fn new() -> Result<Self, TransportBuildError> {
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        #[cfg(target_os = "linux")]
+        let builder = builder.tcp_user_timeout(UNACKNOWLEDGED_MAX);
+        let client = builder
             .user_agent(concat!("paymux/", env!("CARGO_PKG_VERSION")))
             .http1_only()
             .no_gzip()
@@ -122,6 +131,9 @@ fn unknown(code: &str) -> TransportError {
 
 /// What the failure of a request proves. The error's own text is not kept: it may name the URL.
 fn not_answered(error: &reqwest::Error) -> TransportError {
+    if error.is_builder() {
+        return TransportError::NotSent(NOT_SENDABLE.to_owned());
+    }
     if error.is_connect() {
         let mut source = error.source();
         while let Some(cause) = source {

@@ -15,12 +15,17 @@
 //!
 //! How to add a provider: `docs/adding-a-provider.md`.
 
+mod faults;
+mod form;
 pub mod gateway;
 pub mod http;
 mod key_ring;
+mod payjs;
 mod registry;
 mod settings;
 pub mod signing;
+mod text;
+mod url;
 mod wechatpay;
 
 pub use gateway::Gateway;
@@ -30,4 +35,4 @@ pub use settings::{AccountSection, ConfigFault, SecretRef, SecretSource};
 pub use signing::SigningPool;
 
 /// All providers, one line each.
-pub const PROVIDERS: &[Registration] = &[wechatpay::REGISTRATION];
+pub const PROVIDERS: &[Registration] = &[wechatpay::REGISTRATION, payjs::REGISTRATION];

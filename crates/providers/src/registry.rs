@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use paymux_domain::capabilities::Capabilities;
@@ -21,7 +22,8 @@ pub struct Registration {
     pub name: &'static str,
     /// The methods that it knows, over all kinds of accounts.
     pub methods: &'static [&'static str],
-    /// What it can do for an order of that method; `None` for a method that it does not know.
+    /// What it can do for an order of that method while its account leaves every setting at its default; `None` for a
+    /// method that it does not know.
     pub capabilities: fn(&str) -> Option<&'static Capabilities>,
     /// A section that shows and explains every key, for the example configuration.
     pub example: &'static str,
@@ -66,6 +68,8 @@ pub struct AccountInfo {
     /// Who the account is at the provider (WeChat Pay: mchid, or sp_mchid and sub_mchid). No two accounts are the
     /// same, and under the name of an account with open orders it must not become another one.
     pub identity: String,
+    /// Real time within which an answer to a call must be complete.
+    pub timeout: Duration,
 }
 
 /// All accounts, read and free of faults.

@@ -98,6 +98,21 @@ impl<'a> Reader<'a> {
         });
     }
 
+    /// How many faults have been noted so far, of all accounts that are being read.
+    pub(crate) fn faults_noted(&self) -> usize {
+        self.faults.borrow().len()
+    }
+
+    /// Reads something whole. Nothing may be dropped in silence: what gives nothing without a fault is itself a fault.
+    pub(crate) fn whole<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
+        let before = self.faults_noted();
+        let value = read(self);
+        if value.is_none() && self.faults_noted() == before {
+            self.fault("", "cannot be used, and no key of it says why");
+        }
+        value
+    }
+
     fn get(&self, key: &str) -> Option<&'a Value> {
         self.known.borrow_mut().push(key.to_owned());
         self.table.get(key)
@@ -149,10 +164,14 @@ impl<'a> Reader<'a> {
         texts
     }
 
-    /// A whole number with bounds.
+    /// A whole number with bounds; as text, too, since that is what flags and the environment give.
     pub(crate) fn number(&self, key: &str, allowed: RangeInclusive<u32>, default: u32) -> u32 {
         let Some(value) = self.get(key) else { return default };
-        match value.as_integer().and_then(|number| u32::try_from(number).ok()) {
+        let given = match value {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_integer(),
+        };
+        match given.and_then(|number| u32::try_from(number).ok()) {
             Some(number) if allowed.contains(&number) => number,
             _ => {
                 let (from, to) = (allowed.start(), allowed.end());
@@ -287,6 +306,16 @@ mod tests {
         list[0].id: must be one letter
         extra: unknown key; allowed are key_env, key_file, list, name, names, other, seal_env, seal_file, size
         "#);
+    }
+
+    #[test]
+    fn nothing_is_dropped_without_a_fault() {
+        let (_, faults) = read("", |reader| reader.whole(|_| None::<()>));
+        assert_eq!(faults, [": cannot be used, and no key of it says why"]);
+        let (_, faults) = read("", |reader| reader.whole(|reader| reader.required("a", "a word", |_| true)));
+        assert_eq!(faults, ["a: is missing; must be a word"]);
+        let (_, faults) = read("", |reader| reader.whole(|_| Some(())));
+        assert!(faults.is_empty(), "{faults:?}");
     }
 
     #[test]

@@ -39,24 +39,33 @@ impl From<Exit> for ExitCode {
     }
 }
 
-const EXIT_CODES: &str = "\
+/// What stands below the help: exit codes and examples, as far as this build has the commands.
+fn after_help() -> String {
+    let (wrong_end, demo) = if cfg!(feature = "demo") {
+        (", or the demo found a wrong end", "\n  paymux demo")
+    } else {
+        ("", "")
+    };
+    format!(
+        "\
 Exit codes:
   0   everything went well
-  1   it failed while running, or the demo found a wrong end
+  1   it failed while running{wrong_end}
   2   wrong usage of the command line
   3   the server refused the call, or there is no such order
   64  the configuration has faults
 
-Examples:
-  paymux demo
+Examples:{demo}
   paymux config example > paymux.toml
   paymux config check --config paymux.toml
   paymux serve --config paymux.toml
-  paymux order get --merchant tea-house --order ORDER-1";
+  paymux order get --merchant tea-house --order ORDER-1"
+    )
+}
 
 /// Payment order processing: every order is brought to a known end.
 #[derive(Debug, Parser)]
-#[command(name = "paymux", version, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(name = "paymux", version, after_help = after_help(), max_term_width = 110)]
 pub struct Cli {
     /// Settings that every command takes.
     #[command(flatten)]
@@ -200,6 +209,28 @@ mod tests {
             }
         }
         visit(&Cli::command(), "paymux");
+    }
+
+    #[test]
+    fn the_help_names_the_demo_only_where_it_is_built_in() {
+        assert_eq!(Cli::command().render_help().to_string().contains("demo"), cfg!(feature = "demo"));
+    }
+
+    /// The last two digits of an amount choose a fault at the simulator; 00 to 49 choose none.
+    #[test]
+    fn no_example_asks_for_a_fault() {
+        fn amounts(command: &clap::Command) -> Vec<String> {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let words: Vec<&str> = help.split_whitespace().collect();
+            let named = words.windows(2).filter(|pair| pair[0] == "--amount");
+            let named = named.map(|pair| pair[1].to_owned()).collect::<Vec<_>>();
+            command.get_subcommands().flat_map(amounts).chain(named).collect()
+        }
+        let amounts = amounts(&Cli::command());
+        assert!(!amounts.is_empty());
+        for amount in amounts {
+            assert!(amount.parse::<u64>().unwrap() % 100 < 50, "{amount}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod audit;
 mod ends;
+mod kept;
 mod load;
 #[cfg(feature = "plant")]
 mod plant;
@@ -96,7 +97,8 @@ pub(crate) struct DemoArgs {
     /// Seconds after which orders without an end count as wrong; absent: 90, and 0.06 for each order.
     #[arg(long)]
     timeout_s: Option<u64>,
-    /// A folder for keys, configuration and data, which stays; absent: one that is deleted afterwards.
+    /// A folder for keys, configuration and data, which stays; absent: one that is deleted afterwards. A folder with
+    /// the data of an earlier run is refused: the numbers of its orders would meet those of this one.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
     /// Plant a fault in the engine's surroundings; the demo must find it.
@@ -114,6 +116,12 @@ impl DemoArgs {
 pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit> {
     let begun = Instant::now();
     let folder = Folder::make(args.folder.clone())?;
+    let data = folder.path().join(kept::DATA_FOLDER);
+    anyhow::ensure!(
+        !data.exists(),
+        "{} holds the data of an earlier run; give an empty folder",
+        data.display()
+    );
     let listeners = Listeners::bind(loopback(0), loopback(0)).await?;
     let wishes = Wishes {
         merchants: usize::from(args.merchants),

@@ -34,12 +34,17 @@ impl Provider for Saying {
         &self.0
     }
 
-    fn capabilities(&self, _: &str) -> Option<&Capabilities> {
+    fn capabilities(&self, _: &Created) -> Option<Capabilities> {
         None
     }
 
     fn check(&self, _: &Created) -> Vec<FieldFault> {
         Vec::new()
+    }
+
+    fn resolve(&self, created: Created) -> Created {
+        let options_json = format!("{}resolved", created.options_json);
+        Created { options_json, ..created }
     }
 
     fn build<'a>(&'a self, _: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {
@@ -56,6 +61,9 @@ impl Provider for Saying {
         _: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal> {
         let refusal = |reason| NotificationRefusal { reason, detail: "not signed".to_owned() };
+        if raw.header("signed") == Some("probe") {
+            return Err(refusal(RefusalReason::Probe));
+        }
         if raw.header("signed") != Some("yes") {
             return Err(refusal(RefusalReason::BadSignature));
         }
@@ -71,6 +79,7 @@ impl Provider for Saying {
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
         let (status, body) = match fate {
             NotificationFate::Taken => (200, "success"),
+            NotificationFate::Refused(refusal) if refusal.reason == RefusalReason::Probe => return None,
             NotificationFate::Refused(_) => (401, "fail"),
             NotificationFate::NotNow => (503, "fail"),
         };

@@ -35,6 +35,10 @@ const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Calls under way on one connection.
 const STREAMS_PER_CONNECTION_MAX: u32 = 2048;
 
+/// Watches open at once; they last, so they have a bound of their own and take no call's place. Each holds a bounded
+/// number of unread messages.
+const WATCHES_MAX: usize = 10_000;
+
 /// How often an idle connection is probed, and how long the answer may take.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
@@ -42,6 +46,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct Gate {
     slots: Arc<Semaphore>,
+    watches: Arc<Semaphore>,
     retry_after: Duration,
     stop: CancellationToken,
 }
@@ -50,16 +55,26 @@ impl Gate {
     /// A gate for so many calls at once.
     #[must_use]
     pub fn new(calls_max: usize, retry_after: Duration, stop: CancellationToken) -> Self {
-        Self { slots: Arc::new(Semaphore::new(calls_max)), retry_after, stop }
+        let slots = Arc::new(Semaphore::new(calls_max));
+        Self { slots, watches: Arc::new(Semaphore::new(WATCHES_MAX)), retry_after, stop }
     }
 
     /// Lets a call in; it holds the permit until it has answered.
     pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.enter_by(&self.slots)
+    }
+
+    /// Lets a watch in; it holds the permit until it ends.
+    pub(crate) fn enter_watch(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.enter_by(&self.watches)
+    }
+
+    fn enter_by(&self, slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
         if self.stop.is_cancelled() {
             return Err(Refusal::ShuttingDown);
         }
         let overloaded = |_| Refusal::Overloaded(self.retry_after);
-        Arc::clone(&self.slots).try_acquire_owned().map_err(overloaded)
+        Arc::clone(slots).try_acquire_owned().map_err(overloaded)
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, RequestId, ShardGroup};
-use paymux_domain::ports::{Clock, CommandLog, OrderStore, ProviderGateway, ReplyKind, Snapshot, StoreError};
+use paymux_domain::ports::{Clock, CommandLog, FieldFault, ProviderGateway, ReplyKind, Snapshot, StoreError};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
@@ -29,6 +29,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{IngestConfig, LiveRegistry};
+use crate::store_view::StoreView;
 use admission::{Admission, Lags};
 use fields::Faults;
 use news::News;
@@ -60,7 +61,7 @@ pub struct IngestParts {
     /// The log.
     pub log: Arc<dyn CommandLog>,
     /// The store.
-    pub store: Arc<dyn OrderStore>,
+    pub store: StoreView,
     /// Schedule time.
     pub clock: Arc<dyn Clock>,
     /// Calls that wait for replies.
@@ -142,7 +143,10 @@ impl Ingest {
     /// # Errors
     /// As the API lists them for CreateOrder.
     pub async fn create(&self, request: &v1::CreateOrderRequest, may_wait: bool) -> Result<Answer, Refusal> {
-        let Resolved { created, wait, accept_per_s_max } = self.resolve(request)?;
+        let Resolved { created, wait, accept_per_s_max, expired } = self.resolve(request, may_wait)?;
+        if let Some(fault) = expired {
+            return self.repeated(&created, fault).await;
+        }
         let partition = self.partition(&created.shard_group);
         let waiting = (may_wait && !wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
@@ -167,7 +171,18 @@ impl Ingest {
         }
     }
 
-    fn resolve(&self, request: &v1::CreateOrderRequest) -> Result<Resolved, Refusal> {
+    /// Answers a create whose only fault is that its time has come too near: a repeat of an accepted one gets the
+    /// order, as every repeat does; a new one is refused.
+    async fn repeated(&self, created: &Created, fault: FieldFault) -> Result<Answer, Refusal> {
+        let order = Order::from_facts(self.read(&created.key).await?.facts);
+        if order.is_empty() {
+            return Err(Refusal::Fields(vec![fault]));
+        }
+        same_request(&order, created)?;
+        Ok(Answer::Current(created.key.clone(), Box::new(order)))
+    }
+
+    fn resolve(&self, request: &v1::CreateOrderRequest, may_wait: bool) -> Result<Resolved, Refusal> {
         let registry = self.parts.registry.load();
         let resolver = Resolver {
             registry: &registry,
@@ -175,7 +190,7 @@ impl Ingest {
             notify_base_url: &self.parts.notify_base_url,
             now: self.now(),
         };
-        resolver.resolve(request)
+        resolver.resolve(request, may_wait)
     }
 
     /// Asks that an order be closed; with `wait` the answer comes when it has ended.
@@ -282,7 +297,7 @@ impl Ingest {
     }
 
     async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
-        reads::in_time(self.parts.store.read(key)).await
+        self.parts.store.read(key).await
     }
 
     /// Where the commands of an order go, and how many its merchant may send per second.

@@ -21,4 +21,5 @@ mod rate;
 pub mod reload;
 pub mod roles;
 pub mod shutdown;
+pub mod store_view;
 pub mod tls;

@@ -130,8 +130,7 @@ impl Notify {
         // One version for the whole notification: a reload under way neither adds nor takes anything.
         let registry = self.parts.registry.load();
         let Some((provider_id, provider, merchant_id)) = addressee(&registry, provider, merchant_id) else {
-            self.counts.refuse(RefusalReason::UnknownMerchant);
-            return StatusCode::NOT_FOUND.into_response();
+            return self.unknown(&registry, provider);
         };
         let Ok(_slot) = self.slots.try_acquire() else {
             return answer(provider.answer(NotificationFate::NotNow));
@@ -166,6 +165,17 @@ impl Notify {
                 answer(provider.answer(NotificationFate::NotNow))
             }
         }
+    }
+
+    /// Nobody of that merchant is configured under that provider: the provider is told so in its own way, since the
+    /// merchant may come back.
+    fn unknown(&self, registry: &InForce, provider: &str) -> Response {
+        self.counts.refuse(RefusalReason::UnknownMerchant);
+        let provider = provider.parse().ok().and_then(|id: ProviderId| registry.provider(&id));
+        let Some(provider) = provider else { return StatusCode::NOT_FOUND.into_response() };
+        let detail = "no such merchant here".to_owned();
+        let refusal = NotificationRefusal { reason: RefusalReason::UnknownMerchant, detail };
+        answer(provider.answer(NotificationFate::Refused(&refusal)))
     }
 
     fn record(
@@ -224,19 +234,17 @@ async fn receive(
 }
 
 fn answer(answer: Option<NotificationAnswer>) -> Response {
-    let Some(answer) = answer else {
-        let mut cut = StatusCode::SERVICE_UNAVAILABLE.into_response();
-        cut.extensions_mut().insert(CutOff);
-        return cut;
-    };
+    let Some(answer) = answer else { return cut_off() };
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, answer.content_type)], answer.body).into_response()
 }
 
-/// Marks a response that must not be sent: the connection is cut instead, since any answer would end the provider's
-/// pushing for good.
-#[derive(Clone, Copy, Debug)]
-pub struct CutOff;
+/// Ends the connection without an answer, where any answer would end the provider's pushing for good: the body fails
+/// before the head has been sent.
+fn cut_off() -> Response {
+    let failed = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut off")) });
+    axum::body::Body::from_stream(failed).into_response()
+}
 
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,7 @@ use crate::grpc::{Gate, Guards, OperatorParts};
 use crate::ingest::{Ingest, IngestParts, ReplyWaits};
 use crate::notify::{Notify, NotifyParts};
 use crate::reload::{InUse, Reloader, lookup_in};
+use crate::store_view::StoreView;
 use crate::tls::{Tls, TlsConfig, TlsFaults};
 
 pub use running::{Node, NodeError};
@@ -51,6 +52,12 @@ pub struct Roles {
 impl Roles {
     /// All of them.
     pub const ALL: Self = Self { ingest: true, worker: true, notify: true };
+
+    /// Whether they would accept what nobody works on, where one process has the log for itself.
+    #[must_use]
+    pub const fn accept_without_work(self) -> bool {
+        (self.ingest || self.notify) && !self.worker
+    }
 }
 
 impl FromStr for Roles {
@@ -226,7 +233,7 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             gateway: Arc::clone(&self.gateway),
             log: Arc::clone(&self.log),
-            store: Arc::clone(&self.store),
+            store: StoreView::new(Arc::clone(&self.store)),
             clock: Arc::clone(&self.clock),
             waits,
             config: self.config.ingest,
@@ -253,7 +260,7 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             reloads: self.reloader.status(),
             log: Arc::clone(&self.log),
-            store: Arc::clone(&self.store),
+            store: StoreView::new(Arc::clone(&self.store)),
         }
     }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::faults::{FaultPlan, FaultTuning};
 use crate::payers::PayerPlan;
+use crate::payjs::PayjsConfig;
 use crate::wechatpay::WechatpayConfig;
 
 /// Settings of a whole simulator.
@@ -20,10 +21,10 @@ pub struct SimulatorConfig {
     pub clock_factor: f64,
     /// Origin of the scaled clock in real milliseconds since the epoch; absent: the start of the simulator.
     pub clock_origin_ms: Option<i64>,
-    /// Most orders that are held. Further creates are answered 500 with a message that says so.
+    /// Most orders that are held per provider. Further creates are answered 500 with a message that says so.
     pub orders_max: usize,
-    /// Real time that a merchant's server has to answer a notification, in milliseconds (the provider's is 5
-    /// s).
+    /// Real time that a merchant's server has to answer a notification of WeChat Pay, in milliseconds (the
+    /// provider's is 5 s).
     pub notify_timeout_ms: u64,
     /// Most notifications in flight at once.
     pub notify_concurrency: usize,
@@ -35,6 +36,8 @@ pub struct SimulatorConfig {
     pub payers: PayerPlan,
     /// WeChat Pay's side.
     pub wechatpay: WechatpayConfig,
+    /// PayJS's side.
+    pub payjs: PayjsConfig,
 }
 
 impl Default for SimulatorConfig {
@@ -50,6 +53,7 @@ impl Default for SimulatorConfig {
             fault_tuning: FaultTuning::default(),
             payers: PayerPlan::default(),
             wechatpay: WechatpayConfig::default(),
+            payjs: PayjsConfig::default(),
         }
     }
 }
@@ -66,6 +70,7 @@ mod tests {
         let config: SimulatorConfig = toml::from_str(example).unwrap();
         assert_eq!(config.fault_tuning, FaultTuning::default());
         assert_eq!(config.wechatpay.merchants[0].sub_merchants.len(), 1);
+        assert_eq!(config.payjs.merchants[0].mchid, "1600000109");
         config.faults.validate().unwrap();
         config.payers.validate().unwrap();
     }

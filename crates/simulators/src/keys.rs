@@ -76,9 +76,18 @@ pub struct GeneratedKey {
 pub fn generate() -> Result<GeneratedKey, KeyError> {
     let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| KeyError::Generate)?;
     let private: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| KeyError::Encode)?;
+    with_public_half(&pair, SecretPem(pem("PRIVATE KEY", private.as_ref())))
+}
+
+/// A key pair that was made before, from its private half.
+pub fn of_private(private_key_pem: SecretPem) -> Result<GeneratedKey, KeyError> {
+    with_public_half(&read_private(&private_key_pem)?, private_key_pem)
+}
+
+fn with_public_half(pair: &KeyPair, private_key_pem: SecretPem) -> Result<GeneratedKey, KeyError> {
     let public: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| KeyError::Encode)?;
     Ok(GeneratedKey {
-        private_key_pem: SecretPem(pem("PRIVATE KEY", private.as_ref())),
+        private_key_pem,
         public_key_pem: pem("PUBLIC KEY", public.as_ref()),
         serial: serial_of(public.as_ref()),
     })
@@ -130,6 +139,8 @@ mod tests {
         assert_eq!(key.serial.len(), 2 * SERIAL_BYTES);
         assert!(key.public_key_pem.lines().all(|line| line.len() <= PEM_LINE_CHARS));
         assert!(!format!("{key:?}").contains("BEGIN PRIVATE"));
+        let again = of_private(key.private_key_pem.clone()).unwrap();
+        assert_eq!((again.public_key_pem, again.serial), (key.public_key_pem, key.serial));
     }
 
     #[test]

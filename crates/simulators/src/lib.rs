@@ -6,7 +6,8 @@
 //! request: by the last two digits of an amount ([`faults::FaultKind`]) or by seeded rates
 //! ([`faults::FaultPlan`]). The truth is read and steered at `/control/…` (README.md of this crate).
 //!
-//! Reading order: [`server`] (start and stop), [`wechatpay`] (the provider), [`faults`], [`control`].
+//! Reading order: [`server`] (start and stop), [`wechatpay`] and [`payjs`] (the providers), [`faults`],
+//! [`control`].
 
 pub mod clock;
 pub mod config;
@@ -14,6 +15,8 @@ pub mod control;
 pub mod faults;
 pub mod keys;
 pub mod payers;
+pub mod payjs;
+pub mod provider;
 pub mod server;
 pub mod stats;
 pub mod wechatpay;

@@ -1,8 +1,10 @@
-//! Payers that act on their own: per order one decides to pay, to drop out, or to pay in the last moment.
+//! Payers that act on their own: per order one decides to pay, to drop out, to pay in the last moment, or to
+//! pay when the merchant has given the order up.
 //!
 //! A payer is woken for each order that comes into being while the plan is on, whether or not the answer to
-//! the create reached the client. Nobody can pay a closed or expired order, and none twice: WeChat Pay
-//! refuses both.
+//! the create reached the client; at PayJS that is the first opening of the cashier. Nobody can pay a closed
+//! order, and none twice: the providers refuse both. WeChat Pay refuses an expired order too; PayJS knows no
+//! expiry.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -18,11 +20,13 @@ pub enum PayerAct {
     Pays,
     /// Pays just before the order expires, and the first notification leaves only after the expiry.
     PaysLate,
+    /// Comes back after the merchant's expiry. PayJS takes the money, WeChat Pay refuses.
+    PaysAfterExpiry,
     /// Never pays.
     DropsOut,
 }
 
-/// How payers behave, by seeded rates. Who neither pays nor pays late drops out.
+/// How payers behave, by seeded rates. Who pays neither in time nor late nor after the expiry drops out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PayerPlan {
@@ -34,13 +38,18 @@ pub struct PayerPlan {
     pub pays: f64,
     /// Share of orders that are paid in the last moment, 0 to 1.
     pub pays_late: f64,
+    /// Share of orders whose payer comes back after the expiry, 0 to 1.
+    pub pays_after_expiry: f64,
     /// Shortest think time, in milliseconds of provider time.
     pub think_min_ms: u32,
     /// Longest think time, in milliseconds of provider time.
     pub think_max_ms: u32,
     /// How long before the expiry a late payer pays, in milliseconds of provider time. Its notification
-    /// leaves as long after the expiry.
+    /// leaves as long after the expiry. Who pays after the expiry does so as long after it.
     pub late_margin_ms: u32,
+    /// When merchants give an order of PayJS up, in milliseconds of provider time after the cashier was first
+    /// opened. PayJS is never told; this is the expiry that late payers of PayJS go by.
+    pub payjs_expiry_ms: u32,
 }
 
 impl Default for PayerPlan {
@@ -50,9 +59,11 @@ impl Default for PayerPlan {
             seed: 0,
             pays: 0.70,
             pays_late: 0.05,
+            pays_after_expiry: 0.0,
             think_min_ms: 1_000,
             think_max_ms: 180_000,
             late_margin_ms: 15_000,
+            payjs_expiry_ms: 30 * 60 * 1000,
         }
     }
 }
@@ -62,7 +73,9 @@ impl PayerPlan {
     pub fn validate(&self) -> Result<(), BadPlan> {
         crate::faults::check_rate("pays", self.pays)?;
         crate::faults::check_rate("pays_late", self.pays_late)?;
-        crate::faults::check_sum("payers".to_owned(), self.pays + self.pays_late)?;
+        crate::faults::check_rate("pays_after_expiry", self.pays_after_expiry)?;
+        let sum = self.pays + self.pays_late + self.pays_after_expiry;
+        crate::faults::check_sum("payers".to_owned(), sum)?;
         if self.think_min_ms > self.think_max_ms {
             return Err(BadPlan::Range("think_min_ms"));
         }
@@ -78,6 +91,8 @@ impl PayerPlan {
             PayerAct::Pays
         } else if chance < self.pays + self.pays_late {
             PayerAct::PaysLate
+        } else if chance < self.pays + self.pays_late + self.pays_after_expiry {
+            PayerAct::PaysAfterExpiry
         } else {
             PayerAct::DropsOut
         };
@@ -91,13 +106,14 @@ mod tests {
 
     #[test]
     fn acts_follow_the_rates_and_think_times_the_range() {
-        let plan = PayerPlan { seed: 4, ..PayerPlan::default() };
+        let plan = PayerPlan { seed: 4, pays_after_expiry: 0.05, ..PayerPlan::default() };
         plan.validate().unwrap();
         let acts: Vec<(PayerAct, u32)> = (0..2_000).map(|n| plan.act_of(&format!("ORDER{n:06}"))).collect();
         let count = |wanted| acts.iter().filter(|(act, _)| *act == wanted).count();
         assert!((1_300..1_500).contains(&count(PayerAct::Pays)));
         assert!((60..150).contains(&count(PayerAct::PaysLate)));
-        assert!(count(PayerAct::DropsOut) > 400);
+        assert!((60..150).contains(&count(PayerAct::PaysAfterExpiry)));
+        assert!(count(PayerAct::DropsOut) > 300);
         assert!(acts.iter().all(|(_, think_ms)| (1_000..=180_000).contains(think_ms)));
         assert_eq!(plan.act_of("ORDER000001"), plan.act_of("ORDER000001"));
     }
@@ -107,6 +123,7 @@ mod tests {
         let refused = |plan: PayerPlan| assert!(plan.validate().is_err(), "{plan:?}");
         refused(PayerPlan { pays: 1.2, ..PayerPlan::default() });
         refused(PayerPlan { pays: 0.8, pays_late: 0.3, ..PayerPlan::default() });
+        refused(PayerPlan { pays_after_expiry: 0.3, ..PayerPlan::default() });
         refused(PayerPlan { think_min_ms: 9, think_max_ms: 8, ..PayerPlan::default() });
     }
 }

@@ -12,8 +12,10 @@ use crate::clock::{BadFactor, SimClock};
 use crate::config::SimulatorConfig;
 use crate::connection::{ConnectionHandle, CutListener};
 use crate::control;
+use crate::control::sides::Sides;
 use crate::faults::{BadPlan, OVERSIZED_BYTES_MAX};
 use crate::keys::KeyError;
+use crate::payjs::{self, Payjs, PayjsMerchant};
 use crate::wechatpay::{
     self, MerchantError, Platform, PlatformKeys, PlatformPublic, WechatMerchant, Wechatpay,
 };
@@ -48,6 +50,9 @@ pub enum StartError {
     /// A merchant cannot be registered.
     #[error(transparent)]
     Merchant(#[from] MerchantError),
+    /// A merchant of PayJS cannot be registered.
+    #[error(transparent)]
+    PayjsMerchant(#[from] payjs::MerchantError),
     /// The platform's keys cannot be made or read.
     #[error("platform keys: {0}")]
     Keys(#[from] KeyError),
@@ -64,17 +69,17 @@ pub struct Simulator;
 #[derive(Debug)]
 pub struct RunningSimulator {
     addr: SocketAddr,
-    provider: Handle,
+    sides: Handle,
     stop: CancellationToken,
     server: JoinHandle<()>,
 }
 
-/// The provider behind a handle that shows nothing of it.
-struct Handle(Arc<Wechatpay>);
+/// The providers behind a handle that shows nothing of them.
+struct Handle(Sides);
 
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Wechatpay")
+        f.write_str("Sides")
     }
 }
 
@@ -95,21 +100,29 @@ impl Simulator {
             None => Platform::new(&PlatformKeys::generate()?),
         });
         let platform = platform.await.map_err(|_| KeyError::Generate)??;
-        let provider = Arc::new(Wechatpay::new(world, platform));
+        let sides = Sides {
+            wechatpay: Arc::new(Wechatpay::new(Arc::clone(&world), platform)),
+            payjs: Arc::new(Payjs::new(Arc::clone(&world), config.payjs.notify_timeout_ms)),
+            world,
+        };
         for merchant in config.wechatpay.merchants {
-            provider.register(merchant)?;
+            sides.register(merchant)?;
+        }
+        for merchant in config.payjs.merchants {
+            sides.register_payjs(merchant)?;
         }
 
         let bind = |source| StartError::Bind { addr: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
         let addr = listener.local_addr().map_err(bind)?;
-        let server = tokio::spawn(serve(listener, Arc::clone(&provider), stop.clone()));
-        Ok(RunningSimulator { addr, provider: Handle(provider), stop, server })
+        let server = tokio::spawn(serve(listener, sides.clone(), stop.clone()));
+        Ok(RunningSimulator { addr, sides: Handle(sides), stop, server })
     }
 }
 
-async fn serve(listener: TcpListener, provider: Arc<Wechatpay>, stop: CancellationToken) {
-    let routes = wechatpay::routes(Arc::clone(&provider)).merge(control::routes(provider));
+async fn serve(listener: TcpListener, sides: Sides, stop: CancellationToken) {
+    let providers = wechatpay::routes(sides.wechatpay.clone()).merge(payjs::routes(sides.payjs.clone()));
+    let routes = providers.merge(control::routes(sides));
     let service = routes.into_make_service_with_connect_info::<ConnectionHandle>();
     let served =
         axum::serve(CutListener(listener), service).with_graceful_shutdown(stop.cancelled_owned()).await;
@@ -131,23 +144,28 @@ impl RunningSimulator {
 
     /// The clock by which the provider lives.
     pub fn clock(&self) -> SimClock {
-        self.provider.0.world.clock.clone()
+        self.sides.0.world.clock.clone()
     }
 
     /// What merchants verify the platform's signatures with.
     pub fn platform(&self) -> PlatformPublic {
-        self.provider.0.platform.public.clone()
+        self.sides.0.wechatpay.platform.public.clone()
     }
 
-    /// Adds an account, or replaces the one of the same number.
+    /// Adds an account of WeChat Pay, or replaces the one of the same number.
     pub fn register(&self, merchant: WechatMerchant) -> Result<(), MerchantError> {
-        self.provider.0.register(merchant)
+        self.sides.0.register(merchant)
+    }
+
+    /// Adds an account of PayJS, or replaces the one of the same number.
+    pub fn register_payjs(&self, merchant: PayjsMerchant) -> Result<(), payjs::MerchantError> {
+        self.sides.0.register_payjs(merchant)
     }
 
     /// Stops listening, ends payers and notifications, lets calls in work finish; takes at most five seconds.
     pub async fn shutdown(mut self) {
         self.stop.cancel();
-        let world = Arc::clone(&self.provider.0.world);
+        let world = Arc::clone(&self.sides.0.world);
         let server = &mut self.server;
         let done = tokio::time::timeout(SHUTDOWN_MAX, async {
             let ended = server.await;
@@ -177,6 +195,9 @@ fn check(config: &SimulatorConfig) -> Result<(), StartError> {
     }
     if config.orders_max == 0 {
         return Err(StartError::Setting("orders_max must be at least 1"));
+    }
+    if config.payjs.notify_timeout_ms == 0 {
+        return Err(StartError::Setting("payjs.notify_timeout_ms must be at least 1"));
     }
     if config.notify_concurrency == 0 || config.notify_timeout_ms == 0 {
         return Err(StartError::Setting("notify_concurrency and notify_timeout_ms must be at least 1"));

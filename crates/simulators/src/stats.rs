@@ -21,12 +21,16 @@ const WINDOW_ARRIVALS_MAX: usize = 200_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
-    /// A create call of any product.
+    /// A create call of any product; at PayJS an opening of the cashier by a payer.
     Create,
     /// A query by either number.
     Query,
     /// A close.
     Close,
+    /// A refund.
+    Refund,
+    /// A query of a refund.
+    RefundQuery,
     /// A path that this simulator does not serve.
     Other,
 }
@@ -66,14 +70,18 @@ pub struct CallsView {
 pub struct NotificationCounts {
     /// True pushes that left, repetitions and doubles included.
     pub sent: u64,
-    /// Of these, answered 200 or 204.
+    /// Of these, answered as the provider wants it: 200 or 204, at PayJS 200 alone.
     pub acknowledged: u64,
     /// Of these, answered otherwise.
     pub refused: u64,
     /// Of these, without an answer.
     pub unanswered: u64,
-    /// Payments whose schedule ran out without an acknowledgement.
+    /// Notifications whose schedule ran out without an acknowledgement.
     pub given_up: u64,
+    /// Payments of PayJS whose pushing has ended for ever because a push was answered otherwise than 200.
+    pub ended_by_refusal: u64,
+    /// Payments of PayJS whose pushing has ended because a check had told of the payment.
+    pub stopped_by_check: u64,
     /// Forged pushes that left.
     pub forged_sent: u64,
     /// Forged pushes that were taken for true: a fault of the receiver.
@@ -91,6 +99,8 @@ pub struct PayerCounts {
     pub paid: u64,
     /// Paid in the last moment.
     pub paid_late: u64,
+    /// Paid after the merchant's expiry.
+    pub paid_after_expiry: u64,
     /// Decided not to pay.
     pub dropped_out: u64,
     /// Wanted to pay an order that could not be paid any more.
@@ -193,6 +203,14 @@ impl Stats {
         self.0.lock().view.notifications.given_up += 1;
     }
 
+    pub(crate) fn ended_by_refusal(&self) {
+        self.0.lock().view.notifications.ended_by_refusal += 1;
+    }
+
+    pub(crate) fn stopped_by_check(&self) {
+        self.0.lock().view.notifications.stopped_by_check += 1;
+    }
+
     pub(crate) fn turned_away(&self) {
         self.0.lock().view.orders.turned_away += 1;
     }
@@ -205,6 +223,7 @@ impl Stats {
             (_, false) => &mut counts.came_too_late,
             (PayerAct::Pays, true) => &mut counts.paid,
             (PayerAct::PaysLate, true) => &mut counts.paid_late,
+            (PayerAct::PaysAfterExpiry, true) => &mut counts.paid_after_expiry,
         };
         *counter += 1;
     }

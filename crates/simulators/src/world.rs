@@ -60,7 +60,7 @@ impl World {
     }
 
     /// Starts a background task that ends with the run. Each order has a bounded number of them (its payer,
-    /// its notifications, a late landing), and orders are bounded.
+    /// its notifications, late landings, the ends of its refunds), and orders are bounded.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let run = self.run.lock().clone();
         self.tasks.spawn(run.run_until_cancelled_owned(task));

@@ -1,6 +1,7 @@
 //! Absorbing an input: what was heard becomes facts and bookkeeping, nothing is concluded yet.
 
 use super::plan::{paying_over, unconfirmed};
+use super::schedule::follow_up_around;
 use super::{Completed, Conflict, Draft, Input, refund};
 use crate::command::{CreateCommand, Notification};
 use crate::fact::{AttemptOutcome, AttentionReason, Cause, CloseReason, Closure, FactBody, FactKey};
@@ -83,6 +84,9 @@ fn completed_call(draft: &mut Draft<'_>, completed: Completed<'_>) {
         let text = format!("{} of account answered {}: {}", operation.as_str(), report.code, report.message);
         draft.attention(AttentionReason::ProviderOps, text, false);
     }
+    if (operation, report.class) == (Operation::Query, Class::Final) {
+        refused_question(draft, left_time, report);
+    }
     if let Some(no) = about {
         return refund::reported(draft, no, (operation, number), left_time, report);
     }
@@ -132,6 +136,18 @@ fn asked(draft: &mut Draft<'_>, left_time: Timestamp, report: &CallReport) {
         // By the time at which the question left, not by the state: the same answer may be absorbed twice.
         let over = draft.order.created().map(|created| paying_over(created, draft.ctx.capabilities));
         draft.followup.asked_after_end |= over.is_some_and(|over| left_time >= over);
+    }
+}
+
+/// The question itself is refused, and unchanged it will be again: a person is told, and nothing more is asked or done
+/// before the next time at which the provider would be asked anyway.
+fn refused_question(draft: &mut Draft<'_>, left_time: Timestamp, report: &CallReport) {
+    let text = format!("the provider refuses the query itself with {}: {}", report.code, report.message);
+    draft.attention(AttentionReason::ProviderOps, text, false);
+    let sent = draft.order.last_sent().map(|attempt| attempt.time);
+    if let Some(start) = draft.order.launch_fact().map(|fact| fact.time).or(sent) {
+        let (_, next) = follow_up_around(draft.ctx.timing, start, left_time);
+        draft.followup.not_before = draft.followup.not_before.max(Some(next));
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::giveback::automatic;
 use super::plan::{Plan, call_at};
 use super::schedule::backoff;
 use super::{Draft, Timing};
 use crate::amount::Amount;
 use crate::capabilities::RefundKind;
 use crate::command::{Fingerprint, RefundCommand};
-use crate::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactKey, Fulfilment};
+use crate::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactKey};
 use crate::fold::Order;
 use crate::followup::RefundFollowup;
 use crate::limits::{REFUND_CALLS_MAX, REFUNDS_PER_ORDER_MAX};
@@ -16,10 +17,10 @@ use crate::name::{ProviderTradeNo, RefundNo};
 use crate::outcome::{CallReport, Class, Operation, Word};
 use crate::payment::Payment;
 use crate::plant::Plant;
-use crate::ports::{DuplicatePolicy, LedgerEntry, Reserved};
+use crate::ports::{LedgerEntry, Reserved};
 use crate::refund::{
     Refund, RefundDone, RefundFailed, RefundProgress, RefundRefusal, RefundRequest, RefundState, RefundWord,
-    automatic_no, out_refund_no,
+    out_refund_no,
 };
 use crate::time::Timestamp;
 
@@ -118,18 +119,18 @@ const fn doubts_money(reason: AttentionReason) -> bool {
 }
 
 /// A refund that may be requested once its amount is reserved.
-struct Wish {
-    no: RefundNo,
-    trade_no: ProviderTradeNo,
-    total_minor: i64,
-    amount: Amount,
-    reason: String,
-    automatic: bool,
-    fingerprint: Fingerprint,
+pub(super) struct Wish {
+    pub(super) no: RefundNo,
+    pub(super) trade_no: ProviderTradeNo,
+    pub(super) total_minor: i64,
+    pub(super) amount: Amount,
+    pub(super) reason: String,
+    pub(super) automatic: bool,
+    pub(super) fingerprint: Fingerprint,
 }
 
 /// Requests a refund with its reservation, or asks for one; gives the reservation's outcome once it is known.
-fn request(draft: &mut Draft<'_>, wish: &Wish) -> Option<Reserved> {
+pub(super) fn request(draft: &mut Draft<'_>, wish: &Wish) -> Option<Reserved> {
     let reserved = draft.ctx.reserved.filter(|(no, _)| **no == wish.no).map(|(_, reserved)| reserved);
     match reserved {
         Some(Reserved::Held) => {
@@ -432,7 +433,7 @@ fn parked(draft: &Draft<'_>, no: &RefundNo, book: &RefundFollowup) -> bool {
         })
 }
 
-fn unresolved(draft: &mut Draft<'_>, no: &RefundNo, why: &str) -> Plan {
+pub(super) fn unresolved(draft: &mut Draft<'_>, no: &RefundNo, why: &str) -> Plan {
     let text = format!("refund {no}: {why}");
     let open = draft.order.attention().any(|(reason, _, fact)| {
         reason == AttentionReason::RefundUnresolved
@@ -444,81 +445,4 @@ fn unresolved(draft: &mut Draft<'_>, no: &RefundNo, why: &str) -> Plan {
         draft.own(key, FactBody::Attention(text));
     }
     Plan::NOTHING
-}
-
-/// Money that goes back by itself: all of it where the goods are refused, else what was paid twice, each payment once
-/// and a while after it was learnt, on facts read again by then. Whoever may know of it waits: FULFIL drops it.
-fn automatic(draft: &mut Draft<'_>) -> Plan {
-    let mut plan = Plan::NOTHING;
-    let elsewhere = draft.order.attention_count(AttentionReason::RefundedElsewhere) > 0;
-    if elsewhere || draft.order.is_frozen() {
-        return plan;
-    }
-    for (payment, learnt) in surplus(draft) {
-        let Some(no) = automatic_no(&payment.trade_no) else { continue };
-        let left = left_of(&draft.order, &payment);
-        if draft.order.refund(&no).is_some() || left < 1 {
-            continue;
-        }
-        let at = learnt + draft.ctx.timing.late_refund_delay;
-        if at > draft.ctx.now {
-            plan = plan.sooner(Plan::due(at));
-            continue;
-        }
-        plan = plan.sooner(give_back(draft, no, &payment, left));
-    }
-    plan
-}
-
-fn give_back(draft: &mut Draft<'_>, no: RefundNo, payment: &Payment, left: i64) -> Plan {
-    let whole = left == payment.total_minor;
-    let offered = match draft.ctx.capabilities.refund {
-        RefundKind::None => false,
-        RefundKind::Full => whole,
-        RefundKind::Partial { .. } => true,
-    };
-    let amount = payment.currency.and_then(|currency| Amount::new(left, currency).ok());
-    let (true, Some(amount)) = (offered, amount) else {
-        return unresolved(draft, &no, "the provider does not offer it, so the money must go back by hand");
-    };
-    let wish = Wish {
-        no: no.clone(),
-        trade_no: payment.trade_no.clone(),
-        total_minor: payment.total_minor,
-        amount,
-        reason: String::new(),
-        automatic: true,
-        fingerprint: Fingerprint::default(),
-    };
-    match request(draft, &wish) {
-        Some(Reserved::Held) => Plan::NOTHING,
-        // Decided again at once with the reservation's outcome, or with the next look.
-        None => Plan::due(draft.ctx.now),
-        Some(_) => unresolved(draft, &no, "the ledger has no room for it, so a person must compare"),
-    }
-}
-
-/// The payments that are to go back, with the time at which each was learnt.
-fn surplus(draft: &Draft<'_>) -> Vec<(Payment, Timestamp)> {
-    let order = &draft.order;
-    let learnt = |payment: &Payment| {
-        order.fact(&FactKey::Paid(payment.trade_no.clone())).map_or(draft.ctx.now, |fact| fact.time)
-    };
-    let mut payments: Vec<_> = order.payments().map(|payment| (payment.clone(), learnt(payment))).collect();
-    payments.sort_by(|a, b| (a.1, &a.0.trade_no).cmp(&(b.1, &b.0.trade_no)));
-    match order.fulfilment() {
-        Some(Fulfilment::DoNotFulfil) => payments,
-        Some(Fulfilment::Fulfil) if draft.ctx.policy.duplicate_payment == DuplicatePolicy::Refund => {
-            payments.split_off(1.min(payments.len()))
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// What is left of a payment beside its refunds that have not failed, in minor units.
-fn left_of(order: &Order, payment: &Payment) -> i64 {
-    let held = order.refunds().into_iter().filter(|refund| {
-        refund.request.trade_no == payment.trade_no && refund.state() != RefundState::Failed
-    });
-    held.fold(payment.total_minor, |left, refund| left.saturating_sub(refund.request.amount.minor()))
 }

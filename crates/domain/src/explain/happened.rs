@@ -1,4 +1,4 @@
-//! What happened: a sentence per fact, in order of time.
+//! What happened: each fact with its sentence, in order of time.
 
 use super::teller::{Teller, money, span};
 use crate::command::Created;
@@ -7,10 +7,10 @@ use crate::outcome::Class;
 use crate::payment::{Evidence, Payment};
 use crate::refund::RefundRequest;
 
-pub(super) fn sentences(teller: &Teller<'_>) -> Vec<String> {
+pub(super) fn sentences(teller: &Teller<'_>) -> Vec<(FactKey, String)> {
     let mut facts: Vec<&Fact> = teller.order.facts().collect();
     facts.sort_by_key(|fact| (fact.time, attempt_of(&fact.key)));
-    facts.into_iter().map(|fact| sentence(teller, fact)).collect()
+    facts.into_iter().map(|fact| (fact.key.clone(), sentence(teller, fact))).collect()
 }
 
 /// Facts of one time are told in the order of their keys, but attempts one after the other with what became

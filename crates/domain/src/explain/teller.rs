@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::amount::{Amount, Currency};
 use crate::command::Created;
 use crate::fold::Order;
+use crate::mask;
 use crate::time::Timestamp;
 
 /// Tells about one order at one time.
@@ -52,15 +53,7 @@ impl<'a> Teller<'a> {
 
     /// A text from outside without the personal data that this order holds.
     pub(super) fn masked(&self, text: &str) -> String {
-        let Some(created) = self.created else { return text.to_owned() };
-        let payer = &created.payer;
-        let mut text = text.to_owned();
-        for personal in [&payer.open_id, &payer.client_ip, &created.attach].into_iter().flatten() {
-            if !personal.is_empty() {
-                text = text.replace(personal.as_str(), "***");
-            }
-        }
-        text
+        mask::masked(self.order, text)
     }
 
     /// A provider's code and message, as far as there are any: ` (CODE: message)`.

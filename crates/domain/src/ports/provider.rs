@@ -204,11 +204,17 @@ pub trait Provider: Send + Sync {
     /// Its name.
     fn id(&self) -> &ProviderId;
 
-    /// What it can do for an order of that method.
-    fn capabilities(&self, method: &str) -> Option<&Capabilities>;
+    /// What it can do for that order: by its method and by the settings of its account; `None` when it knows neither.
+    fn capabilities(&self, created: &Created) -> Option<Capabilities>;
 
     /// Everything that is wrong with an order before it is accepted, all at once.
     fn check(&self, created: &Created) -> Vec<FieldFault>;
+
+    /// Puts into a checked order, once and before it is accepted, what its requests would else take from the account:
+    /// so that each repeat says the same, whatever becomes of the account's settings in between.
+    fn resolve(&self, created: Created) -> Created {
+        created
+    }
 
     /// Builds and signs the request of a call; what the provider needs no call for ends here.
     fn build<'a>(

@@ -5,6 +5,7 @@ use paymux_domain::command::Created;
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::launch::{Launch, LaunchParams};
+use paymux_domain::mask::masked;
 use paymux_domain::name::{OrderKey, RefundNo};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::refund::{Refund, RefundState};
@@ -35,7 +36,7 @@ pub fn order_view(key: &OrderKey, order: &Order) -> v1::Order {
         closure: order.closure().map_or(v1::Closure::Unspecified, closure_word).into(),
         failure: failure(order, state),
         fulfilment: fulfilment_word(order.fulfilment()).into(),
-        refunds: order.refunds().iter().map(|refund| refund_view(key, refund)).collect(),
+        refunds: order.refunds().iter().map(|refund| refund_view(key, order, refund)).collect(),
         refunded_amount: Some(cny(order.refunded_minor())),
         attention: attention(order),
         provider_order_no: order.launch().and_then(provider_order_no).unwrap_or_default(),
@@ -105,12 +106,12 @@ fn resolved_view(created: &Created) -> v1::Order {
 
 /// One refund of an order.
 #[must_use]
-pub fn refund_view(key: &OrderKey, refund: &Refund<'_>) -> v1::Refund {
+pub fn refund_view(key: &OrderKey, order: &Order, refund: &Refund<'_>) -> v1::Refund {
     let end = refund.end();
     let (failure, provider_refund_no) = match end.map(|fact| &fact.body) {
         Some(FactBody::RefundFailed(failed)) => {
             let code = failed.code.chars().take(FAILURE_CODE_CHARS_MAX).collect();
-            (Some(v1::Failure { code, message: failed.message.clone() }), None)
+            (Some(v1::Failure { code, message: masked(order, &failed.message) }), None)
         }
         Some(FactBody::RefundDone(done)) => (None, done.provider_refund_no.clone()),
         _ => (None, None),
@@ -201,7 +202,7 @@ fn failure(order: &Order, state: State) -> Option<v1::Failure> {
     let fact = order.failed_by().and_then(|key| order.fact(key)).filter(|_| state == State::Failed)?;
     let FactBody::AttemptOutcome(outcome) = &fact.body else { return None };
     let code = outcome.code.chars().take(FAILURE_CODE_CHARS_MAX).collect();
-    Some(v1::Failure { code, message: outcome.message.clone() })
+    Some(v1::Failure { code, message: masked(order, &outcome.message) })
 }
 
 fn attention(order: &Order) -> Vec<v1::Attention> {
@@ -213,7 +214,7 @@ fn attention(order: &Order) -> Vec<v1::Attention> {
         Some(v1::Attention {
             reason: reason_word(*reason).into(),
             number: *number,
-            detail: detail.clone(),
+            detail: masked(order, detail),
             raise_time: Some(timestamp(fact.time)),
             resolve_time: resolved(order, *reason, *number).map(timestamp),
         })

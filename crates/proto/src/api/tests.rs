@@ -6,8 +6,12 @@ use std::time::Duration;
 use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::command::{Created, Fingerprint, Payer};
 use paymux_domain::event::{Event, EventKind};
-use paymux_domain::fact::{AttemptOutcome, Cause, Closure, Fact, FactBody, FactKey, Fulfilment};
+use paymux_domain::explain::explain;
+use paymux_domain::fact::{
+    AttemptOutcome, AttentionReason, Cause, Closure, Fact, FactBody, FactKey, Fulfilment,
+};
 use paymux_domain::fold::{Order, State};
+use paymux_domain::followup::Followup;
 use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
 use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::Class;
@@ -142,13 +146,63 @@ fn the_version_changes_with_every_new_fact() {
 fn the_timeline_is_in_order_of_time_and_shows_no_personal_data() {
     let fulfil =
         fact(FactKey::Fulfilment(Fulfilment::Fulfil.into()), FactBody::Fulfilment(Fulfilment::Fulfil), 3000);
-    let order = Order::from_facts([fulfil, paid("4200-1", 3000), launched(), created()]);
-    let sentences = ["one", "two", "three", "four"].map(str::to_owned);
-    let entries = timeline_view(&order, &sentences);
+    let entries = told(&Order::from_facts([fulfil, paid("4200-1", 3000), launched(), created()]));
     let keys: Vec<_> = entries.iter().map(|entry| entry.fact_key.as_str()).collect();
     assert_eq!(keys, ["created", "launch/1", "paid/4200-1", "fulfilment/FULFIL"]);
-    assert_eq!(entries.first().map(|entry| entry.summary.as_str()), Some("one"));
     assert!(!format!("{entries:?}").contains(SECRET));
+}
+
+/// The timeline with the sentences of the explanation.
+fn told(order: &Order) -> Vec<v1::TimelineEntry> {
+    timeline_view(order, &explain(order, &Followup::default(), None, at(10_000)).happened)
+}
+
+#[test]
+fn facts_of_one_time_have_their_own_sentences() {
+    let outcome = |class| AttemptOutcome { class, code: String::new(), message: String::new() };
+    let attempt = |n| fact(FactKey::Attempt(n), FactBody::Attempt, 1100);
+    let ended = |n, class| fact(FactKey::AttemptOutcome(n), FactBody::AttemptOutcome(outcome(class)), 1100);
+    let facts =
+        [created(), attempt(1), ended(1, Class::NotSent), attempt(2), ended(2, Class::Done), launched()];
+    let entries = told(&Order::from_facts(facts));
+    let told: Vec<_> =
+        entries.iter().map(|entry| (entry.fact_key.as_str(), entry.summary.as_str())).collect();
+    let words = [
+        ("created", "was accepted"),
+        ("attempt/1", "create call 1 was about to leave"),
+        ("attempt/1/outcome", "create call 1 never left"),
+        ("attempt/2", "create call 2 was about to leave"),
+        ("attempt/2/outcome", "took create call 2"),
+        ("launch/1", "the payer can pay"),
+    ];
+    assert_eq!(told.len(), words.len(), "{told:?}");
+    for ((key, sentence), (expected, word)) in told.iter().zip(words) {
+        assert!(*key == expected && sentence.contains(word), "{key}: {sentence}");
+    }
+}
+
+#[test]
+fn a_providers_words_are_shown_without_personal_data() {
+    let said = format!("openid {SECRET} is not one of this appid");
+    let outcome =
+        AttemptOutcome { class: Class::Final, code: "PARAM_ERROR".to_owned(), message: said.clone() };
+    let order = Order::from_facts([
+        created(),
+        fact(FactKey::Attempt(1), FactBody::Attempt, 1100),
+        fact(FactKey::AttemptOutcome(1), FactBody::AttemptOutcome(outcome), 1200),
+        fact(
+            FactKey::Attention(AttentionReason::ProviderOps, 1),
+            FactBody::Attention(format!("wechatpay: {said}")),
+            1200,
+        ),
+    ]);
+    let view = order_view(&key(), &order);
+    let message = view.failure.as_ref().map(|failure| failure.message.as_str());
+    assert_eq!(message, Some("openid *** is not one of this appid"));
+    assert_eq!(view.attention[0].detail, "wechatpay: openid *** is not one of this appid");
+    let entries = told(&order);
+    assert!(format!("{entries:?}").contains("openid *** is not"), "{entries:?}");
+    assert!(!format!("{view:?}{entries:?}").contains(SECRET));
 }
 
 #[test]

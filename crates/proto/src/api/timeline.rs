@@ -5,30 +5,36 @@ use std::collections::BTreeMap;
 use paymux_domain::command::Created;
 use paymux_domain::fact::{Cause, CloseReason, Fact, FactBody, FactKey, Fulfilment};
 use paymux_domain::fold::Order;
+use paymux_domain::mask::masked;
 use paymux_domain::payment::Payment;
 
 use super::timestamp;
 use super::words::closure_word;
 use crate::v1;
 
-/// One entry per fact in order of time, and of keys within one time. `sentences` are the plain words for them in the
-/// same order, as `paymux_domain::explain` gives them.
+/// Details whose texts come from outside.
+const FROM_OUTSIDE: &[&str] = &["code", "message", "detail", "reason"];
+
+/// The facts with their sentences, in the order in which `paymux_domain::explain` tells what happened.
 #[must_use]
-pub fn timeline_view(order: &Order, sentences: &[String]) -> Vec<v1::TimelineEntry> {
-    let mut facts: Vec<&Fact> = order.facts().collect();
-    facts.sort_by_key(|fact| fact.time);
-    let sentences = sentences.iter().map(Some).chain(std::iter::repeat(None));
-    facts.into_iter().zip(sentences).map(|(fact, sentence)| entry(fact, sentence)).collect()
+pub fn timeline_view(order: &Order, happened: &[(FactKey, String)]) -> Vec<v1::TimelineEntry> {
+    let told = |(key, sentence): &(FactKey, String)| Some(entry(order, order.fact(key)?, sentence));
+    happened.iter().filter_map(told).collect()
 }
 
-fn entry(fact: &Fact, sentence: Option<&String>) -> v1::TimelineEntry {
+fn entry(order: &Order, fact: &Fact, sentence: &str) -> v1::TimelineEntry {
+    // Providers and people put anything into their texts; what we made ourselves has nothing to mask.
+    let shown = |(name, text): (&str, String)| {
+        let text = if FROM_OUTSIDE.contains(&name) { masked(order, &text) } else { text };
+        (name.to_owned(), text)
+    };
     v1::TimelineEntry {
         fact_key: fact.key.to_string(),
         kind: kind(&fact.key).into(),
         fact_time: Some(timestamp(fact.time)),
-        cause: Some(cause(&fact.cause)),
-        summary: sentence.cloned().unwrap_or_default(),
-        details: details(&fact.body).into_iter().map(|(name, text)| (name.to_owned(), text)).collect(),
+        cause: Some(cause(order, &fact.cause)),
+        summary: sentence.to_owned(),
+        details: details(&fact.body).into_iter().map(shown).collect(),
     }
 }
 
@@ -54,10 +60,10 @@ fn kind(key: &FactKey) -> v1::FactKind {
     }
 }
 
-fn cause(cause: &Cause) -> v1::Cause {
+fn cause(order: &Order, cause: &Cause) -> v1::Cause {
     let (kind, reference) = match cause {
         Cause::Command(request_id) => (v1::CauseKind::Command, request_id.to_string()),
-        Cause::Notification(id) => (v1::CauseKind::Notification, id.clone()),
+        Cause::Notification(id) => (v1::CauseKind::Notification, masked(order, id)),
         Cause::Answer => (v1::CauseKind::ProviderAnswer, String::new()),
         Cause::Timer => (v1::CauseKind::Timer, String::new()),
         Cause::Operator(name) => (v1::CauseKind::Operator, name.clone()),

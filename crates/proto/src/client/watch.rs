@@ -87,14 +87,45 @@ impl Watch {
     }
 
     async fn pause_after(&mut self, status: &tonic::Status) -> Result<(), Refusal> {
-        let passing =
-            matches!(status.code(), Code::Unavailable | Code::Aborted | Code::Unknown | Code::Cancelled);
         self.fruitless += 1;
-        if !passing || self.fruitless > TRIES_MAX {
-            return Err(Refusal::of(status));
+        let refusal = Refusal::of(status);
+        match pause_of(&refusal, self.fruitless) {
+            Some(pause) => {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            }
+            None => Err(refusal),
         }
-        let pause = PAUSE_FIRST.saturating_mul(1_u32 << self.fruitless.min(8));
-        tokio::time::sleep(pause.min(PAUSE_MAX)).await;
-        Ok(())
+    }
+}
+
+/// The pause before the next try after so many without a message; `None` where another try cannot help.
+fn pause_of(refusal: &Refusal, fruitless: u32) -> Option<Duration> {
+    let passing = matches!(
+        refusal.code,
+        Code::Unavailable | Code::ResourceExhausted | Code::Aborted | Code::Unknown | Code::Cancelled
+    );
+    let own = PAUSE_FIRST.saturating_mul(1_u32 << fruitless.min(8));
+    let pause = refusal.retry_after.map_or(own, |asked| asked.max(own)).min(PAUSE_MAX);
+    (passing && fruitless <= TRIES_MAX).then_some(pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Status;
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_full_server_is_tried_again_when_it_says_so_and_a_refusal_is_not() {
+        let details = ErrorDetails::with_retry_info(Some(Duration::from_millis(700)));
+        let full = Refusal::of(&Status::with_error_details(Code::ResourceExhausted, "behind", details));
+        assert_eq!(pause_of(&full, 1), Some(Duration::from_millis(700)));
+        assert_eq!(pause_of(&full, 20), Some(PAUSE_MAX));
+        assert_eq!(pause_of(&full, TRIES_MAX + 1), None);
+        let gone = Refusal::of(&Status::unavailable("gone"));
+        assert_eq!(pause_of(&gone, 1), Some(PAUSE_FIRST * 2));
+        assert_eq!(pause_of(&Refusal::of(&Status::not_found("no such merchant")), 1), None);
     }
 }

@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::command::{
-    CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, ReplyAddress,
+    CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, RefundCommand,
+    ReplyAddress,
 };
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{
     AttemptOutcome, AttentionReason, Cause, CloseReason, Closure, Fact, FactBody, FactKey, Fulfilment,
 };
 use paymux_domain::fold::State;
-use paymux_domain::followup::{Followup, NotExist};
+use paymux_domain::followup::{Followup, NotExist, RefundFollowup};
 use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
 use paymux_domain::limits::AMOUNT_MINOR_MAX;
-use paymux_domain::name::{NameError, OrderKey};
+use paymux_domain::name::{NameError, OrderKey, RefundNo};
 use paymux_domain::outcome::{Class, Word};
 use paymux_domain::payment::{Evidence, Payment};
+use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequest, RefundWord};
 use paymux_domain::time::Timestamp;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -122,6 +124,7 @@ fn word() -> impl Strategy<Value = Word> {
         launch().prop_map(Word::Launched),
         payment().prop_map(Word::Paid),
         Just(Word::RefundedElsewhere),
+        refund_word().prop_map(Word::Refund),
         Just(Word::Open),
         Just(Word::Closed),
         Just(Word::Expired),
@@ -153,6 +156,7 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         }),
         order_command().prop_map(Record::Close),
         order_command().prop_map(Record::Requery),
+        refund_command().prop_map(Record::Refund),
         notification().prop_map(Record::Notification),
     ]
 }
@@ -198,6 +202,7 @@ fn keyed_body() -> impl Strategy<Value = (FactKey, FactBody)> {
         payment().prop_map(|paid| (FactKey::PaidStated(paid.trade_no.clone()), FactBody::Paid(paid))),
         select(vec![Fulfilment::Fulfil, Fulfilment::DoNotFulfil])
             .prop_map(|word| (FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word))),
+        refund_body(),
         (reason(), number(), text())
             .prop_map(|(reason, k, detail)| (FactKey::Attention(reason, k), FactBody::Attention(detail))),
         (reason(), number(), text(), text()).prop_map(|(why, k, caller, reason)| {
@@ -211,6 +216,93 @@ pub(super) fn fact() -> impl Strategy<Value = Fact> {
     (keyed_body(), time(), cause()).prop_map(|((key, body), time, cause)| Fact { key, body, time, cause })
 }
 
+fn refund_followup() -> impl Strategy<Value = RefundFollowup> {
+    let times = (option::of(time()), option::of(time()));
+    (any::<u32>(), times, any::<bool>(), any::<bool>(), any::<u32>()).prop_map(
+        |(fruitless_calls, (call_left, query_left), ask, accepted, absent_after)| RefundFollowup {
+            fruitless_calls,
+            call_left,
+            query_left,
+            ask,
+            accepted,
+            absent_after,
+        },
+    )
+}
+
+fn refund_request() -> impl Strategy<Value = RefundRequest> {
+    let names = (named("[0-9A-Za-z_-]{1,64}"), named("[0-9a-f]{32}"));
+    (names, amount(), text(), any::<bool>(), fingerprint()).prop_map(
+        |(names, amount, reason, automatic, fingerprint)| RefundRequest {
+            trade_no: names.0,
+            out_refund_no: names.1,
+            amount,
+            reason,
+            automatic,
+            fingerprint,
+        },
+    )
+}
+
+fn refund_command() -> impl Strategy<Value = RefundCommand> {
+    let names = (named("[0-9A-Za-z_-]{1,69}"), option::of(named("[0-9A-Za-z_-]{1,64}")));
+    (order_command(), names, amount(), text(), fingerprint()).prop_map(
+        |(order, (refund_no, trade_no), amount, reason, fingerprint)| RefundCommand {
+            order,
+            refund_no,
+            trade_no,
+            amount,
+            reason,
+            fingerprint,
+        },
+    )
+}
+
+fn refund_word() -> impl Strategy<Value = RefundWord> {
+    let progress = select(vec![
+        RefundProgress::Processing,
+        RefundProgress::Done,
+        RefundProgress::Closed,
+        RefundProgress::Stuck,
+        RefundProgress::NotExist,
+    ]);
+    let no = option::of(named("[0-9a-f]{32}"));
+    (no, progress, option::of(any::<i64>()), option::of("[0-9]{1,28}"), text()).prop_map(
+        |(out_refund_no, progress, amount_minor, provider_refund_no, code)| RefundWord {
+            out_refund_no,
+            progress,
+            amount_minor,
+            provider_refund_no,
+            code,
+        },
+    )
+}
+
+fn fingerprint() -> impl Strategy<Value = Fingerprint> {
+    btree_map("[a-z_.]{1,20}", any::<u64>(), 0..4).prop_map(Fingerprint::from_digests)
+}
+
+fn refund_body() -> impl Strategy<Value = (FactKey, FactBody)> {
+    let no = || named::<RefundNo>("[0-9A-Za-z_-]{1,69}");
+    let n = || 1..=u32::MAX;
+    prop_oneof![
+        payment().prop_map(|paid| (FactKey::PaidConfirmed(paid.trade_no.clone()), FactBody::Paid(paid))),
+        (no(), refund_request()).prop_map(|(no, request)| {
+            (FactKey::RefundRequested(no), FactBody::RefundRequested(Arc::new(request)))
+        }),
+        (no(), n()).prop_map(|(no, n)| (FactKey::RefundCall(no, n), FactBody::RefundCall)),
+        (no(), n(), attempt_outcome()).prop_map(|(no, n, outcome)| {
+            (FactKey::RefundCallOutcome(no, n), FactBody::RefundCallOutcome(outcome))
+        }),
+        (no(), option::of("[0-9]{1,28}")).prop_map(|(no, provider_refund_no)| {
+            (FactKey::RefundDone(no), FactBody::RefundDone(RefundDone { provider_refund_no }))
+        }),
+        (no(), text(), text()).prop_map(|(no, code, message)| {
+            (FactKey::RefundFailed(no), FactBody::RefundFailed(RefundFailed { code, message }))
+        }),
+    ]
+}
+
 /// Any bookkeeping.
 pub(super) fn followup() -> impl Strategy<Value = Followup> {
     let times = (option::of(time()), option::of(time()), option::of(time()), option::of(time()));
@@ -220,7 +312,8 @@ pub(super) fn followup() -> impl Strategy<Value = Followup> {
         twice,
     });
     let rest = (option::of(time()), any::<u32>(), any::<bool>(), any::<bool>(), any::<u64>());
-    (times, option::of(not_exist), rest).prop_map(|(times, not_exist, rest)| Followup {
+    let refunds = vec((named("[0-9A-Za-z_-]{1,69}"), refund_followup()), 0..3);
+    (times, option::of(not_exist), rest, refunds).prop_map(|(times, not_exist, rest, refunds)| Followup {
         next_due: times.0,
         query_left: times.1,
         answered_left: times.2,
@@ -231,6 +324,7 @@ pub(super) fn followup() -> impl Strategy<Value = Followup> {
         not_exist,
         asked_after_end: rest.3,
         settled: rest.4,
+        refunds: refunds.into_iter().collect(),
     })
 }
 

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::command::{
-    CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, ReplyAddress,
+    CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, RefundCommand,
+    ReplyAddress,
 };
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttemptOutcome, AttentionReason, Cause, Closure, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
-use paymux_domain::followup::{Followup, NotExist};
+use paymux_domain::followup::{Followup, NotExist, RefundFollowup};
 use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
+use paymux_domain::name::NameError;
 use paymux_domain::outcome::{Class, Word};
 use paymux_domain::payment::{Evidence, Payment};
-use paymux_domain::ports::{DeadRecord, LedgerEntry, Undecodable};
+use paymux_domain::ports::{CallMark, DeadRecord, LedgerEntry, Undecodable};
+use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequest, RefundWord};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use proptest::prelude::*;
@@ -152,10 +155,20 @@ fn notification() -> Notification {
 fn facts() -> Vec<Fact> {
     let refused =
         AttemptOutcome { class: Class::Final, code: "PARAM_ERROR".to_owned(), message: "no".to_owned() };
+    let request = RefundRequest {
+        trade_no: name("4200001"),
+        out_refund_no: name("0011"),
+        amount: created().amount,
+        reason: "broken".to_owned(),
+        automatic: true,
+        fingerprint: created().fingerprint,
+    };
+    let done = RefundDone { provider_refund_no: Some("5030001".to_owned()) };
+    let failed = RefundFailed { code: "NOT_ENOUGH".to_owned(), message: "no".to_owned() };
     let bodies = [
         ("created", FactBody::Created(Arc::new(created())), Cause::Command(created().request_id)),
         ("attempt/1", FactBody::Attempt, Cause::Timer),
-        ("attempt/1/outcome", FactBody::AttemptOutcome(refused), Cause::Answer),
+        ("attempt/1/outcome", FactBody::AttemptOutcome(refused.clone()), Cause::Answer),
         ("launch/1", FactBody::Launch(launch()), Cause::Answer),
         ("close_requested", FactBody::CloseRequested(paymux_domain::fact::CloseReason::Expiry), Cause::Timer),
         ("closing/2", FactBody::Closing, Cause::Timer),
@@ -163,6 +176,12 @@ fn facts() -> Vec<Fact> {
         ("paid/4200001", FactBody::Paid(payment()), Cause::Notification("EV-1".to_owned())),
         ("paid/4200001/stated", FactBody::Paid(payment()), Cause::Notification("EV-2".to_owned())),
         ("fulfilment/FULFIL", FactBody::Fulfilment(paymux_domain::fact::Fulfilment::Fulfil), Cause::Timer),
+        ("paid/4200001/confirmed", FactBody::Paid(payment()), Cause::Answer),
+        ("refund/r1/requested", FactBody::RefundRequested(Arc::new(request)), Cause::Timer),
+        ("refund/r1/call/1", FactBody::RefundCall, Cause::Timer),
+        ("refund/r1/call/1/outcome", FactBody::RefundCallOutcome(refused.clone()), Cause::Answer),
+        ("refund/r1/outcome/DONE", FactBody::RefundDone(done), Cause::Answer),
+        ("refund/r1/outcome/FAILED", FactBody::RefundFailed(failed), Cause::Timer),
         ("attention/PAYMENT_MISMATCH/1", FactBody::Attention("1 of 2 fen".to_owned()), Cause::Answer),
         (
             "attention/PAYMENT_MISMATCH/1/resolved",
@@ -191,7 +210,46 @@ fn followup() -> Followup {
         not_exist: Some(NotExist { attempts: 1, left_time: at(7), twice: true }),
         asked_after_end: true,
         settled: 0xfeed,
+        refunds: BTreeMap::new(),
     }
+}
+
+fn refunding() -> Followup {
+    let refund = RefundFollowup {
+        fruitless_calls: 1,
+        call_left: Some(at(2)),
+        query_left: Some(at(3)),
+        ask: true,
+        accepted: true,
+        absent_after: 4,
+    };
+    Followup { refunds: [(name("r1"), refund)].into(), ..Followup::default() }
+}
+
+fn name<N: std::str::FromStr<Err = NameError>>(text: &str) -> N {
+    text.parse().expect("a valid name")
+}
+
+fn refund_command() -> RefundCommand {
+    RefundCommand {
+        order: command(),
+        refund_no: name("r1"),
+        trade_no: Some(name("4200001")),
+        amount: created().amount,
+        reason: "broken".to_owned(),
+        fingerprint: created().fingerprint,
+    }
+}
+
+fn refund_told() -> Notification {
+    let word = RefundWord {
+        out_refund_no: Some(name("0011")),
+        progress: RefundProgress::Done,
+        amount_minor: Some(5),
+        provider_refund_no: Some("5030001".to_owned()),
+        code: "SUCCESS".to_owned(),
+    };
+    Notification { words: vec![Word::Refund(word)], ..notification() }
 }
 
 fn rejected() -> Event {
@@ -208,17 +266,21 @@ fn dead() -> DeadRecord {
 fn samples() -> Vec<(String, Vec<u8>)> {
     let create = CreateCommand { created: Arc::new(created()), reply_to: reply_to() };
     let closed = Event { kind: EventKind::Closed(Closure::NeverSent), ..rejected() };
-    let entry = LedgerEntry { refund_no: "r1".parse().expect("a valid number"), minor: 99 };
+    let entry = LedgerEntry { refund_no: name("r1"), trade_no: name("4200001"), minor: 99 };
+    let mark = CallMark { number: 1, token: 0xfeed };
     let mut samples = vec![
         ("record.create".to_owned(), encode_record(&Record::Create(create))),
         ("record.close".to_owned(), encode_record(&Record::Close(command()))),
         ("record.requery".to_owned(), encode_record(&Record::Requery(command()))),
         ("record.notification".to_owned(), encode_record(&Record::Notification(notification()))),
+        ("record.notification_of_refund".to_owned(), encode_record(&Record::Notification(refund_told()))),
+        ("record.refund".to_owned(), encode_record(&Record::Refund(refund_command()))),
         ("event.rejected".to_owned(), encode_event(&rejected())),
         ("event.closed".to_owned(), encode_event(&closed)),
         ("dead".to_owned(), encode_dead(&dead())),
         ("followup".to_owned(), encode_followup(&followup())),
-        ("ledger".to_owned(), encode_ledger_entry(&entry)),
+        ("followup.refunding".to_owned(), encode_followup(&refunding())),
+        ("ledger".to_owned(), encode_ledger_row(&entry, Some(mark))),
     ];
     samples.extend(facts().iter().map(|fact| (format!("fact.{}", fact.key), encode_fact(fact))));
     samples
@@ -249,8 +311,8 @@ fn golden_bytes_of_every_released_format_can_be_read() {
             "event" => decode_event(&bytes).is_ok(),
             "fact" => decode_fact(&bytes).is_ok(),
             "dead" => decode_dead(&bytes) == Ok(dead()),
-            "followup" => decode_followup(&bytes) == Ok(followup()),
-            _ => decode_ledger_entry(&bytes).is_ok(),
+            "followup" => [Ok(followup()), Ok(refunding())].contains(&decode_followup(&bytes)),
+            _ => decode_ledger_row(&bytes).is_ok(),
         };
         assert!(reads, "{name}");
     }
@@ -274,8 +336,8 @@ fn reason_of(refused: Result<Record, Undecodable>) -> String {
 fn what_a_newer_version_wrote_waits() {
     let newer = |format_version| Err(Undecodable::NewerFormat { format_version });
     assert_eq!(close_record(|record| record.format_version = 2), newer(2));
-    let refund = v1::log_record::Body::Refund(v1::RefundCommand::default());
-    assert_eq!(close_record(|record| record.body = Some(refund)), newer(1));
+    let replay = v1::log_record::Body::Replay(v1::ReplayCommand::default());
+    assert_eq!(close_record(|record| record.body = Some(replay)), newer(1));
     let unknown_word = v1::NotificationRecord {
         merchant_id: "m".to_owned(),
         merchant_order_no: "o".to_owned(),
@@ -323,7 +385,7 @@ fn a_body_under_a_foreign_key_is_no_fact() {
         decode_fact(&message.encode_to_vec()),
         Err(malformed("the body does not belong under its key"))
     );
-    message.key = "refund/r1/requested".to_owned();
+    message.key = "settlement/r1".to_owned();
     assert_eq!(decode_fact(&message.encode_to_vec()), Err(RecordError::Unknown("a fact key")));
 }
 

@@ -84,6 +84,22 @@ async fn a_refused_connection_and_an_unknown_name_prove_that_nothing_left() {
 }
 
 #[tokio::test]
+async fn a_request_that_cannot_be_written_never_left() {
+    let (address, _) = server(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
+    let good = request(format!("http://{address}/"));
+    let named = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let faulty = [
+        HttpRequest { url: format!("http://{address} /v3"), ..good.clone() },
+        HttpRequest { headers: named("x test", "yes"), ..good.clone() },
+        HttpRequest { headers: named("x-test", "a\nb"), ..good },
+    ];
+    for request in faulty {
+        let result = Transport::new().unwrap().send(request.clone()).await;
+        assert_eq!(result, Err(TransportError::NotSent(NOT_SENDABLE.to_owned())), "{request:?}");
+    }
+}
+
+#[tokio::test]
 async fn whatever_breaks_after_that_is_unknown() {
     let cases: [(&[u8], &str); 5] = [
         (b"", CONNECTION),

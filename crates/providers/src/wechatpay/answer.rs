@@ -1,26 +1,26 @@
 //! Answers: proof first, then what they say.
 //!
 //! A 2xx without a signature is never believed, a signature that is there must verify, and an error without one is
-//! taken as an error (`providers.md` section 8 `[assumed]`) unless it is a 5xx that would end something.
+//! taken as an error (`providers.md` section 8 `[assumed]`) that tells nothing of the order and, as a 5xx, ends nothing.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use paymux_domain::fold::Attempt;
+use paymux_domain::fact::AttemptOutcome;
 use paymux_domain::http::HttpResponse;
 use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
-use paymux_domain::limits::PROVIDER_TEXT_BYTES_MAX;
-use paymux_domain::outcome::{CallReport, Class, Operation, Word};
+use paymux_domain::outcome::{CallReport, Class, Word};
 use paymux_domain::ports::{Call, SignError, Signer};
 
 use super::config::Account;
 use super::options::Options;
 use super::sign::{self, SignatureFault, Signed};
-use super::status::{self, Family, Verdict};
-use super::wire::{CreateAnswer, ErrorAnswer, Transaction};
-use super::{product, request, transaction};
+use super::status::{self, Family, Table, Verdict};
+use super::wire::{CreateAnswer, ErrorAnswer, Refund, Transaction};
+use super::{product, refund, request, transaction};
 use crate::gateway::{SIGNER_BUSY, SIGNING_KEY};
+use crate::text;
 
 /// A 2xx answer without a signature.
 const UNSIGNED: &str = "UNSIGNED";
@@ -59,14 +59,19 @@ pub(super) async fn parse(
 ) -> CallReport {
     let is_signed = match proof(account, call, response, skew_max) {
         Ok(is_signed) => is_signed,
+        // With a wrong clock or a missing key no answer at all will be believed before a person has acted.
         Err(CLOCK_SKEW) => return CallReport::of(Class::Ops, CLOCK_SKEW),
+        Err(UNKNOWN_KEY) => {
+            return CallReport { message: named_key(response), ..CallReport::of(Class::Ops, UNKNOWN_KEY) };
+        }
         Err(code) => return CallReport::of(Class::Unknown, code),
     };
-    match (response.status, call.operation) {
+    match (response.status, Table::of(call)) {
         (200..=299, _) if !is_signed => CallReport::of(Class::Unknown, UNSIGNED),
-        (200, Operation::Create) => created(account, call, response, signer).await,
-        (200, Operation::Query) => asked(account, call, response),
-        (200 | 204, Operation::Close) => CallReport::done(vec![Word::Closed]),
+        (200, Table::Create) => created(account, call, response, signer).await,
+        (200, Table::Query) => asked(account, call, response),
+        (200 | 204, Table::Close) => CallReport::done(vec![Word::Closed]),
+        (200, Table::Refund | Table::RefundQuery) => refunded(account, call, response),
         _ => refused(call, response, is_signed),
     }
 }
@@ -93,6 +98,13 @@ fn proof(
     } else {
         Err(CLOCK_SKEW)
     }
+}
+
+/// Which key an answer names, for whoever has to bring it.
+fn named_key(response: &HttpResponse) -> String {
+    let serial = response.header("wechatpay-serial").unwrap_or_default();
+    let is_id = serial.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_id && !serial.is_empty() { format!("signed by key {serial}") } else { String::new() }
 }
 
 /// The order exists: launch parameters, signed for the payer's app.
@@ -138,50 +150,88 @@ fn asked(account: &Account, call: &Call, response: &HttpResponse) -> CallReport 
     let Ok(order) = serde_json::from_slice::<Transaction>(&response.body) else {
         return CallReport::of(Class::Unknown, MALFORMED);
     };
-    let foreign = transaction::foreign_field(account, &order)
+    let foreign = transaction::foreign_number(account, &order.parties)
         .or_else(|| (order.out_trade_no != call.created.out_trade_no.as_str()).then_some("out_trade_no"));
     if let Some(field) = foreign {
-        return CallReport {
-            words: vec![Word::Mismatch { field }],
-            ..CallReport::of(Class::Unknown, MISMATCH)
-        };
+        return mismatch(field);
     }
     match transaction::words(&order) {
-        Ok(words) => CallReport::done(words),
-        Err(field) => {
-            let message = format!("{field} cannot be read");
-            CallReport { message, ..CallReport::of(Class::Unknown, MALFORMED) }
+        Ok(mut words) => {
+            // Its numbers prove whose it is; a person looks why it names another app.
+            let other_app = transaction::other_app(account, &call.created, &order.parties);
+            words.extend(other_app.map(|field| Word::Mismatch { field }));
+            CallReport::done(words)
         }
+        Err(field) => unreadable(field),
     }
 }
 
-/// An error, by the operation's table.
+/// The refund as it stands, if it is ours.
+fn refunded(account: &Account, call: &Call, response: &HttpResponse) -> CallReport {
+    let (Ok(stated), Some((_, wanted))) = (serde_json::from_slice::<Refund>(&response.body), &call.refund)
+    else {
+        return CallReport::of(Class::Unknown, MALFORMED);
+    };
+    if let Some(field) = refund::foreign_field(account, &call.created, wanted, &stated) {
+        return mismatch(field);
+    }
+    match refund::word(&stated) {
+        Ok(word) => CallReport::done(vec![Word::Refund(word)]),
+        Err(field) => unreadable(field),
+    }
+}
+
+fn mismatch(field: &'static str) -> CallReport {
+    CallReport { words: vec![Word::Mismatch { field }], ..CallReport::of(Class::Unknown, MISMATCH) }
+}
+
+fn unreadable(field: &str) -> CallReport {
+    CallReport { message: format!("{field} cannot be read"), ..CallReport::of(Class::Unknown, MALFORMED) }
+}
+
+/// An error, by the call's table.
 fn refused(call: &Call, response: &HttpResponse, is_signed: bool) -> CallReport {
     let error: Option<ErrorAnswer> = serde_json::from_slice(&response.body).ok();
     let (code, message) = error.map_or_else(Default::default, |error| (error.code, error.message));
-    let mut verdict = status::verdict(call.operation, response.status, &code);
-    let first = !may_exist_already(call);
-    let ends = verdict.class(first) == Class::Final;
-    if ends && !is_signed && Family::of(response.status) == Family::Server {
-        verdict = Verdict::Unknown;
+    let table = Table::of(call);
+    let first = !may_be_done_already(call);
+    let mut verdict = status::verdict(table, response.status, &code);
+    if !is_signed {
+        verdict = verdict.unsigned(table, Family::of(response.status), first);
     }
     CallReport {
-        words: verdict.words(),
-        message: message_text(&message, response),
+        words: words(verdict, call, &code),
+        message: text::message_text(&message, &support_number(response)),
         retry_after: retry_after(response),
         ask: verdict.asks(first),
-        throttled: verdict == Verdict::Throttled,
+        throttled: verdict.is_throttled(),
         ..CallReport::of(verdict.class(first), code_text(&code, response.status))
     }
 }
 
-/// Whether an attempt before this one may have made the order. The history ends with the attempt that this call is.
-fn may_exist_already(call: &Call) -> bool {
-    let current = call.order.last_attempt_number();
-    let may_have_made = |attempt: Attempt<'_>| {
-        attempt.outcome.is_none_or(|outcome| !matches!(outcome.class, Class::Final | Class::NotSent))
+/// The provider's word in an error.
+fn words(verdict: Verdict, call: &Call, code: &str) -> Vec<Word> {
+    match (verdict, &call.refund) {
+        (Verdict::Open, _) => vec![Word::Open],
+        (Verdict::Closed, _) => vec![Word::Closed],
+        (Verdict::NotExist, _) => vec![Word::NotExist],
+        (Verdict::NoRefund, Some((_, wanted))) => vec![Word::Refund(refund::not_exist(wanted, code))],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a call before this one may have made the order or the refund. The history ends with this call.
+fn may_be_done_already(call: &Call) -> bool {
+    let may_have = |outcome: Option<&AttemptOutcome>| {
+        outcome.is_none_or(|outcome| !matches!(outcome.class, Class::Final | Class::NotSent))
     };
-    call.order.attempts().any(|attempt| attempt.number < current && may_have_made(attempt))
+    let Some((no, _)) = &call.refund else {
+        let current = call.order.last_attempt_number();
+        return call.order.attempts().any(|attempt| attempt.number < current && may_have(attempt.outcome));
+    };
+    let Some(refund) = call.order.refund(no) else { return false };
+    let current = refund.calls().last().map_or(0, |last| last.number);
+    refund.calls().any(|earlier| earlier.number < current && may_have(earlier.outcome))
 }
 
 /// The code as the provider wrote it, if it looks like one; else the HTTP status.
@@ -191,19 +241,12 @@ fn code_text(code: &str, status: u16) -> String {
     if is_code { code.to_owned() } else { format!("HTTP_{status}") }
 }
 
-/// The provider's message, with the number at the end of Request-ID that its support asks for, cut to its limit.
-fn message_text(message: &str, response: &HttpResponse) -> String {
+/// The number at the end of Request-ID, which WeChat Pay's support asks for, in brackets.
+fn support_number(response: &HttpResponse) -> String {
     let number = response.header("request-id").and_then(|id| id.rsplit_once('-')).map(|(_, number)| number);
     let number =
         number.filter(|n| (2..=12).contains(&n.len()) && n.bytes().all(|byte| byte.is_ascii_digit()));
-    let mut text: String = message.chars().filter(|c| !c.is_control()).collect();
-    let suffix = number.map_or_else(String::new, |number| format!(" [{number}]"));
-    let mut end = text.len().min(PROVIDER_TEXT_BYTES_MAX - suffix.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    (text + &suffix).trim_start().to_owned()
+    number.map_or_else(String::new, |number| format!(" [{number}]"))
 }
 
 fn retry_after(response: &HttpResponse) -> Option<Duration> {

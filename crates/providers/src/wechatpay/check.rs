@@ -6,13 +6,15 @@ use std::net::IpAddr;
 
 use paymux_domain::amount::Currency;
 use paymux_domain::command::Created;
-use paymux_domain::limits::{DESCRIPTION_CHARS_MAX, EXPIRY_MAX, OPEN_ID_CHARS_MAX};
+use paymux_domain::limits::{DESCRIPTION_CHARS_MAX, OPEN_ID_CHARS_MAX};
 use paymux_domain::ports::FieldFault;
 
+use super::ORDER_NO_CHARS;
 use super::config::Account;
 use super::options::Options;
 use super::product::{self, Misfit, Product};
-use super::{ORDER_NO_CHARS, url};
+use crate::faults::Faults;
+use crate::url;
 
 /// Characters of `attach`.
 const ATTACH_CHARS_MAX: usize = 128;
@@ -21,10 +23,10 @@ const CLIENT_IP_CHARS_MAX: usize = 45;
 
 /// All faults of an order for that account.
 pub(super) fn faults(account: &Account, created: &Created) -> Vec<FieldFault> {
-    let mut faults = Faults(Vec::new());
+    let mut faults = Faults::default();
     check_texts(&mut faults, created);
     check_payer(&mut faults, created);
-    check_times(&mut faults, created);
+    faults.expiry(created);
     match created.amount.currency() {
         Currency::Cny => {}
     }
@@ -36,47 +38,28 @@ pub(super) fn faults(account: &Account, created: &Created) -> Vec<FieldFault> {
         }
     };
     for (field, reason) in options.faults() {
-        faults.0.push(FieldFault { field, reason });
+        faults.add(&field, reason);
     }
-    faults.misfit(product::payer_app(account, created, &options).err());
+    misfit(&mut faults, product::chosen_app(account, created, &options).err());
     match Product::of(&created.method) {
         Some(product) if product.fits(&account.kind) => {
-            faults.misfit(product::store(account, product, &options).err());
-            faults.misfit(product::client_ip(created, product, &options).err());
+            misfit(&mut faults, product::store(account, product, &options).err());
+            misfit(&mut faults, product::client_ip(created, product, &options).err());
         }
         Some(_) => faults.add("method", "is not one of the account's kind (direct or partner)"),
         None => faults.add("method", "must be jsapi, or for partners partner_jsapi or scannedpos"),
     }
-    faults.0
+    faults.into_vec()
 }
 
-struct Faults(Vec<FieldFault>);
-
-impl Faults {
-    fn add(&mut self, field: &str, reason: impl Into<String>) {
-        self.0.push(FieldFault { field: field.to_owned(), reason: reason.into() });
-    }
-
-    fn misfit(&mut self, misfit: Option<Misfit>) {
-        if let Some(Misfit { field, reason }) = misfit {
-            self.add(field, reason);
-        }
-    }
-
-    fn text(&mut self, field: &str, text: &str, chars_max: usize) {
-        if !(1..=chars_max).contains(&text.chars().count()) {
-            self.add(field, format!("must have 1 to {chars_max} characters"));
-        } else if text.chars().any(char::is_control) {
-            self.add(field, "must have no control characters");
-        }
+fn misfit(faults: &mut Faults, misfit: Option<Misfit>) {
+    if let Some(Misfit { field, reason }) = misfit {
+        faults.add(field, reason);
     }
 }
 
 fn check_texts(faults: &mut Faults, created: &Created) {
-    let (from, to) = ORDER_NO_CHARS;
-    if !(from..=to).contains(&created.out_trade_no.as_str().len()) {
-        faults.add("merchant_order_no", format!("must have {from} to {to} characters, the prefix included"));
-    }
+    faults.order_no(created, ORDER_NO_CHARS);
     faults.text("description", &created.description, DESCRIPTION_CHARS_MAX);
     if let Some(attach) = &created.attach {
         faults.text("attach", attach, ATTACH_CHARS_MAX);
@@ -100,13 +83,5 @@ fn check_payer(faults: &mut Faults, created: &Created) {
         && (address.len() > CLIENT_IP_CHARS_MAX || address.parse::<IpAddr>().is_err())
     {
         faults.add("payer.client_ip", "must be an IPv4 or IPv6 address");
-    }
-}
-
-fn check_times(faults: &mut Faults, created: &Created) {
-    if created.expire_time <= created.created_time {
-        faults.add("expire_time", "must be ahead");
-    } else if created.expire_time.since(created.created_time) > EXPIRY_MAX {
-        faults.add("expire_time", "must be at most 7 days ahead");
     }
 }

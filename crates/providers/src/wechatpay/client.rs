@@ -18,7 +18,7 @@ use paymux_domain::time::Timestamp;
 use super::config::{self, Account, Kind};
 use super::notify::{self, Verifiers};
 use super::sign::SKEW_MAX;
-use super::{answer, check, product, request};
+use super::{answer, check, product, request, resolve};
 use crate::gateway::UNKNOWN_ACCOUNT;
 use crate::registry::{AccountInfo, Loaded, Loading};
 
@@ -39,7 +39,8 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
     let mut identities: BTreeMap<String, AccountId> = BTreeMap::new();
     for section in &loading.sections {
         let reader = loading.reader(section);
-        let Some((account, key)) = config::read(section, &reader, loading.keys) else { continue };
+        let read = reader.whole(|reader| config::read(section, reader, loading.keys));
+        let Some((account, key)) = read else { continue };
         if let Some(twin) = identities.insert(account.kind.identity(), account.id.clone()) {
             reader.fault("", format!("is the same merchant as account {twin}"));
         }
@@ -62,6 +63,7 @@ fn info(id: &ProviderId, account: &Account) -> AccountInfo {
         methods,
         number_space: account.mchid().to_owned(),
         identity: account.kind.identity(),
+        timeout: account.timeout,
     }
 }
 
@@ -76,8 +78,8 @@ impl Provider for Wechatpay {
         &self.id
     }
 
-    fn capabilities(&self, method: &str) -> Option<&Capabilities> {
-        super::capabilities(method)
+    fn capabilities(&self, created: &Created) -> Option<Capabilities> {
+        super::capabilities(&created.method).copied()
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {
@@ -87,6 +89,13 @@ impl Provider for Wechatpay {
                 let reason = format!("account {} of the merchant is not configured", created.account);
                 vec![FieldFault { field: "merchant_id".to_owned(), reason }]
             }
+        }
+    }
+
+    fn resolve(&self, created: Created) -> Created {
+        match self.account(&created) {
+            Some(account) => resolve::resolve(account, created),
+            None => created,
         }
     }
 

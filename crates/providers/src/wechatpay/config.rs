@@ -12,11 +12,15 @@ use super::wire::StoreInfo;
 use crate::key_ring::KeyRing;
 use crate::settings::{AccountSection, Reader};
 use crate::signing::{KeyCache, PlatformKey, SigningKey, certificate_key};
+use crate::url;
 
 /// The production host (`providers.md` section 4.1).
 const BASE_URL: &str = "https://api.mch.weixin.qq.com";
 /// Prefix of a public key's id.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
+/// Longest time until an answer must be complete, in milliseconds. What is credible about a request that was never
+/// answered rests on this bound.
+pub(super) const TIMEOUT_MS_MAX: u32 = 15_000;
 /// Bytes of an APIv3 key.
 const APIV3_KEY_BYTES: usize = 32;
 
@@ -42,7 +46,7 @@ platform_certificates = [{ certificate_file = "secrets/wechatpay/platform_cert.p
 # The shop for scannedpos when the order names none: store_id (the merchant's number) or store_out_id.
 # store_id = "0001"
 # base_url = "https://api.mch.weixin.qq.com"
-# Time until an answer must be complete, 100 to 30000 ms.
+# Time until an answer must be complete, 100 to 15000 ms.
 # timeout_ms = 5000
 "#;
 
@@ -142,7 +146,7 @@ pub(super) fn read(
     keys: &KeyCache,
 ) -> Option<(Account, Arc<SigningKey>)> {
     // Everything is read before anything is given up, so that all faults are noted.
-    let base_url = base_url(reader);
+    let base_url = url::base_url(reader, BASE_URL);
     let kind = kind(reader);
     let app_ids = app_ids(reader, kind.as_ref());
     let serial_no = reader.required("serial_no", "up to 40 hexadecimal digits in capitals", is_serial);
@@ -150,7 +154,7 @@ pub(super) fn read(
     let apiv3_keys = reader.key_ring("apiv3_key", apiv3_key);
     let platform_keys = platform_keys(reader);
     let store = store(reader);
-    let timeout_ms = reader.number("timeout_ms", 100..=30_000, 5_000);
+    let timeout_ms = reader.number("timeout_ms", 100..=TIMEOUT_MS_MAX, 5_000);
     reader.finish();
     let (platform_keys, public_key_id) = platform_keys?;
     let account = Account {
@@ -166,15 +170,6 @@ pub(super) fn read(
         timeout: Duration::from_millis(u64::from(timeout_ms)),
     };
     Some((account, signing_key?))
-}
-
-fn base_url(reader: &Reader<'_>) -> Option<String> {
-    if !reader.has("base_url") {
-        return Some(BASE_URL.to_owned());
-    }
-    let allowed = "https://HOST[:PORT] without a path (http for a loopback address)";
-    let url = reader.optional("base_url", allowed, super::url::is_base_url)?;
-    Some(url.trim_end_matches('/').to_owned())
 }
 
 fn kind(reader: &Reader<'_>) -> Option<Kind> {
@@ -231,6 +226,7 @@ fn apiv3_key(secret: &SecretString) -> Result<LessSafeKey, String> {
 type PlatformKeys = (BTreeMap<String, PlatformKey>, Option<String>);
 
 fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
+    let faults_before = reader.faults_noted();
     let public_keys = reader.tables("platform_keys", |entry| {
         let id = entry.required("id", "PUB_KEY_ID_… or a certificate's serial number", is_key_id);
         let (key, pem) = entry.secret("public_key")?;
@@ -261,7 +257,7 @@ fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
         }
         keys.insert(serial, key);
     }
-    if !reader.has("platform_keys") && !reader.has("platform_certificates") {
+    if keys.is_empty() && reader.faults_noted() == faults_before {
         reader.fault("platform_keys", "must hold at least one key here or in platform_certificates");
     }
     (!keys.is_empty()).then_some((keys, public_key_id))

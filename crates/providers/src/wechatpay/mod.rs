@@ -8,6 +8,8 @@
 //!   the number are refused. So `time_expire` is sent unchanged on every repeat.
 //! - An order may be closed five minutes after its creation at the earliest, and a paid one never: a successful
 //!   close proves that nobody paid.
+//! - A refund number refunds once and must be used again on a repeat; being accepted is not being refunded, and a
+//!   throttled refund may have been made.
 //! - Two kinds of platform keys sign answers and notifications side by side, named by `Wechatpay-Serial`.
 //! - Probes with wrong signatures (`WECHATPAY/SIGNTEST/…`) arrive on purpose and must be refused.
 
@@ -18,11 +20,12 @@ mod config;
 mod notify;
 mod options;
 mod product;
+mod refund;
 mod request;
+mod resolve;
 mod sign;
 mod status;
 mod transaction;
-mod url;
 mod wire;
 
 use std::time::Duration;
@@ -31,6 +34,8 @@ use paymux_domain::capabilities::{
     AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
 };
 
+use crate::gateway::STEP_TIMEOUT;
+use crate::http::UNACKNOWLEDGED_MAX;
 use crate::registry::Registration;
 
 /// The provider's name.
@@ -39,6 +44,15 @@ const NAME: &str = "wechatpay";
 const ORDER_NO_CHARS: (usize, usize) = (6, 32);
 /// Shortest time from the last create to a close: five minutes (section 4.8), and five seconds for the clocks.
 const CLOSE_AGE_MIN: Duration = Duration::from_secs(5 * 60 + 5);
+
+/// Longest physical time in which WeChat Pay acts upon a request that has reached it `[assumed]`.
+const ACTING_MAX: Duration = Duration::from_secs(5);
+/// Longest physical time from a call's leave to its effect, 32.5 s: 2.5 s to build and sign the request, 15 s until it is
+/// given up, 10 s in which the system may still be sending it, 5 s for WeChat Pay to act.
+const LANDING: Duration = STEP_TIMEOUT
+    .saturating_add(Duration::from_millis(config::TIMEOUT_MS_MAX as u64))
+    .saturating_add(UNACKNOWLEDGED_MAX)
+    .saturating_add(ACTING_MAX);
 
 /// The line in the list of providers.
 pub(crate) const REGISTRATION: Registration = Registration {
@@ -68,9 +82,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     order_no_chars: ORDER_NO_CHARS,
     call_spacing: Duration::ZERO,
     answer_signature: AnswerSignature::Always,
-    // [assumed] Nothing still lands after the longest time-out that can be configured. The wait for the request's own
-    // signature, at most 2 s, is within it.
-    landing: Duration::from_secs(30),
+    landing: LANDING,
     // [assumed] `time_expire` ends paying; what was begun before it is over by then.
     expiry_grace: Duration::from_secs(5 * 60),
 };

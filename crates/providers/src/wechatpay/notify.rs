@@ -12,20 +12,42 @@ use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
+use paymux_domain::outcome::Word;
 use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
     VerifiedNotification,
 };
+use paymux_domain::refund::RefundProgress;
 use paymux_domain::time::Timestamp;
+use serde::de::DeserializeOwned;
 
 use super::config::Account;
 use super::sign::{SignatureFault, Signed};
-use super::transaction;
-use super::wire::{NotificationBody, Resource, Transaction};
+use super::wire::{NotificationBody, Parties, Refund, Resource, Transaction};
+use super::{refund, transaction};
 use crate::signing::PlatformKey;
 
-/// The one kind that is handled; refunds have kinds of their own.
-const PAID: &str = "TRANSACTION.SUCCESS";
+/// The kinds of notifications that are handled (`providers.md` sections 4.9 and 4.10).
+#[derive(Clone, Copy)]
+enum Event {
+    /// A payment.
+    Paid,
+    /// The end of a refund.
+    Refund(RefundProgress),
+}
+
+impl Event {
+    fn of(event_type: &str) -> Option<Self> {
+        match event_type {
+            "TRANSACTION.SUCCESS" => Some(Self::Paid),
+            "REFUND.SUCCESS" => Some(Self::Refund(RefundProgress::Done)),
+            "REFUND.ABNORMAL" => Some(Self::Refund(RefundProgress::Stuck)),
+            "REFUND.CLOSED" => Some(Self::Refund(RefundProgress::Closed)),
+            _ => None,
+        }
+    }
+}
+
 /// The one way in which the resource is sealed.
 const ALGORITHM: &str = "AEAD_AES_256_GCM";
 /// Bytes of a notification's id.
@@ -89,25 +111,48 @@ pub(super) fn verify(
     let accounts = verifiers.signers(&signed, &raw.body)?;
     let body: NotificationBody =
         serde_json::from_slice(&raw.body).map_err(|_| malformed("the body is not a notification"))?;
-    if body.event_type != PAID {
-        return Err(refusal(RefusalReason::UnknownKind, "an event_type that is not handled"));
-    }
+    let unhandled = || refusal(RefusalReason::UnknownKind, "an event_type that is not handled");
+    let event = Event::of(&body.event_type).ok_or_else(unhandled)?;
     let allowed = (1..=ID_BYTES_MAX).contains(&body.id.len());
     if !allowed || !body.id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(malformed("id is missing or unreadable"));
     }
-    let (account, order) = opened(accounts, &body.resource)?;
-    let words = transaction::words(&order).map_err(|field| malformed(&format!("{field} cannot be read")))?;
-    let out_trade_no = order.out_trade_no.parse().map_err(|_| malformed("out_trade_no cannot be read"))?;
+    let (account, out_trade_no, words) = match event {
+        Event::Paid => payment(accounts, &body.resource)?,
+        Event::Refund(progress) => refunded(accounts, &body.resource, progress)?,
+    };
+    let out_trade_no = out_trade_no.parse().map_err(|_| malformed("out_trade_no cannot be read"))?;
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id: body.id, words })
 }
 
-/// Opens the sealed text by the key of one of the accounts, and finds the account that it names: that one's key
-/// must open it too.
-fn opened<'a>(
+/// Whose it is, the order's number, and what it says of it.
+type Said<'a> = Result<(&'a Account, String, Vec<Word>), NotificationRefusal>;
+
+fn payment<'a>(accounts: &'a [Arc<Account>], resource: &Resource) -> Said<'a> {
+    let (account, order) = opened(accounts, resource, |order: &Transaction| &order.parties)?;
+    let words = transaction::words(&order).map_err(unreadable)?;
+    if !matches!(words.first(), Some(Word::Paid(_))) {
+        return Err(malformed("trade_state is not that of a payment"));
+    }
+    Ok((account, order.out_trade_no, words))
+}
+
+fn refunded<'a>(accounts: &'a [Arc<Account>], resource: &Resource, progress: RefundProgress) -> Said<'a> {
+    let (account, stated) = opened(accounts, resource, |stated: &Refund| &stated.parties)?;
+    let word = refund::word(&stated).map_err(unreadable)?;
+    if word.progress != progress {
+        return Err(malformed("refund_status is not that of the event"));
+    }
+    Ok((account, stated.out_trade_no, vec![Word::Refund(word)]))
+}
+
+/// Opens the sealed text by the key of one of the accounts, and finds the account whose merchant numbers it names: that
+/// one's key must open it too.
+fn opened<'a, T: DeserializeOwned>(
     accounts: &'a [Arc<Account>],
     resource: &Resource,
-) -> Result<(&'a Account, Transaction), NotificationRefusal> {
+    parties: fn(&T) -> &Parties,
+) -> Result<(&'a Account, T), NotificationRefusal> {
     if resource.algorithm != ALGORITHM {
         return Err(malformed("resource.algorithm is not AEAD_AES_256_GCM"));
     }
@@ -119,13 +164,14 @@ fn opened<'a>(
         .iter()
         .find_map(|account| Some((account, plain(account)?)))
         .ok_or_else(|| refusal(RefusalReason::WrongMerchant, "no account's APIv3 key opens it"))?;
-    let order: Transaction =
-        serde_json::from_slice(&text).map_err(|_| malformed("the sealed text is not a transaction"))?;
-    let named = accounts.iter().find(|account| transaction::foreign_field(account, &order).is_none());
+    let said: T =
+        serde_json::from_slice(&text).map_err(|_| malformed("the sealed text is not that of its event"))?;
+    let foreign = |account: &Account| transaction::foreign_number(account, parties(&said));
+    let named = accounts.iter().find(|account| foreign(account).is_none());
     match named {
-        Some(account) if Arc::ptr_eq(account, first) || plain(account).is_some() => Ok((account, order)),
+        Some(account) if Arc::ptr_eq(account, first) || plain(account).is_some() => Ok((account, said)),
         _ => {
-            let field = transaction::foreign_field(first, &order).unwrap_or("resource");
+            let field = foreign(first).unwrap_or("resource");
             Err(refusal(RefusalReason::WrongMerchant, &format!("{field} is not the account's")))
         }
     }
@@ -165,6 +211,10 @@ pub(super) fn answer(fate: NotificationFate<'_>) -> NotificationAnswer {
     // The reasons are plain words, so nothing needs escaping.
     let body = format!("{{\"code\":\"FAIL\",\"message\":\"{}\"}}", refusal.reason.as_str());
     NotificationAnswer { status, content_type, body: body.into_bytes() }
+}
+
+fn unreadable(field: &str) -> NotificationRefusal {
+    malformed(&format!("{field} cannot be read"))
 }
 
 fn malformed(detail: &str) -> NotificationRefusal {

@@ -1,6 +1,6 @@
 //! An order's optional fields for WeChat Pay, read from its `options_json`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::wire::{Detail, StoreInfo};
 
@@ -8,7 +8,7 @@ use super::wire::{Detail, StoreInfo};
 const GOODS_MAX: usize = 100;
 
 /// Whose app an open_id belongs to, for partners.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PayerScope {
     /// The partner's (`sp_openid`).
@@ -18,23 +18,33 @@ pub(super) enum PayerScope {
 }
 
 /// The options. An empty `options_json` is the default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Options {
     /// Whose app; absent: told by the app, else the partner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) payer_scope: Option<PayerScope>,
     /// Mark for promotions, at most 32 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) goods_tag: Option<String>,
     /// Show the way to an invoice.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) support_fapiao: Option<bool>,
     /// Keep the money for sharing (`settle_info.profit_sharing`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) profit_sharing: Option<bool>,
     /// Terminal at the merchant, at most 32 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) device_id: Option<String>,
     /// The shop.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) store_info: Option<StoreInfo>,
     /// Goods and discounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) detail: Option<Detail>,
+    /// The partner's own app beside a sub-merchant's. No caller names it: it is put in when the order is resolved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sp_app_id: Option<String>,
 }
 
 /// Where and why an option is wrong; the path is that of the API.

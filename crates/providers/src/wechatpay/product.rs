@@ -65,8 +65,25 @@ pub(super) struct PayerApp<'a> {
     pub(super) scope: PayerScope,
 }
 
-/// Finds the payer's app among the account's.
+/// The payer's app as it was resolved, whatever has become of the account's apps since. Of an order whose app stands
+/// nowhere, the account's.
 pub(super) fn payer_app<'a>(
+    account: &'a Account,
+    created: &'a Created,
+    options: &Options,
+) -> Result<PayerApp<'a>, Misfit> {
+    let scope = match &account.kind {
+        Kind::Direct { .. } => Some(PayerScope::Partner),
+        Kind::Partner { .. } => options.payer_scope,
+    };
+    match (created.payer.app_id.as_deref(), scope) {
+        (Some(app_id), Some(scope)) => Ok(PayerApp { app_id, scope }),
+        _ => chosen_app(account, created, options),
+    }
+}
+
+/// Finds the payer's app among the account's.
+pub(super) fn chosen_app<'a>(
     account: &'a Account,
     created: &Created,
     options: &Options,

@@ -1,18 +1,25 @@
-//! Requests: bodies and paths of create, query and close, signed and ready to send.
+//! Requests: bodies and paths of create, query, close and refund, signed and ready to send.
 
 use jiff::tz::{TimeZone, offset};
 use paymux_domain::command::Created;
 use paymux_domain::http::{HttpRequest, Method};
+use paymux_domain::limits::REFUND_REASON_BYTES_MAX;
 use paymux_domain::outcome::Operation;
 use paymux_domain::ports::{BuildError, Call, Signer};
+use paymux_domain::refund as domain;
 use paymux_domain::time::Timestamp;
 
 use super::config::{Account, Kind};
 use super::options::{Options, PayerScope};
 use super::product::{self, Misfit, Product};
 use super::sign;
-use super::url::encoded;
-use super::wire::{CloseRequest, CreateAmount, CreatePayer, CreateRequest, SettleInfo};
+use super::wire::{
+    CloseRequest, CreateAmount, CreatePayer, CreateRequest, RefundAmount, RefundRequest, SettleInfo,
+};
+use crate::url::encoded;
+
+/// Path of refunds, the same for direct merchants and partners (`providers.md` section 4.1).
+const REFUNDS: &str = "/v3/refund/domestic/refunds";
 
 /// Builds and signs the request of a call.
 pub(super) async fn build(
@@ -22,9 +29,15 @@ pub(super) async fn build(
 ) -> Result<HttpRequest, BuildError> {
     let (method, path, body) = match call.operation {
         Operation::Create => create(account, &call.created)?,
-        Operation::Query => (Method::Get, query_path(account, call), Vec::new()),
+        Operation::Query => {
+            let path = match &call.refund {
+                Some((_, refund)) => refund_query_path(account, refund),
+                None => query_path(account, call),
+            };
+            (Method::Get, path, Vec::new())
+        }
         Operation::Close => close(account, &call.created)?,
-        Operation::Refund => return Err(BuildError::Lacking(Operation::Refund)),
+        Operation::Refund => refund(account, call)?,
     };
     let nonce = nonce(call.nonce);
     let time_s = call.now.as_secs();
@@ -77,7 +90,8 @@ fn create_body(
         (true, true) => CreatePayer { sub_openid: Some(open_id), ..CreatePayer::default() },
     };
     // A partner always names an app of its own, also when the payer's is the sub-merchant's.
-    let own_app = if is_sub { account.app_ids.first().map(String::as_str) } else { Some(app.app_id) };
+    let first_app = || account.app_ids.first().map(String::as_str);
+    let own_app = if is_sub { options.sp_app_id.as_deref().or_else(first_app) } else { Some(app.app_id) };
     let (mchid, sp_mchid) =
         if is_partner { (None, Some(account.mchid())) } else { (Some(account.mchid()), None) };
     let request = CreateRequest {
@@ -129,6 +143,36 @@ fn close(account: &Account, created: &Created) -> Result<(Method, String, Vec<u8
         ),
     };
     Ok((Method::Post, format!("{base}/out-trade-no/{number}/close"), to_json(&request)?))
+}
+
+/// The same number and body on every repeat, so that the money goes back once.
+fn refund(account: &Account, call: &Call) -> Result<(Method, String, Vec<u8>), BuildError> {
+    let created = &call.created;
+    let (_, refund) = call.refund.as_ref().ok_or_else(|| field("refund", "is not named by the call"))?;
+    if refund.reason.len() > REFUND_REASON_BYTES_MAX {
+        return Err(field("reason", "must have at most 80 bytes"));
+    }
+    let request = RefundRequest {
+        sub_mchid: account.sub_mchid(),
+        transaction_id: refund.trade_no.as_str(),
+        out_refund_no: refund.out_refund_no.as_str(),
+        reason: Some(refund.reason.as_str()).filter(|reason| !reason.is_empty()),
+        notify_url: &created.notify_url,
+        amount: RefundAmount {
+            refund: refund.amount.minor(),
+            total: created.amount.minor(),
+            currency: refund.amount.currency().code(),
+        },
+    };
+    Ok((Method::Post, REFUNDS.to_owned(), to_json(&request)?))
+}
+
+fn refund_query_path(account: &Account, refund: &domain::RefundRequest) -> String {
+    let number = encoded(refund.out_refund_no.as_str());
+    match account.sub_mchid() {
+        Some(sub_mchid) => format!("{REFUNDS}/{number}?sub_mchid={sub_mchid}"),
+        None => format!("{REFUNDS}/{number}"),
+    }
 }
 
 /// RFC 3339 in the provider's zone, cut to seconds: `2018-06-08T10:34:56+08:00`.

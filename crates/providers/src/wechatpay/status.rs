@@ -1,21 +1,55 @@
-//! WeChat Pay's codes and states → what the engine may do next: one table for each operation.
+//! WeChat Pay's codes and states → what the engine may do next: one table for each kind of call.
 //!
 //! Codes with their HTTP status and both spellings stand in `providers.md` section 4.11; the classes are ours
 //! `[assumed]`, taken from the official advice beside each code. What is not listed is UNKNOWN.
 
-use paymux_domain::outcome::{Class, Operation, Word};
+use paymux_domain::outcome::{Class, Operation};
+use paymux_domain::ports::Call;
+use paymux_domain::refund::RefundProgress;
 
-/// What an error means for an operation.
+/// The kinds of calls, each with a table of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// Create an order.
+    Create,
+    /// Ask about an order.
+    Query,
+    /// Close an order.
+    Close,
+    /// Refund a payment.
+    Refund,
+    /// Ask about a refund.
+    RefundQuery,
+}
+
+impl Table {
+    /// The table of a call.
+    pub(super) fn of(call: &Call) -> Self {
+        match call.operation {
+            Operation::Create => Self::Create,
+            Operation::Query if call.refund.is_some() => Self::RefundQuery,
+            Operation::Query => Self::Query,
+            Operation::Close => Self::Close,
+            Operation::Refund => Self::Refund,
+        }
+    }
+}
+
+/// What an error means for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Refused for good.
     Final,
     /// Refused for good, unless an earlier attempt may have made the order: then it must be asked about.
     FinalIfFirst,
+    /// Not known at first and to be asked about; refused for good when it comes again.
+    FinalIfAgain,
     /// The same again later.
     Retry,
     /// As `Retry`, and the account was called too fast.
     Throttled,
+    /// As `Ask`, and the account was called too fast.
+    ThrottledAsk,
     /// A person must look at account or configuration.
     Ops,
     /// Not known: ask before anything else.
@@ -28,33 +62,50 @@ pub(super) enum Verdict {
     Closed,
     /// There is no such order.
     NotExist,
+    /// There is no such refund.
+    NoRefund,
 }
 
 impl Verdict {
-    /// Its class; `first` says that no earlier attempt may have made the order.
+    /// Its class; `first` says that no earlier call may have done what this one was to do.
     pub(super) const fn class(self, first: bool) -> Class {
         match self {
             Self::Final => Class::Final,
             Self::FinalIfFirst if first => Class::Final,
-            Self::FinalIfFirst | Self::Ask | Self::Unknown => Class::Unknown,
+            Self::FinalIfAgain if !first => Class::Final,
+            Self::FinalIfFirst | Self::FinalIfAgain | Self::Ask | Self::ThrottledAsk | Self::Unknown => {
+                Class::Unknown
+            }
             Self::Retry | Self::Throttled => Class::Retry,
             Self::Ops => Class::Ops,
-            Self::Open | Self::Closed | Self::NotExist => Class::Done,
+            Self::Open | Self::Closed | Self::NotExist | Self::NoRefund => Class::Done,
         }
     }
 
-    /// Whether the order must be asked about before anything else.
+    /// Whether the provider must be asked before anything else.
     pub(super) const fn asks(self, first: bool) -> bool {
-        matches!(self, Self::Ask) || (matches!(self, Self::FinalIfFirst) && !first)
+        match self {
+            Self::Ask | Self::ThrottledAsk => true,
+            Self::FinalIfFirst => !first,
+            Self::FinalIfAgain => first,
+            _ => false,
+        }
     }
 
-    /// The provider's word in it.
-    pub(super) fn words(self) -> Vec<Word> {
-        match self {
-            Self::Open => vec![Word::Open],
-            Self::Closed => vec![Word::Closed],
-            Self::NotExist => vec![Word::NotExist],
-            _ => Vec::new(),
+    /// Whether the account was called too fast.
+    pub(super) const fn is_throttled(self) -> bool {
+        matches!(self, Self::Throttled | Self::ThrottledAsk)
+    }
+
+    /// What is left of it without a signature: an error is an error of the call, but only a signed answer tells of an
+    /// order, and only a signed server error ends anything.
+    pub(super) fn unsigned(self, table: Table, family: Family, first: bool) -> Self {
+        match self.class(first) {
+            // A signed query decides.
+            Class::Done if table == Table::Close => Self::Ask,
+            Class::Done => Self::Unknown,
+            Class::Final if family == Family::Server => Self::Unknown,
+            _ => self,
         }
     }
 }
@@ -148,13 +199,49 @@ const CLOSE: &[Row] = &[
     (Family::Server, "BANK_ERROR", Verdict::Retry),
 ];
 
+/// Refund. What is throttled may have been done all the same (section 4.9); RULE_LIMIT is a refund within the minute of
+/// another (section 8). A payment whose read side lags is not there at first.
+const REFUND: &[Row] = &[
+    (Family::Client, "PARAM_ERROR", Verdict::Final),
+    (Family::Client, "INVALID_REQUEST", Verdict::Final),
+    (Family::Client, "APPID_MCHID_NOT_MATCH", Verdict::Ops),
+    (Family::Client, "MCH_NOT_EXISTS", Verdict::Ops),
+    (Family::Client, "ORDER_CLOSED", Verdict::Final),
+    (Family::Client, "SIGN_ERROR", Verdict::Ops),
+    (Family::Client, "NO_AUTH", Verdict::Ops),
+    (Family::Client, "RULE_LIMIT", Verdict::Retry),
+    (Family::Client, "TRADE_ERROR", Verdict::Final),
+    (Family::Client, "ACCOUNT_ERROR", Verdict::Final),
+    (Family::Client, "NOT_ENOUGH", Verdict::Ops),
+    (Family::Client, "ORDER_NOT_EXIST", Verdict::Final),
+    (Family::Client, "RESOURCE_NOT_EXISTS", Verdict::FinalIfAgain),
+    (Family::Client, "FREQUENCY_LIMITED", Verdict::ThrottledAsk),
+    (Family::Server, "SYSTEM_ERROR", Verdict::Retry),
+];
+
+/// Query of a refund: as the query of an order `[assumed]`.
+const REFUND_QUERY: &[Row] = &[
+    (Family::Client, "PARAM_ERROR", Verdict::Final),
+    (Family::Client, "INVALID_REQUEST", Verdict::Final),
+    (Family::Client, "APPID_MCHID_NOT_MATCH", Verdict::Ops),
+    (Family::Client, "MCH_NOT_EXISTS", Verdict::Ops),
+    (Family::Client, "SIGN_ERROR", Verdict::Ops),
+    (Family::Client, "NO_AUTH", Verdict::Ops),
+    (Family::Client, "RULE_LIMIT", Verdict::Retry),
+    (Family::Client, "RESOURCE_NOT_EXISTS", Verdict::NoRefund),
+    (Family::Client, "FREQUENCY_LIMITED", Verdict::Throttled),
+    (Family::Server, "SYSTEM_ERROR", Verdict::Retry),
+    (Family::Server, "BANK_ERROR", Verdict::Retry),
+];
+
 /// What a refusal means. `code` is empty where the body had none.
-pub(super) fn verdict(operation: Operation, status: u16, code: &str) -> Verdict {
-    let rows = match operation {
-        Operation::Create => CREATE,
-        Operation::Query => QUERY,
-        Operation::Close => CLOSE,
-        Operation::Refund => &[],
+pub(super) fn verdict(table: Table, status: u16, code: &str) -> Verdict {
+    let rows = match table {
+        Table::Create => CREATE,
+        Table::Query => QUERY,
+        Table::Close => CLOSE,
+        Table::Refund => REFUND,
+        Table::RefundQuery => REFUND_QUERY,
     };
     let (family, code) = (Family::of(status), current_spelling(code));
     let row = rows.iter().find(|(known_family, known, _)| *known_family == family && *known == code);
@@ -163,6 +250,7 @@ pub(super) fn verdict(operation: Operation, status: u16, code: &str) -> Verdict 
         // The gateway before WeChat Pay answers without a code that we know.
         None => match status {
             401 => Verdict::Ops,
+            429 if table == Table::Refund => Verdict::ThrottledAsk,
             429 => Verdict::Throttled,
             502 | 503 => Verdict::Retry,
             _ => Verdict::Unknown,
@@ -200,14 +288,25 @@ pub(super) enum TradeState {
 }
 
 impl TradeState {
-    /// `providers.md` section 4.7; ACCEPT is a bar code's order waiting for its debit. `None`: not listed, UNKNOWN.
+    /// `providers.md` section 4.7. `None`: not listed, UNKNOWN.
     pub(super) fn of(state: &str) -> Option<Self> {
         match state {
             "SUCCESS" => Some(Self::Paid),
             "REFUND" => Some(Self::Refunded),
-            "NOTPAY" | "USERPAYING" | "ACCEPT" | "PAYERROR" => Some(Self::Open),
+            "NOTPAY" | "USERPAYING" | "PAYERROR" => Some(Self::Open),
             "CLOSED" | "REVOKED" => Some(Self::Closed),
             _ => None,
         }
+    }
+}
+
+/// What the status of a refund says (section 4.9). `None`: not listed, UNKNOWN.
+pub(super) fn refund_progress(status: &str) -> Option<RefundProgress> {
+    match status {
+        "SUCCESS" => Some(RefundProgress::Done),
+        "PROCESSING" => Some(RefundProgress::Processing),
+        "CLOSED" => Some(RefundProgress::Closed),
+        "ABNORMAL" => Some(RefundProgress::Stuck),
+        _ => None,
     }
 }

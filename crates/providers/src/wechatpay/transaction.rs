@@ -1,39 +1,57 @@
 //! An order as WeChat Pay states it, in a query's answer or a notification: whose it is, and what it says.
 
 use paymux_domain::amount::Currency;
+use paymux_domain::command::Created;
 use paymux_domain::outcome::Word;
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::time::Timestamp;
 
 use super::config::{Account, Kind};
+use super::options::{Options, PayerScope};
 use super::status::TradeState;
-use super::wire::Transaction;
+use super::wire::{Parties, Transaction};
 
 /// Bytes of a bank's code that are kept; the documents have at most 32.
 const BANK_TYPE_BYTES_MAX: usize = 32;
 
-/// The first field in which a transaction names somebody else than the account, or fails to name anybody.
-///
-/// The numbers must be there. Apps are optional in answers and are compared where they are; a sub-merchant's app
-/// only where the account knows any.
-pub(super) fn foreign_field(account: &Account, transaction: &Transaction) -> Option<&'static str> {
-    let is = |given: &Option<String>, own: &str| given.as_deref() == Some(own);
-    let is_among = |given: &Option<String>, own: &[String]| given.as_ref().is_none_or(|id| own.contains(id));
-    let Transaction { mchid, appid, sp_mchid, sp_appid, sub_mchid, sub_appid, .. } = transaction;
+/// The first merchant number that is not the account's, or that is missing. It alone decides whose an order is: an app
+/// that has left the account still has orders, and their money is real.
+pub(super) fn foreign_number(account: &Account, parties: &Parties) -> Option<&'static str> {
+    differing_number(account, parties, |given, own| given == Some(own))
+}
+
+/// As [`foreign_number`], where a number that is not stated counts as right: the answers about refunds state none.
+pub(super) fn contradicted_number(account: &Account, parties: &Parties) -> Option<&'static str> {
+    differing_number(account, parties, |given, own| given.is_none_or(|given| given == own))
+}
+
+fn differing_number(
+    account: &Account,
+    parties: &Parties,
+    fits: fn(Option<&str>, &str) -> bool,
+) -> Option<&'static str> {
+    let Parties { mchid, sp_mchid, sub_mchid, .. } = parties;
+    let fits = |given: &Option<String>, own: &str| fits(given.as_deref(), own);
     let checks: &[(&'static str, bool)] = match &account.kind {
-        Kind::Direct { mchid: own } => &[
-            ("mchid", is(mchid, own)),
-            ("sub_mchid", sub_mchid.is_none()),
-            ("appid", is_among(appid, &account.app_ids)),
-        ],
-        Kind::Partner { sp_mchid: own, sub_mchid: sub, sub_app_ids } => &[
-            ("sp_mchid", is(sp_mchid, own)),
-            ("sub_mchid", is(sub_mchid, sub)),
-            ("sp_appid", is_among(sp_appid, &account.app_ids)),
-            ("sub_appid", sub_app_ids.is_empty() || is_among(sub_appid, sub_app_ids)),
-        ],
+        Kind::Direct { mchid: own } => &[("mchid", fits(mchid, own)), ("sub_mchid", sub_mchid.is_none())],
+        Kind::Partner { sp_mchid: own, sub_mchid: sub, .. } => {
+            &[("sp_mchid", fits(sp_mchid, own)), ("sub_mchid", fits(sub_mchid, sub))]
+        }
     };
-    checks.iter().find(|(_, is_own)| !is_own).map(|(field, _)| *field)
+    checks.iter().find(|(_, fits)| !fits).map(|(field, _)| *field)
+}
+
+/// The field in which the stated app is not the one that the order was made for, where both are known.
+pub(super) fn other_app(account: &Account, created: &Created, parties: &Parties) -> Option<&'static str> {
+    let options = Options::parse(&created.options_json).ok()?;
+    let (field, stated) = match (&account.kind, options.payer_scope) {
+        (Kind::Direct { .. }, _) => ("appid", &parties.appid),
+        (Kind::Partner { .. }, Some(PayerScope::Partner)) => ("sp_appid", &parties.sp_appid),
+        (Kind::Partner { .. }, Some(PayerScope::SubMerchant)) => ("sub_appid", &parties.sub_appid),
+        (Kind::Partner { .. }, None) => return None,
+    };
+    let (stated, own) = (stated.as_deref()?, created.payer.app_id.as_deref()?);
+    (stated != own).then_some(field)
 }
 
 /// What it says, or which field cannot be read. A state that is not listed cannot be read either.

@@ -140,15 +140,22 @@ pub(super) struct ErrorAnswer {
     pub(super) message: String,
 }
 
-/// An order as a query answers it and as a notification carries it.
+/// Whose an order or a refund is: a merchant's, or a partner's and sub-merchant's.
 #[derive(Deserialize)]
-pub(super) struct Transaction {
+pub(super) struct Parties {
     pub(super) mchid: Option<String>,
     pub(super) appid: Option<String>,
     pub(super) sp_mchid: Option<String>,
     pub(super) sp_appid: Option<String>,
     pub(super) sub_mchid: Option<String>,
     pub(super) sub_appid: Option<String>,
+}
+
+/// An order as a query answers it and as a notification carries it.
+#[derive(Deserialize)]
+pub(super) struct Transaction {
+    #[serde(flatten)]
+    pub(super) parties: Parties,
     pub(super) out_trade_no: String,
     pub(super) transaction_id: Option<String>,
     pub(super) trade_state: String,
@@ -163,6 +170,52 @@ pub(super) struct TransactionAmount {
     pub(super) total: Option<i64>,
     /// Fen, after discounts.
     pub(super) payer_total: Option<i64>,
+    pub(super) currency: Option<String>,
+}
+
+/// The body of a refund (`providers.md` section 4.9).
+#[derive(Serialize)]
+pub(super) struct RefundRequest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sub_mchid: Option<&'a str>,
+    pub(super) transaction_id: &'a str,
+    pub(super) out_refund_no: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<&'a str>,
+    pub(super) notify_url: &'a str,
+    pub(super) amount: RefundAmount,
+}
+
+#[derive(Serialize)]
+pub(super) struct RefundAmount {
+    /// Fen that go back.
+    pub(super) refund: i64,
+    /// Fen of the whole order.
+    pub(super) total: i64,
+    pub(super) currency: &'static str,
+}
+
+/// A refund as its answers and its notifications carry it.
+#[derive(Deserialize)]
+pub(super) struct Refund {
+    /// Answers need not name anybody.
+    #[serde(flatten)]
+    pub(super) parties: Parties,
+    pub(super) out_refund_no: String,
+    pub(super) out_trade_no: String,
+    pub(super) transaction_id: String,
+    pub(super) refund_id: Option<String>,
+    /// Its state in an answer.
+    pub(super) status: Option<String>,
+    /// Its state in a notification.
+    pub(super) refund_status: Option<String>,
+    pub(super) amount: StatedRefundAmount,
+}
+
+#[derive(Deserialize)]
+pub(super) struct StatedRefundAmount {
+    /// Fen that go back.
+    pub(super) refund: i64,
     pub(super) currency: Option<String>,
 }
 

@@ -6,4 +6,5 @@
 mod faults;
 mod notifications;
 mod orders;
+mod refunds;
 mod rig;

@@ -35,6 +35,7 @@ async fn every_product_goes_from_create_to_paid() {
         let mut order = rig.order(method, fen);
         order.payer.app_id = Some(app_id.to_owned());
         assert_eq!(rig.provider.check(&order), []);
+        let order = rig.provider.resolve(order);
         let launch = rig.launched(&order).await;
         assert_eq!(launch.app_id, app_id);
         assert_eq!(rig.call(Operation::Query, &order).await.words, [Word::Open]);

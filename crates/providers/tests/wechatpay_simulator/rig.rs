@@ -13,12 +13,13 @@ use paymux_domain::command::{Created, Fingerprint, Payer};
 use paymux_domain::fact::{Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::Order;
 use paymux_domain::launch::{LaunchParams, WechatJsapi};
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, ProviderTradeNo, RefundNo};
 use paymux_domain::outcome::{CallReport, Operation, Word};
 use paymux_domain::ports::{
     Call, NotificationFate, NotificationRefusal, Provider, ProviderGateway as _, RawNotification,
     VerifiedNotification,
 };
+use paymux_domain::refund::RefundRequest;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use paymux_providers::http::Transport;
 use paymux_providers::signing::PoolOptions;
@@ -203,6 +204,22 @@ impl Rig {
         self.call_at(self.now(), operation, created, facts).await
     }
 
+    /// Calls about a refund, as its call of that number.
+    pub(crate) async fn refund_call(
+        &self,
+        operation: Operation,
+        created: &Created,
+        request: &RefundRequest,
+        number: u32,
+    ) -> CallReport {
+        let (no, request): (RefundNo, _) = ("r1".parse().unwrap(), Arc::new(request.clone()));
+        let wanted = FactBody::RefundRequested(Arc::clone(&request));
+        let mut facts = vec![fact(FactKey::RefundRequested(no.clone()), wanted)];
+        let calls = 1..=number;
+        facts.extend(calls.map(|n| fact(FactKey::RefundCall(no.clone(), n), FactBody::RefundCall)));
+        self.make(self.now(), operation, Some((no, request)), created, facts).await
+    }
+
     /// Calls with a clock of its own.
     pub(crate) async fn call_at(
         &self,
@@ -211,11 +228,32 @@ impl Rig {
         created: &Created,
         facts: Vec<Fact>,
     ) -> CallReport {
+        self.make(now, operation, None, created, facts).await
+    }
+
+    async fn make(
+        &self,
+        now: Timestamp,
+        operation: Operation,
+        refund: Option<(RefundNo, Arc<RefundRequest>)>,
+        created: &Created,
+        facts: Vec<Fact>,
+    ) -> CallReport {
         let order = Arc::new(Order::from_facts(facts));
         let nonce = [now.as_millis().unsigned_abs(), 7];
         self.gateway
-            .call(Call { operation, refund: None, created: Arc::new(created.clone()), order, now, nonce })
+            .call(Call { operation, refund, created: Arc::new(created.clone()), order, now, nonce })
             .await
+    }
+
+    /// An order that is paid, and the number of its payment.
+    pub(crate) async fn paid(&self, method: &str, fen: i64) -> (Created, ProviderTradeNo) {
+        let order = self.order(method, fen);
+        self.launched(&order).await;
+        self.pay(&order).await;
+        let report = self.call(Operation::Query, &order).await;
+        let [Word::Paid(payment)] = report.words.as_slice() else { panic!("not paid: {report:?}") };
+        (order, payment.trade_no.clone())
     }
 
     /// Creates an order that must come into being, and gives its launch parameters.
@@ -256,8 +294,11 @@ pub(crate) fn launch_of(report: &CallReport) -> WechatJsapi {
 }
 
 pub(crate) fn attempt(number: u32) -> Fact {
-    let key = FactKey::Attempt(number);
-    Fact { key, body: FactBody::Attempt, time: Timestamp::EPOCH, cause: Cause::Timer }
+    fact(FactKey::Attempt(number), FactBody::Attempt)
+}
+
+fn fact(key: FactKey, body: FactBody) -> Fact {
+    Fact { key, body, time: Timestamp::EPOCH, cause: Cause::Timer }
 }
 
 async fn serve(merchant: Merchant) -> String {

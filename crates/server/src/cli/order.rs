@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::connect::ConnectArgs;
 use super::{Exit, Output, json as to_json};
+use crate::shutdown::Signals;
 
 /// Arguments of `order`.
 #[derive(Debug, Args)]
@@ -28,9 +29,10 @@ enum OrderCommand {
     /// Create an order and wait for what the payer needs.
     #[command(after_help = "Examples:
   paymux order create --merchant m01 --order ORDER-1 --amount 1234 --description Tea --open-id oUpF8uMuAJO
-  paymux order create --merchant m01 --order ORDER-2 --amount 50 --description Tea --open-id o1 --wait 0")]
+  paymux order create --merchant m01 --order ORDER-2 --amount 5000 --description Tea --open-id o1 --wait 0")]
     Create(Box<create::CreateArgs>),
     /// Show an order as it is.
+    #[command(mut_arg("wait", |arg| arg.help("Seconds to wait until the payer can pay or the order has ended, 0 to 30")))]
     #[command(after_help = "Examples:
   paymux order get --merchant m01 --order ORDER-1
   paymux order get --merchant m01 --order ORDER-1 --wait 30 --output json")]
@@ -45,15 +47,21 @@ enum OrderCommand {
   paymux order find --merchant m01 --provider wechatpay --trade-no 4200000000202401010000000001")]
     Find(FindArgs),
     /// Print events of a merchant as they come.
-    #[command(after_help = "Examples:
+    #[command(after_help = "\
+A watch that ends, by --count or Ctrl-C, prints the token to go on with; as JSON each event has its resume_token.
+
+Examples:
   paymux order watch --merchant m01
+  paymux order watch --merchant m01 --resume w1.2f6c0e1b7a94d385.3.1f
   paymux order watch --merchant m01 --order ORDER-1 --count 2 --output json")]
     Watch(WatchArgs),
-    /// Ask that an order be closed.
+    /// Ask that an order be closed; without --wait it says only that this was accepted.
+    #[command(mut_arg("wait", |arg| arg.help("Seconds to wait until the order has ended, 0 to 30")))]
     #[command(after_help = "Examples:
   paymux order close --merchant m01 --order ORDER-1 --wait 30")]
     Close(GetArgs),
-    /// Ask the provider now what became of an order.
+    /// Ask the provider now what became of an order; without --wait it says only that this was accepted.
+    #[command(mut_arg("wait", |arg| arg.help("Seconds to wait for the provider's word, 0 to 30")))]
     #[command(after_help = "Examples:
   paymux order requery --merchant m01 --order ORDER-1 --wait 10")]
     Requery(GetArgs),
@@ -82,7 +90,7 @@ struct NameArgs {
 struct GetArgs {
     #[command(flatten)]
     name: NameArgs,
-    /// Seconds to wait for a change, 0 to 30.
+    /// Seconds to wait.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=30))]
     wait: u64,
 }
@@ -121,7 +129,7 @@ struct WatchArgs {
     /// Only this order.
     #[arg(long)]
     order: Option<String>,
-    /// Go on behind this token.
+    /// Go on behind this token of an earlier watch.
     #[arg(long)]
     resume: Option<String>,
     /// End after so many events; without it, watch until interrupted.
@@ -200,6 +208,22 @@ fn show(order: Option<&v1::Order>, output: &Output) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The order with what the answer rests on. Of an order that was not read nothing is told but its name.
+fn answered(order: Option<&v1::Order>, basis: v1::AnswerBasis, output: &Output) -> anyhow::Result<()> {
+    let order = order.cloned().unwrap_or_default();
+    let word = to_json::word(basis.as_str_name(), "ANSWER_BASIS_");
+    let (merchant, number) = (&order.merchant_id, &order.merchant_order_no);
+    let (text, json) = if basis == v1::AnswerBasis::Accepted {
+        let look = format!("paymux order get --merchant {merchant} --order {number}");
+        let identity = json!({ "merchant_id": merchant, "merchant_order_no": number });
+        (format!("accepted, nothing was read; look with `{look}`"), identity)
+    } else {
+        (format!("{}\nbasis              {word}", text::order(&order)), to_json::order(&order))
+    };
+    output.print(text, &json!({ "order": json, "basis": word }))?;
+    Ok(())
+}
+
 async fn get(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<()> {
     let request = v1::GetOrderRequest {
         merchant_id: args.name.merchant,
@@ -253,12 +277,24 @@ async fn watch(client: &Client, args: WatchArgs, output: &Output) -> anyhow::Res
         kinds: Vec::new(),
         resume_token: args.resume,
     };
+    let mut signals = Signals::install()?;
     let mut watch = client.watch(request);
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
-        let event = watch.next().await?;
-        output.print(text::event_line(&event), &to_json::event(&event))?;
+        let event = tokio::select! {
+            biased;
+            _ = signals.next() => break,
+            event = watch.next() => event?,
+        };
+        let mut json = to_json::event(&event);
+        if let Some(event) = json.as_object_mut() {
+            event.insert("resume_token".to_owned(), json!(watch.resume_token()));
+        }
+        output.print(text::event_line(&event), &json)?;
         left -= 1;
+    }
+    if let Some(token) = watch.resume_token() {
+        output.remark(format!("go on with --resume {token}"))?;
     }
     Ok(())
 }
@@ -271,8 +307,8 @@ async fn close(client: &Client, args: GetArgs, output: &Output) -> anyhow::Resul
         wait: Some(seconds(args.wait)),
     };
     let request = Client::request(request, Some(Duration::from_secs(args.wait)));
-    let closed = client.orders().close_order(request).await.map_err(refused)?;
-    show(closed.into_inner().order.as_ref(), output)
+    let closed = client.orders().close_order(request).await.map_err(refused)?.into_inner();
+    answered(closed.order.as_ref(), closed.basis(), output)
 }
 
 async fn requery(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<()> {
@@ -283,8 +319,8 @@ async fn requery(client: &Client, args: GetArgs, output: &Output) -> anyhow::Res
         wait: Some(seconds(args.wait)),
     };
     let request = Client::request(request, Some(Duration::from_secs(args.wait)));
-    let asked = client.orders().requery_order(request).await.map_err(refused)?;
-    show(asked.into_inner().order.as_ref(), output)
+    let asked = client.orders().requery_order(request).await.map_err(refused)?.into_inner();
+    answered(asked.order.as_ref(), asked.basis(), output)
 }
 
 async fn story(client: &Client, name: NameArgs) -> anyhow::Result<v1::GetTimelineResponse> {

@@ -20,15 +20,26 @@ impl Output {
 
     /// Prints a result.
     pub(crate) fn print(&self, text: impl Display, json: &Value) -> std::io::Result<()> {
-        let mut out = std::io::stdout().lock();
-        let written = match self.format {
-            Format::Text => writeln!(out, "{text}"),
-            Format::Json => writeln!(out, "{json}"),
-        };
-        match written.and_then(|()| out.flush()) {
-            // Whoever read has had enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written,
+        match self.format {
+            Format::Text => write(text),
+            Format::Json => write(json),
         }
+    }
+
+    /// Tells people something that is no result.
+    pub(super) fn remark(&self, text: impl Display) -> std::io::Result<()> {
+        match self.format {
+            Format::Text => write(text),
+            Format::Json => Ok(()),
+        }
+    }
+}
+
+fn write(line: impl Display) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        // Whoever read has had enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }

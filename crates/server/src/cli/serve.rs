@@ -16,18 +16,24 @@ SIGHUP reads merchants, accounts and keys again; a fault anywhere changes nothin
 
 Examples:
   paymux serve --config paymux.toml
-  paymux serve --config paymux.toml --roles ingest,notify
+  paymux serve --config paymux.toml --roles worker,notify
   PAYMUX__SERVER__DRAIN_TIMEOUT_MS=5000 paymux serve --config paymux.toml --set backend.folder=/tmp/data")]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     source: ConfigSource,
-    /// Which roles this process has: ingest, worker, notify, separated by commas, or all.
+    /// Which roles this process has: ingest, worker, notify, separated by commas, or all. On the embedded backend
+    /// nobody but this process works on what it accepts, so ingest and notify need worker.
     #[arg(long, default_value = "all")]
     roles: Roles,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let config = args.source.load()?;
+    anyhow::ensure!(
+        !args.roles.accept_without_work(),
+        "with roles {} nobody would work on what is accepted: on the embedded backend add worker",
+        args.roles
+    );
     let mut signals = Signals::install().context("signals cannot be caught")?;
     let hangups = Hangups::install().context("SIGHUP cannot be caught")?;
     let listeners = Listeners::bind(config.server.grpc_listen, config.server.notify_listen).await?;

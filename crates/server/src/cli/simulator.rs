@@ -15,7 +15,8 @@ use crate::shutdown::Signals;
 /// Arguments of `simulator`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Accounts are registered in the configuration or at POST /control/merchants.
+Accounts are registered in the configuration or at POST /control/merchants,
+those of PayJS at POST /control/merchants/payjs.
 
 Examples:
   paymux simulator --listen 127.0.0.1:7702

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use paymux_domain::decide::Timing;
+use paymux_domain::name::AccountId;
 use paymux_domain::time::ClockFactor;
 use paymux_engine::EngineConfig;
 
@@ -74,6 +75,11 @@ pub(super) fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<Engi
     {
         engine.fault("call_horizon_ms", "is not longer than send_margin_ms", "");
     }
+    if let (Some(near), Some(margin)) = (near_budget, send_margin)
+        && near > margin
+    {
+        engine.fault("near_budget_ms", "is longer than send_margin_ms", "send_margin_ms or less");
+    }
     engine.finish(&[]);
     let timing = Timing {
         send_margin: factor.stretch(send_margin?),
@@ -90,6 +96,18 @@ pub(super) fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<Engi
         timing,
         ..EngineConfig::new(factor)
     })
+}
+
+/// Notes a crash net that lies within the time that a call to an account may take.
+pub(super) fn check_call_horizon(top: &Reader<'_>, timing: &Timing, accounts: &[(&AccountId, Duration)]) {
+    let Some((account, timeout)) = accounts.iter().max_by_key(|(_, timeout)| *timeout) else { return };
+    if timing.call_horizon <= timing.send_margin + timing.factor.stretch(*timeout) {
+        top.fault(
+            "engine.call_horizon_ms",
+            format!("a call on account {account} may take {} ms after it has left", timeout.as_millis()),
+            "longer than send_margin_ms and the longest time-out of an account together",
+        );
+    }
 }
 
 pub(super) fn ingest(mut ingest: Reader<'_>) -> Option<IngestConfig> {

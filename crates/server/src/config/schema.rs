@@ -149,7 +149,7 @@ pub(crate) const SERVER: &[Key] = &[
         1,
         100_000,
         "4096",
-        "gRPC calls under way at once, waiting ones included; more are answered OVERLOADED.",
+        "gRPC calls under way at once, waiting ones included, watches apart; more are answered OVERLOADED.",
     ),
     int(
         "notifications_in_flight_max",
@@ -224,7 +224,8 @@ pub(crate) const ENGINE: &[Key] = &[
         0,
         60_000,
         "1000",
-        "A call whose budget comes within this time waits in line; a later one is stored first.",
+        "A call whose budget comes within this time waits in line; a later one is stored first. At most \
+         send_margin_ms.",
     ),
     int(
         "send_margin_ms",

@@ -100,6 +100,11 @@ impl<'a> Sections<'a> {
             }
         }
         report_sharing(&top, &registry, &info);
+        if let Some(engine) = &engine {
+            let timeout = |name| info(name).map(|info| (name, info.timeout));
+            let timeouts: Vec<_> = registry.accounts.keys().filter_map(timeout).collect();
+            plain::check_call_horizon(&top, &engine.timing, &timeouts);
+        }
         top.finish(TABLES);
         let mut engine = engine?;
         let server = server?;

@@ -212,6 +212,33 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
+fn a_number_of_a_provider_can_come_from_flag_and_environment() {
+    let timeout = |case: Case| {
+        let config = case.load().unwrap_or_else(|faults| panic!("{faults}"));
+        config.providers.registry.account(&"direct".parse().unwrap()).unwrap().timeout
+    };
+    let by_flag = Case::new(GOOD).flag("accounts.direct.timeout_ms", "1500");
+    assert_eq!(timeout(by_flag), Duration::from_millis(1500));
+    let by_environment = Case::new(GOOD).env("PAYMUX__ACCOUNTS__DIRECT__TIMEOUT_MS", "2500");
+    assert_eq!(timeout(by_environment), Duration::from_millis(2500));
+    let faults = Case::new(GOOD).flag("accounts.direct.timeout_ms", "soon").faults();
+    assert!(faults.contains("timeout_ms: must be a whole number from 100 to 15000"), "{faults}");
+}
+
+#[test]
+fn a_call_ends_before_its_crash_net_and_leaves_within_its_margin() {
+    let engine = |keys: &str, timeout_ms: u32| {
+        let account = format!("[accounts.direct]\ntimeout_ms = {timeout_ms}\n");
+        Case::new(&format!("[engine]\n{keys}\n{}", GOOD.replace("[accounts.direct]\n", &account)))
+    };
+    let faults = engine("send_margin_ms = 10000\ncall_horizon_ms = 15000", 5000).faults();
+    assert!(faults.contains("engine.call_horizon_ms: a call on account direct may take 5000 ms"), "{faults}");
+    assert!(engine("send_margin_ms = 10000\ncall_horizon_ms = 15001", 5000).load().is_ok());
+    let faults = engine("send_margin_ms = 1000\nnear_budget_ms = 1001", 5000).faults();
+    assert!(faults.contains("engine.near_budget_ms: is longer than send_margin_ms"), "{faults}");
+}
+
+#[test]
 fn a_fault_of_the_environment_names_the_variable() {
     let case = Case::new(GOOD)
         .env("PAYMUX__SERVER__GRPC_LISTEN", "everywhere")

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use paymux_proto::v1;
+use paymux_domain::fold::State;
 use paymux_proto::v1::{AttentionReason, Closure, Fulfilment, OrderEventKind, OrderState};
+use paymux_proto::{api, v1};
 use paymux_simulators::control::view::{OrderTruth, TradeState};
 
 /// What an order's end is worth.
@@ -30,6 +31,10 @@ impl Told {
     pub(super) fn add(&mut self, event: &v1::OrderEvent) {
         self.events.insert(event.event_id.clone(), event.kind());
         self.rank_max = self.rank_max.max(event.state_rank);
+    }
+
+    fn has(&self, kind: OrderEventKind) -> bool {
+        self.count(kind) > 0
     }
 
     fn count(&self, kind: OrderEventKind) -> usize {
@@ -101,6 +106,9 @@ pub(super) fn judge(order: &v1::Order, truth: Option<&OrderTruth>, told: &Told) 
     if let Some(missing) = untold(order, told) {
         return Verdict::Wrong(format!("the event {missing} was never told"));
     }
+    if let Some(extra) = unfounded(order, told) {
+        return Verdict::Wrong(format!("the event {extra} was told and does not stand"));
+    }
     if is_parked(order) {
         return Verdict::Parked;
     }
@@ -118,6 +126,16 @@ fn agrees(order: &v1::Order, truth: Option<&OrderTruth>) -> Result<(), String> {
     let recorded = money_recorded(order, truth);
     if taken != recorded {
         return Err(format!("the provider took {taken} fen, {recorded} are recorded"));
+    }
+    match order.fulfilment() {
+        Fulfilment::Fulfil if order.payments.is_empty() => {
+            return Err("FULFIL without a payment".to_owned());
+        }
+        // The demo's merchants complete late payments.
+        Fulfilment::DoNotFulfil if order.state() == OrderState::Paid => {
+            return Err("paid, and not to be fulfilled".to_owned());
+        }
+        _ => {}
     }
     let paid = truth.and_then(|truth| truth.payment.as_ref());
     if order.closure() == Closure::ProviderConfirmed {
@@ -162,11 +180,29 @@ fn untold(order: &v1::Order, told: &Told) -> Option<&'static str> {
     missing.or_else(|| (payments_told != order.payments.len()).then_some("PAID"))
 }
 
+/// The first event that was told of something that is not so.
+fn unfounded(order: &v1::Order, told: &Told) -> Option<&'static str> {
+    let state = order.state();
+    let paid_late = order.payments.iter().any(|payment| payment.late);
+    let stands = [
+        (OrderEventKind::Closed, order.closure() != Closure::Unspecified),
+        // Money that came after a failure makes the order PAID, and the failure was told before.
+        (OrderEventKind::Failed, state == OrderState::Failed || paid_late),
+        (OrderEventKind::Fulfil, order.fulfilment() == Fulfilment::Fulfil),
+        (OrderEventKind::DoNotFulfil, order.fulfilment() == Fulfilment::DoNotFulfil),
+        (OrderEventKind::Attention, !order.attention.is_empty()),
+    ];
+    let unfounded = stands.into_iter().find(|(kind, stands)| told.has(*kind) && !stands);
+    let unfounded = unfounded.map(|(kind, _)| kind.as_str_name().trim_start_matches("ORDER_EVENT_KIND_"));
+    let rank = api::state_of(order.state).map_or(0, State::rank);
+    unfounded.or_else(|| (told.rank_max > rank).then_some("of a state that the order never had"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use paymux_simulators::control::view::{Payment, Product};
+    use paymux_simulators::control::view::{Payment, Product, Provider, RefundsTruth};
 
     use super::*;
 
@@ -182,6 +218,7 @@ mod tests {
             refunded_ms: None,
         });
         OrderTruth {
+            provider: Provider::Wechatpay,
             mchid: "19".to_owned(),
             sub_mchid: None,
             out_trade_no: "A-1".to_owned(),
@@ -192,8 +229,10 @@ mod tests {
             expire_ms: 2000,
             closed_ms: None,
             payment,
+            refunds: RefundsTruth::default(),
             payer: None,
             faults: BTreeSet::new(),
+            payjs: None,
         }
     }
 
@@ -279,6 +318,41 @@ mod tests {
         let truth = truth(TradeState::Success, Some(101));
         assert_eq!(money_recorded(&parked, Some(&truth)), 101);
         assert_eq!(judge(&parked, Some(&truth), &told(&[OrderEventKind::Attention])), Verdict::Parked);
+    }
+
+    #[test]
+    fn what_is_said_about_the_goods_must_follow_from_the_money() {
+        let unpaid = v1::Order {
+            fulfilment: Fulfilment::Fulfil.into(),
+            ..order(OrderState::Closed, Closure::ProviderConfirmed)
+        };
+        let events = told(&[OrderEventKind::Closed, OrderEventKind::Fulfil]);
+        assert!(is_wrong(&judge(&unpaid, Some(&truth(TradeState::Closed, None)), &events)));
+        let kept = v1::Order { fulfilment: Fulfilment::DoNotFulfil.into(), ..paid_order(100) };
+        let events = told(&[OrderEventKind::Paid, OrderEventKind::DoNotFulfil]);
+        assert!(is_wrong(&judge(&kept, Some(&truth(TradeState::Success, Some(100))), &events)));
+    }
+
+    #[test]
+    fn an_event_of_what_is_not_so_is_wrong() {
+        let closed = order(OrderState::Closed, Closure::ProviderConfirmed);
+        let there = truth(TradeState::Closed, None);
+        for extra in [
+            OrderEventKind::Fulfil,
+            OrderEventKind::DoNotFulfil,
+            OrderEventKind::Failed,
+            OrderEventKind::Attention,
+        ] {
+            let events = told(&[OrderEventKind::Closed, extra]);
+            assert!(is_wrong(&judge(&closed, Some(&there), &events)), "{extra:?}");
+        }
+        let paid = truth(TradeState::Success, Some(100));
+        let events = told(&[OrderEventKind::Paid, OrderEventKind::Fulfil, OrderEventKind::Closed]);
+        assert!(is_wrong(&judge(&paid_order(100), Some(&paid), &events)));
+        let mut events = told(&[OrderEventKind::Closed]);
+        assert_eq!(judge(&closed, Some(&there), &events), Verdict::Right);
+        events.add(&v1::OrderEvent { state_rank: 7, ..v1::OrderEvent::default() });
+        assert!(is_wrong(&judge(&closed, Some(&there), &events)));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(super) enum Plant {
     GuessFailed,
     /// Some events are acknowledged and never told.
     DropEvent,
+    /// Orders that were closed unpaid are to be delivered all the same.
+    FulfilUnpaid,
 }
 
 /// The surroundings with the fault in them.
@@ -35,9 +37,10 @@ pub(super) fn plant(plant: Option<Plant>, surroundings: Surroundings) -> Surroun
     let Surroundings { clock, gateway, log } = surroundings;
     match plant {
         None => Surroundings { clock, gateway, log },
-        Some(Plant::DropEvent) => {
-            let log: crate::roles::Wrap<dyn CommandLog> =
-                Some(Box::new(|inner| Arc::new(DroppingLog { inner, fulfilled: AtomicU64::new(0) })));
+        Some(fault @ (Plant::DropEvent | Plant::FulfilUnpaid)) => {
+            let log: crate::roles::Wrap<dyn CommandLog> = Some(Box::new(move |inner| {
+                Arc::new(LyingLog { inner, fault, fulfilled: AtomicU64::new(0) })
+            }));
             Surroundings { clock, gateway, log }
         }
         Some(fault) => {
@@ -78,12 +81,13 @@ impl ProviderGateway for LyingGateway {
     }
 }
 
-struct DroppingLog {
+struct LyingLog {
     inner: Arc<dyn CommandLog>,
+    fault: Plant,
     fulfilled: AtomicU64,
 }
 
-impl CommandLog for DroppingLog {
+impl CommandLog for LyingLog {
     fn partitions(&self) -> u16 {
         self.inner.partitions()
     }
@@ -93,9 +97,20 @@ impl CommandLog for DroppingLog {
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {
-        let dropped = event.kind == EventKind::Fulfil
-            && self.fulfilled.fetch_add(1, Ordering::Relaxed).is_multiple_of(DROP_EVERY);
-        if dropped { Box::pin(async { Ok(()) }) } else { self.inner.publish(partition, event) }
+        match (self.fault, &event.kind) {
+            (Plant::FulfilUnpaid, EventKind::Closed(_)) => Box::pin(async move {
+                let subject = "fulfilment/FULFIL".to_owned();
+                let lie = Event { kind: EventKind::Fulfil, subject, ..event.clone() };
+                self.inner.publish(partition, event).await?;
+                self.inner.publish(partition, lie).await
+            }),
+            (Plant::DropEvent, EventKind::Fulfil)
+                if self.fulfilled.fetch_add(1, Ordering::Relaxed).is_multiple_of(DROP_EVERY) =>
+            {
+                Box::pin(async { Ok(()) })
+            }
+            _ => self.inner.publish(partition, event),
+        }
     }
 
     fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>> {

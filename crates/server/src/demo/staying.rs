@@ -46,7 +46,8 @@ pub(crate) struct DevArgs {
     /// How many times faster than real time all schedules run.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     clock_factor: u32,
-    /// A folder for keys, configuration and data, which stays; absent: one that is deleted afterwards.
+    /// A folder for keys, configuration and data, which stays; absent: one that is deleted afterwards. A later run on
+    /// it goes on with its keys, its time and its orders; the simulator begins without any.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }

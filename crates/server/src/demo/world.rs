@@ -18,13 +18,14 @@ use paymux_domain::outcome::CallReport;
 use paymux_domain::ports::{BoxFuture, Call, ProviderGateway};
 use paymux_domain::time::ClockFactor;
 use paymux_simulators::faults::{FaultPlan, FaultTuning, Preset};
-use paymux_simulators::keys::{self, GeneratedKey};
+use paymux_simulators::keys::GeneratedKey;
 use paymux_simulators::payers::PayerPlan;
 use paymux_simulators::wechatpay::{
     ApiV3Key, PlatformVerifier, SubMerchant, WechatMerchant, WechatpayConfig,
 };
 use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 
+use super::kept;
 use crate::clock::ScaledClock;
 use crate::config::{ClockConfig, Config};
 
@@ -92,13 +93,20 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Makes keys, starts the simulator, writes and reads the configuration.
+    /// Makes what keys the folder lacks, starts the simulator, writes and reads the configuration.
     pub(super) async fn build(wishes: &Wishes, folder: &Path) -> anyhow::Result<Self> {
-        let clock = ScaledClock::new(ClockConfig { factor: wishes.factor, origin_ms: None });
+        let origin_ms = kept::origin_ms(folder, wishes.factor)?;
+        let clock = ScaledClock::new(ClockConfig { factor: wishes.factor, origin_ms });
         let merchants = merchants(wishes.merchants);
         let mchids: BTreeMap<String, Option<GeneratedKey>> =
             merchants.iter().map(|merchant| (merchant.mchid.clone(), None)).collect();
-        let keys = make_keys(mchids.into_keys().collect()).await?;
+        let secrets = folder.join("secrets");
+        fs::create_dir_all(&secrets).context("the folder for secrets cannot be made")?;
+        let keys = make_keys(mchids.into_keys().collect(), &secrets).await?;
+        let platform = {
+            let secrets = secrets.clone();
+            tokio::task::spawn_blocking(move || kept::platform(&secrets)).await??
+        };
         let simulator = Simulator::start(SimulatorConfig {
             listen: wishes.simulator,
             clock_factor: f64::from(wishes.factor.get()),
@@ -110,13 +118,13 @@ impl World {
                 ..FaultTuning::default()
             },
             payers: PayerPlan { enabled: wishes.payers, seed: wishes.seed, ..PayerPlan::default() },
-            wechatpay: WechatpayConfig { merchants: accounts(&merchants, &keys), platform: None },
+            wechatpay: WechatpayConfig { merchants: accounts(&merchants, &keys), platform: Some(platform) },
             ..SimulatorConfig::default()
         })
         .await
         .context("the simulator does not start")?;
-        let config_file = folder.join("paymux.toml");
-        write_secrets(folder, &keys, &simulator)?;
+        let config_file = folder.join(kept::CONFIG_FILE);
+        write_secrets(&secrets, &simulator)?;
         let toml = config_toml(wishes, &merchants, &keys, &simulator, clock.origin_ms());
         fs::write(&config_file, toml).context("the configuration cannot be written")?;
         let config = Config::load(Some(&config_file), [], &[])?;
@@ -167,11 +175,12 @@ fn merchants(count: usize) -> Vec<DemoMerchant> {
 }
 
 /// A key for each merchant number, made in parallel and off the async workers.
-async fn make_keys(mchids: Vec<String>) -> anyhow::Result<BTreeMap<String, GeneratedKey>> {
-    let making: Vec<_> = mchids
-        .into_iter()
-        .map(|mchid| tokio::task::spawn_blocking(move || keys::generate().map(|key| (mchid, key))))
-        .collect();
+async fn make_keys(mchids: Vec<String>, secrets: &Path) -> anyhow::Result<BTreeMap<String, GeneratedKey>> {
+    let key = |mchid: String| {
+        let secrets = secrets.to_owned();
+        move || kept::key(&secrets, &mchid).map(|key| (mchid, key))
+    };
+    let making: Vec<_> = mchids.into_iter().map(|mchid| tokio::task::spawn_blocking(key(mchid))).collect();
     let mut made = BTreeMap::new();
     for making in making {
         let (mchid, key) = making.await.context("making keys was interrupted")??;
@@ -207,24 +216,15 @@ fn verifier(mchid: &str) -> PlatformVerifier {
     if mchid.starts_with("12") { PlatformVerifier::PublicKey } else { PlatformVerifier::Certificate }
 }
 
-fn write_secrets(
-    folder: &Path,
-    keys: &BTreeMap<String, GeneratedKey>,
-    simulator: &RunningSimulator,
-) -> anyhow::Result<()> {
-    let secrets = folder.join("secrets");
-    fs::create_dir_all(&secrets).context("the folder for secrets cannot be made")?;
+/// What merchants are given; private keys are in the folder already.
+fn write_secrets(secrets: &Path, simulator: &RunningSimulator) -> anyhow::Result<()> {
     let write = |name: &str, text: &str| {
         fs::write(secrets.join(name), text).with_context(|| format!("secrets/{name} cannot be written"))
     };
     let platform = simulator.platform();
     write("certificate_pub.pem", &platform.certificate_public_key_pem)?;
     write("platform_pub.pem", &platform.public_key_pem)?;
-    write("apiv3_key", APIV3_KEY)?;
-    for (mchid, key) in keys {
-        write(&format!("{mchid}.pem"), key.private_key_pem.expose())?;
-    }
-    Ok(())
+    write("apiv3_key", APIV3_KEY)
 }
 
 fn config_toml(
@@ -239,9 +239,10 @@ fn config_toml(
         "# Written by the demo.\n\
          clock_factor = {}\nclock_origin_ms = {origin_ms}\n\n\
          [server]\ngrpc_listen = \"{grpc}\"\nnotify_listen = \"{notify}\"\nnotify_base_url = \"http://{notify}\"\n\n\
-         [backend]\nfolder = \"data\"\npartitions = {PARTITIONS}\n\n\
+         [backend]\nfolder = \"{}\"\npartitions = {PARTITIONS}\n\n\
          [engine]\nsend_margin_ms = {}\ncall_horizon_ms = {}\n",
         factor.get(),
+        kept::DATA_FOLDER,
         SEND_MARGIN.as_millis(),
         CALL_HORIZON.as_millis(),
     );

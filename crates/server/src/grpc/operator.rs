@@ -6,7 +6,7 @@ use std::sync::Arc;
 use paymux_domain::fact::AttentionReason;
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, OrderKey, ShardGroup};
-use paymux_domain::ports::{CommandLog, LatePolicy, OrderStore, ParkedOrder};
+use paymux_domain::ports::{CommandLog, LatePolicy, ParkedOrder};
 use paymux_domain::shard::Partition;
 use paymux_proto::v1::get_shard_request::Target;
 use paymux_proto::{api, v1};
@@ -19,6 +19,7 @@ use crate::config::{LiveRegistry, Merchant};
 use crate::ingest::Refusal;
 use crate::paging::Pages;
 use crate::reload::ReloadStatus;
+use crate::store_view::StoreView;
 
 /// Parked orders looked at for one page at most, so that a narrow filter cannot make one call endless.
 const LOOKED_AT_MAX: usize = 10_000;
@@ -40,7 +41,7 @@ pub struct OperatorParts {
     /// The log.
     pub log: Arc<dyn CommandLog>,
     /// The store.
-    pub store: Arc<dyn OrderStore>,
+    pub store: StoreView,
 }
 
 impl std::fmt::Debug for OperatorParts {
@@ -139,7 +140,7 @@ impl Operator {
         let mut looked_at = 0;
         while orders.len() < limit && looked_at < LOOKED_AT_MAX {
             let wanted = limit - orders.len();
-            let page = visible::parked(self.parts.store.as_ref(), &scope, after.as_ref(), wanted).await?;
+            let page = visible::parked(&self.parts.store, &scope, after.as_ref(), wanted).await?;
             after = page.next;
             // A page without a visible row costs a read all the same.
             looked_at += page.rows.len().max(1);

@@ -98,7 +98,7 @@ impl v1::order_service_server::OrderService for Orders {
         &self,
         request: Request<v1::WatchOrdersRequest>,
     ) -> Result<Response<Self::WatchOrdersStream>, Status> {
-        let slot = self.gate.enter()?;
+        let slot = self.gate.enter_watch()?;
         let watch = self.ingest.watch(request.get_ref()).await?;
         Ok(Response::new(watch::stream(watch, slot, self.gate.stop.clone())))
     }
@@ -144,7 +144,7 @@ impl v1::order_service_server::OrderService for Orders {
     ) -> Result<Response<v1::GetRefundResponse>, Status> {
         let _slot = self.gate.enter()?;
         let (key, no, order) = self.ingest.get_refund(request.get_ref()).await?;
-        let refund = order.refund(&no).map(|refund| api::refund_view(&key, &refund));
+        let refund = order.refund(&no).map(|refund| api::refund_view(&key, &order, &refund));
         Ok(Response::new(v1::GetRefundResponse { refund }))
     }
 
@@ -174,9 +174,10 @@ fn view(answer: Answer) -> (v1::Order, v1::AnswerBasis) {
 
 fn refund_answer(request: &v1::RefundOrderRequest, answer: RefundAnswer) -> v1::RefundOrderResponse {
     let (refund, basis) = match answer {
-        RefundAnswer::Current(key, no, order) => {
-            (order.refund(&no).map(|refund| api::refund_view(&key, &refund)), v1::AnswerBasis::Current)
-        }
+        RefundAnswer::Current(key, no, order) => (
+            order.refund(&no).map(|refund| api::refund_view(&key, &order, &refund)),
+            v1::AnswerBasis::Current,
+        ),
         RefundAnswer::Accepted(key, no, amount) => {
             let refund = api::requested_refund_view(&key, &no, amount, &request.reason);
             (Some(refund), v1::AnswerBasis::Accepted)

@@ -14,6 +14,16 @@ use crate::ingest::Refusal;
 /// `ErrorInfo.domain` of every error of this API.
 const DOMAIN: &str = "paymux";
 
+/// Faults that are told one by one; the message counts them all. Details travel in a header, which clients limit: hyper
+/// takes 16 KiB of headers.
+const VIOLATIONS_MAX: usize = 40;
+
+/// Names that a message lists.
+const LISTED_MAX: usize = 5;
+
+/// Bytes of a name that a message or a detail shows: labels of a caller may be longer.
+const NAME_BYTES_MAX: usize = 64;
+
 /// What a caller may do about a slow watch.
 const RESUME: &str = "the watcher reads too slowly; resume with the last token";
 
@@ -27,7 +37,8 @@ impl From<Refusal> for Status {
                 let violation = |fault: &paymux_domain::ports::FieldFault| {
                     FieldViolation::new(fault.field.clone(), fault.reason.clone())
                 };
-                details.set_bad_request(faults.iter().map(violation).collect::<Vec<_>>());
+                details
+                    .set_bad_request(faults.iter().take(VIOLATIONS_MAX).map(violation).collect::<Vec<_>>());
             }
             Refusal::PageToken => {
                 details.set_bad_request(vec![FieldViolation::new("page_token", message.clone())]);
@@ -89,8 +100,8 @@ fn told(refusal: &Refusal) -> Told {
     let (code, reason, message) = match refusal {
         Refusal::Access(refusal) => return told_of_access(refusal),
         Refusal::Fields(faults) => {
-            let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
-            let message = format!("the request has {} faults: {}", faults.len(), fields.join(", "));
+            let fields = listed(faults.iter().map(|fault| fault.field.as_str()));
+            let message = format!("the request has {} faults: {fields}", faults.len());
             return Told { code: Code::InvalidArgument, reason: ErrorReason::FieldInvalid, message };
         }
         Refusal::RouteMissing(what) => {
@@ -106,15 +117,11 @@ fn told(refusal: &Refusal) -> Told {
             };
         }
         Refusal::Conflict { differing } => {
-            let message =
-                format!("the number is taken with other content; differing: {}", differing.join(", "));
+            let differing = listed(differing.iter().map(String::as_str));
+            let message = format!("the number is taken with other content; differing: {differing}");
             return Told { code: Code::AlreadyExists, reason: ErrorReason::OrderConflict, message };
         }
-        Refusal::RefundConflict { differing } => {
-            let message =
-                format!("the refund number is taken with other content; differing: {}", differing.join(", "));
-            return Told { code: Code::AlreadyExists, reason: ErrorReason::RefundConflict, message };
-        }
+        Refusal::RefundConflict { differing } => return refund_conflict(differing),
         Refusal::Refund(refusal) => return refund_told(refusal),
         Refusal::RefundNotFound => {
             (Code::NotFound, ErrorReason::RefundNotFound, "no such refund of this order")
@@ -160,9 +167,15 @@ fn told(refusal: &Refusal) -> Told {
     Told { code, reason, message: message.to_owned() }
 }
 
+fn refund_conflict(differing: &[String]) -> Told {
+    let differing = listed(differing.iter().map(String::as_str));
+    let message = format!("the refund number is taken with other content; differing: {differing}");
+    Told { code: Code::AlreadyExists, reason: ErrorReason::RefundConflict, message }
+}
+
 fn refund_told(refusal: &RefundRefusal) -> Told {
     let (reason, message) = match refusal {
-        RefundRefusal::Conflict(_) => (ErrorReason::RefundConflict, "the refund number is taken"),
+        RefundRefusal::Conflict(differing) => return refund_conflict(differing),
         RefundRefusal::NotPaid => (ErrorReason::OrderNotPaid, "nobody has paid the order"),
         RefundRefusal::PaymentNotFound => {
             (ErrorReason::PaymentNotFound, "no such payment on this order, or several and none named")
@@ -183,7 +196,6 @@ fn refund_told(refusal: &RefundRefusal) -> Told {
         }
     };
     let code = match refusal {
-        RefundRefusal::Conflict(_) => Code::AlreadyExists,
         RefundRefusal::PaymentNotFound => Code::NotFound,
         _ => Code::FailedPrecondition,
     };
@@ -193,10 +205,26 @@ fn refund_told(refusal: &RefundRefusal) -> Told {
 fn metadata(refusal: &Refusal) -> HashMap<String, String> {
     match refusal {
         Refusal::Conflict { differing } | Refusal::RefundConflict { differing } => {
-            [("differing_fields".to_owned(), differing.join(","))].into()
+            let names: Vec<&str> = differing.iter().take(VIOLATIONS_MAX).map(|name| shown(name)).collect();
+            [("differing_fields".to_owned(), names.join(","))].into()
         }
         _ => HashMap::new(),
     }
+}
+
+/// The first names, and how many more there are.
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(LISTED_MAX);
+    let first: Vec<&str> = names.take(LISTED_MAX).map(shown).collect();
+    let first = first.join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
+}
+
+/// A name, cut where it is too long.
+fn shown(name: &str) -> &str {
+    let end =
+        name.char_indices().map(|(at, char)| at + char.len_utf8()).take_while(|end| *end <= NAME_BYTES_MAX);
+    name.get(..end.last().unwrap_or(0)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -205,6 +233,32 @@ mod tests {
     use paymux_proto::client;
 
     use super::*;
+
+    /// Bytes that a status may take: half of what hyper's clients take as headers.
+    const STATUS_BYTES_MAX: usize = 8 * 1024;
+
+    /// Bytes of a status in the trailers: the message percent-encoded, the details in base64.
+    fn bytes(status: &Status) -> usize {
+        let mut headers = tonic::metadata::MetadataMap::new().into_headers();
+        status.add_header(&mut headers).unwrap();
+        headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+    }
+
+    #[test]
+    fn however_much_is_wrong_the_status_fits_into_headers() {
+        let fault = |n: usize| FieldFault {
+            field: format!("wechatpay.detail.goods[{n}].unit_price_minor"),
+            reason: "must be a whole number of fen from 1 to 10000000000".to_owned(),
+        };
+        let status = Status::from(Refusal::Fields((0..1000).map(fault).collect()));
+        assert!(bytes(&status) < STATUS_BYTES_MAX, "{} bytes", bytes(&status));
+        assert!(status.message().starts_with("the request has 1000 faults: wechatpay.detail.goods[0]"));
+        assert!(status.message().ends_with(" and 995 more"), "{status}");
+        assert_eq!(client::Refusal::of(&status).violations.len(), VIOLATIONS_MAX);
+        let differing = (0..32).map(|n| format!("metadata.{n:02}{}", "茶".repeat(80))).collect();
+        let status = Status::from(Refusal::Conflict { differing });
+        assert!(bytes(&status) < STATUS_BYTES_MAX, "{} bytes", bytes(&status));
+    }
 
     #[test]
     fn the_client_reads_back_what_is_told() {

@@ -22,6 +22,7 @@ use crate::config::IngestConfig;
 use crate::fixture::Stage;
 use crate::ingest::{IngestParts, ReplyWaits};
 use crate::reload::ReloadStatus;
+use crate::store_view::StoreView;
 
 /// A server above a store, without an engine; the store holds what a test puts there.
 struct Served {
@@ -51,15 +52,15 @@ async fn serve_lists() -> Served {
     let operator = OperatorParts {
         registry: stage.registry.clone(),
         log: Arc::new(stage.cluster.log()),
-        store: store.clone(),
         reloads,
+        store: StoreView::new(store.clone()),
     };
     let clock: Arc<dyn Clock> = stage.clock.clone();
     let ingest = Ingest::new(IngestParts {
         registry: stage.registry,
         gateway: stage.saying,
         log: Arc::new(stage.cluster.log()),
-        store: store.clone(),
+        store: StoreView::new(store.clone()),
         clock: stage.clock.clone(),
         waits: ReplyWaits::new("here".to_owned()),
         config: IngestConfig { appends_in_flight_max: 1, lag_records_max: 1, retry_after },
@@ -221,4 +222,18 @@ async fn tokens_of_operators_lists_hold_for_their_filter_and_pages_for_their_siz
         assert_eq!(refused.reason, ErrorReason::PageTokenInvalid);
         assert_eq!(refused.violations[0].0, "page_token");
     }
+}
+
+#[test]
+fn watches_take_no_place_of_a_call_and_have_a_bound_of_their_own() {
+    let stop = CancellationToken::new();
+    let gate = Gate::new(1, Duration::from_millis(100), stop.clone());
+    let watches: Vec<_> = (0..WATCHES_MAX).map(|_| gate.enter_watch().unwrap()).collect();
+    assert!(matches!(gate.enter_watch(), Err(Refusal::Overloaded(_))));
+    let call = gate.enter().unwrap();
+    assert!(matches!(gate.enter(), Err(Refusal::Overloaded(_))));
+    drop((watches, call));
+    drop(gate.enter_watch().unwrap());
+    stop.cancel();
+    assert!(matches!(gate.enter_watch(), Err(Refusal::ShuttingDown)));
 }

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use paymux_domain::name::{MerchantId, OrderKey};
-use paymux_domain::ports::{OrderStore, ParkedOrder, StoreError};
+use paymux_domain::ports::{ParkedOrder, StoreError};
 
 use crate::access::MerchantScope;
+use crate::store_view::StoreView;
 
 /// The characters of names in their order.
 const ALPHABET: &str = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
@@ -34,7 +35,7 @@ pub(super) fn narrowed(scope: &MerchantScope, merchant_id: Option<&str>) -> Merc
 
 /// At most `limit` rows behind a key, by one read.
 pub(super) async fn parked(
-    store: &dyn OrderStore,
+    store: &StoreView,
     scope: &MerchantScope,
     after: Option<&OrderKey>,
     limit: usize,
@@ -81,7 +82,9 @@ fn before(merchant_id: &MerchantId) -> Option<OrderKey> {
 mod tests {
     use paymux_backends::memory::MemoryStore;
     use paymux_domain::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
+    use paymux_domain::ports::OrderStore;
     use paymux_domain::time::Timestamp;
+    use std::sync::Arc;
 
     use super::*;
 
@@ -118,7 +121,7 @@ mod tests {
         assert_eq!(ALPHABET.len(), 64);
     }
 
-    async fn store(keys: &[&str]) -> MemoryStore {
+    async fn store(keys: &[&str]) -> StoreView {
         let store = MemoryStore::new();
         let parked = Fact {
             key: FactKey::Attention(AttentionReason::RetriesExhausted, 1),
@@ -129,11 +132,11 @@ mod tests {
         for text in keys {
             store.add_facts(&key(text), std::slice::from_ref(&parked)).await.unwrap();
         }
-        store
+        StoreView::new(Arc::new(store))
     }
 
     /// All rows by pages of a size, and every key behind which a page began.
-    async fn walk(store: &MemoryStore, scope: &MerchantScope, limit: usize) -> (Vec<String>, Vec<OrderKey>) {
+    async fn walk(store: &StoreView, scope: &MerchantScope, limit: usize) -> (Vec<String>, Vec<OrderKey>) {
         let (mut rows, mut begun) = (Vec::new(), Vec::new());
         let mut after = None;
         loop {

@@ -47,6 +47,11 @@ impl Faults {
         }
     }
 
+    /// Takes out the fault of a field when it is the only one.
+    pub(super) fn take_only(&mut self, field: &str) -> Option<FieldFault> {
+        if self.0.len() == 1 { self.0.pop_if(|fault| fault.field == field) } else { None }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -120,12 +125,15 @@ impl Faults {
         }
     }
 
-    pub(super) fn word(&mut self, field: &str, text: &str) {
+    /// A provider's or method's name; a faulty one counts as none, so that the other fields are looked at all the same.
+    pub(super) fn word<'a>(&mut self, field: &str, text: &'a str) -> &'a str {
         if text.len() > WORD_CHARS_MAX
             || !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         {
             self.add(field, format!("must have at most {WORD_CHARS_MAX} of a-z 0-9 _"));
+            return "";
         }
+        text
     }
 
     pub(super) fn return_url(&mut self, url: &str) -> Option<String> {
@@ -181,6 +189,14 @@ impl Faults {
                 Duration::ZERO
             }
         }
+    }
+}
+
+/// Whether paying must be over at an instant that is not far enough ahead any more, or past.
+pub(super) fn expires_too_soon(expiry: Option<&Expiry>, now: Timestamp) -> bool {
+    match expiry {
+        Some(Expiry::ExpireTime(time)) => api::instant(time).is_some_and(|time| time < now + EXPIRY_MIN),
+        Some(Expiry::ExpireAfter(_)) | None => false,
     }
 }
 

@@ -11,7 +11,6 @@ use paymux_proto::{api, v1};
 use tokio::time::Instant;
 
 use super::fields::Faults;
-use super::reads::in_time;
 use super::{Ingest, Refusal};
 use crate::paging::{self, Pages};
 
@@ -62,7 +61,7 @@ impl Ingest {
             // Without a filter, nearly every entry is shown.
             let wanted = if states.is_empty() { pages.size() - page.orders.len() } else { ENTRIES_AT_ONCE };
             query.limit = wanted.min(ENTRIES_AT_ONCE).min(LOOKED_AT_MAX - looked_at);
-            let ListPage { entries, more } = in_time(self.parts.store.list_orders(&query)).await?;
+            let ListPage { entries, more } = self.parts.store.list_orders(&query).await?;
             let last = entries.len();
             for (number, (time, key, order)) in (1..).zip(self.orders_of(entries).await?) {
                 looked_at += 1;

@@ -1,19 +1,14 @@
 //! Reads orders for callers: one, by the provider's number, with its story.
 
-use std::time::Duration;
-
 use paymux_domain::explain::{Explanation, explain};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, OrderKey, ProviderId, ProviderTradeNo};
-use paymux_domain::ports::{Snapshot, StoreError};
+use paymux_domain::ports::Snapshot;
 use paymux_proto::v1;
 use tokio::time::Instant;
 
 use super::fields::Faults;
 use super::{Ingest, Refusal, has_launch, order_key};
-
-/// Real time that a read of the store may take.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Characters of a provider's number of a payment, as the API takes it.
 const TRADE_NO_CHARS_MAX: usize = 64;
@@ -74,7 +69,7 @@ impl Ingest {
         // A number that no payment can have is the number of none.
         let trade_no: ProviderTradeNo =
             request.provider_trade_no.parse().map_err(|_| Refusal::OrderNotFound)?;
-        let key = in_time(self.parts.store.find_by_trade_no(&provider, &trade_no)).await?;
+        let key = self.parts.store.find_by_trade_no(&provider, &trade_no).await?;
         let key = key.filter(|key| key.merchant_id == merchant_id).ok_or(Refusal::OrderNotFound)?;
         let order = Order::from_facts(self.read(&key).await?.facts);
         if order.is_empty() { Err(Refusal::OrderNotFound) } else { Ok((key, order)) }
@@ -98,12 +93,6 @@ impl Ingest {
         let explanation = explain(&order, &followup, capabilities.as_ref(), self.now());
         Ok(Story { key, order, explanation })
     }
-}
-
-/// What the store answers, if it does so in time.
-pub(super) async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let late = |_| Err(StoreError::Unavailable("no answer in time".to_owned()));
-    tokio::time::timeout(READ_TIMEOUT, read).await.unwrap_or_else(late)
 }
 
 /// Nobody is shown the order of another request under the same number.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::command::Created;
 use paymux_domain::name::{MerchantId, MerchantOrderNo, NameError, OrderKey, OutTradeNo, RequestId};
-use paymux_domain::ports::Provider;
+use paymux_domain::ports::{FieldFault, Provider};
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
 
-use super::fields::{Faults, fingerprint};
+use super::fields::{Faults, expires_too_soon, fingerprint};
 use super::{Refusal, options};
 use crate::config::{Merchant, Registry, Route, RouteError};
 
@@ -21,6 +21,8 @@ pub(super) struct Resolved {
     pub(super) created: Arc<Created>,
     pub(super) wait: Duration,
     pub(super) accept_per_s_max: u32,
+    /// The fault of an `expire_time` that has come too near: the create can only be a repeat of an accepted one.
+    pub(super) expired: Option<FieldFault>,
 }
 
 /// What resolving looks things up in.
@@ -33,21 +35,28 @@ pub(super) struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Checks and resolves; all faults of all fields come at once, and before what lies outside of the request.
-    pub(super) fn resolve(&self, request: &v1::CreateOrderRequest) -> Result<Resolved, Refusal> {
+    /// Without `may_wait` the request's `wait` is not looked at.
+    pub(super) fn resolve(
+        &self,
+        request: &v1::CreateOrderRequest,
+        may_wait: bool,
+    ) -> Result<Resolved, Refusal> {
         let mut faults = Faults::default();
         let merchant_id: Option<MerchantId> = faults.name("merchant_id", &request.merchant_id);
         let order_no: Option<MerchantOrderNo> = faults.name("merchant_order_no", &request.merchant_order_no);
         let request_id: Option<RequestId> = faults.name("request_id", &request.request_id);
-        faults.word("provider", request.provider.as_deref().unwrap_or_default());
-        faults.word("method", &request.method);
-        let wait = faults.wait(request.wait.as_ref());
+        let provider = faults.word("provider", request.provider.as_deref().unwrap_or_default());
+        let method = faults.word("method", &request.method);
+        let wait = faults.wait(request.wait.as_ref().filter(|_| may_wait));
         let configured = merchant_id.and_then(|id| self.registry.merchants.get_key_value(&id));
         let routed = match configured {
             None => Err(Refusal::MerchantUnknown),
-            Some((id, merchant)) => match merchant.route(request.provider.as_deref(), &request.method) {
-                Ok((route, method)) => Ok((id, merchant, route, method)),
-                Err(error) => Err(route_refusal(&error)),
-            },
+            Some((id, merchant)) => {
+                match merchant.route(Some(provider).filter(|name| !name.is_empty()), method) {
+                    Ok((route, method)) => Ok((id, merchant, route, method)),
+                    Err(error) => Err(route_refusal(&error)),
+                }
+            }
         };
         let (merchant_id, merchant, route, method) = match routed {
             Ok(routed) => routed,
@@ -68,13 +77,19 @@ impl Resolver<'_> {
         if let Some(provider) = &provider {
             faults.add_missing(provider.check(&created));
         }
-        if provider.is_none() || !faults.is_empty() {
+        let expired = if expires_too_soon(request.expiry.as_ref(), self.now) {
+            faults.take_only("expire_time")
+        } else {
+            None
+        };
+        let (Some(provider), true) = (provider, faults.is_empty()) else {
             return Err(
                 faults.or(Refusal::NotOffered(format!("{} has no usable account here", route.provider)))
             );
-        }
+        };
+        let created = provider.resolve(created);
         let accept_per_s_max = merchant.accept_per_s_max;
-        Ok(Resolved { created: Arc::new(created), wait, accept_per_s_max })
+        Ok(Resolved { created: Arc::new(created), wait, accept_per_s_max, expired })
     }
 
     fn created(&self, faults: &mut Faults, request: &v1::CreateOrderRequest, draft: Draft<'_>) -> Created {

@@ -6,7 +6,9 @@ use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
 use paymux_domain::launch::{Launch, LaunchParams};
-use paymux_domain::ports::Reply;
+use paymux_domain::ports::{OrderStore as _, Reply};
+use paymux_proto::api;
+use paymux_proto::v1::create_order_request::Expiry;
 
 use super::*;
 use crate::fixture::{Faults, Stage};
@@ -33,7 +35,7 @@ fn rig() -> Rig {
         registry,
         gateway: saying,
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps.clone())),
-        store: Arc::new(Unreliable::new(store.clone(), steps)),
+        store: StoreView::new(Arc::new(Unreliable::new(store.clone(), steps))),
         clock,
         waits: waits.clone(),
         config: IngestConfig {
@@ -134,6 +136,13 @@ async fn a_command_says_who_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_provider_resolves_stands_in_the_record_once() {
+    let rig = rig();
+    rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    assert_eq!(rig.appended()[0].created.options_json, "resolved");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_fingerprint_is_the_request_as_received() {
     let rig = rig();
     rig.ingest.create(&request("tea", 0), true).await.unwrap();
@@ -198,6 +207,50 @@ async fn another_content_under_the_number_is_a_conflict_by_reply_and_by_store() 
     let to = rig.next_create(2).await.reply_to.unwrap();
     rig.cluster.log().reply(Reply { to, key: key(), kind });
     assert_eq!(waiting.await.unwrap().unwrap_err(), conflict);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_whose_time_has_come_near_is_answered_from_the_order() {
+    let rig = rig();
+    let until = |after: Duration| {
+        let expiry = api::timestamp(rig.ingest.now() + after);
+        v1::CreateOrderRequest { expiry: Some(Expiry::ExpireTime(expiry)), ..request("tea", 0) }
+    };
+    let late = until(Duration::from_secs(59));
+    let fault = |refusal: Refusal| match refusal {
+        Refusal::Fields(faults) => faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(fault(rig.ingest.create(&late, true).await.unwrap_err()), ["expire_time"]);
+
+    // The same request as it was accepted while there was time.
+    let early = until(Duration::from_secs(600));
+    rig.ingest.create(&early, true).await.unwrap();
+    let mut accepted = (*rig.next_create(0).await.created).clone();
+    let Some(Expiry::ExpireTime(time)) = &late.expiry else { unreachable!() };
+    accepted.expire_time = api::instant(time).unwrap();
+    accepted.fingerprint = fields::fingerprint(&late, "");
+    rig.store_facts(vec![(FactKey::Created, FactBody::Created(Arc::new(accepted)))]).await;
+    let answer = rig.ingest.create(&late, true).await.unwrap();
+    let Answer::Current(_, order) = answer else { panic!("{answer:?}") };
+    assert_eq!(order.state(), State::Accepted);
+
+    let other = v1::CreateOrderRequest { description: "coffee".to_owned(), ..late.clone() };
+    let conflict = Refusal::Conflict { differing: vec!["description".to_owned()] };
+    assert_eq!(rig.ingest.create(&other, true).await.unwrap_err(), conflict);
+    let faulty = v1::CreateOrderRequest { description: String::new(), ..late };
+    assert_eq!(fault(rig.ingest.create(&faulty, true).await.unwrap_err()), ["description", "expire_time"]);
+    assert_eq!(rig.appended().len(), 1, "a repeat is not appended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_provider_is_the_default_route_and_a_bulk_order_waits_for_nothing() {
+    let rig = rig();
+    let empty = v1::CreateOrderRequest { provider: Some(String::new()), ..request("tea", 0) };
+    assert!(matches!(rig.ingest.create(&empty, true).await, Ok(Answer::Created(_))));
+    let long = request("tea", 31);
+    assert!(matches!(rig.ingest.create(&long, true).await, Err(Refusal::Fields(_))));
+    assert!(matches!(rig.ingest.create(&long, false).await, Ok(Answer::Created(_))));
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,12 +6,13 @@ use std::time::Duration;
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, MerchantOrderNo};
-use paymux_domain::ports::{CommandLog, LogError, Offset, OrderStore, StoredEvent};
+use paymux_domain::ports::{CommandLog, LogError, Offset, StoredEvent};
 use paymux_domain::shard::{Partition, stable_hash};
 use paymux_proto::{api, v1};
 
 use super::fields::Faults;
 use super::{Ingest, Refusal};
+use crate::store_view::StoreView;
 
 /// Events read at once.
 const PAGE_MAX: usize = 256;
@@ -22,7 +23,7 @@ const KINDS_MAX: usize = 32;
 /// A watch: where it stands and what it lets through.
 pub(crate) struct Watch {
     log: Arc<dyn CommandLog>,
-    store: Arc<dyn OrderStore>,
+    store: StoreView,
     merchant_id: MerchantId,
     order_no: Option<MerchantOrderNo>,
     kinds: Vec<i32>,
@@ -55,7 +56,7 @@ impl Ingest {
         let partition = self.partition(&merchant.shard_group);
         let mut watch = Watch {
             log: Arc::clone(&self.parts.log),
-            store: Arc::clone(&self.parts.store),
+            store: self.parts.store.clone(),
             merchant_id,
             order_no,
             kinds: request.kinds.clone(),

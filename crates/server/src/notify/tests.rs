@@ -65,7 +65,7 @@ async fn refusals_are_counted_by_reason_and_store_nothing() {
     assert_eq!(rig.post("m1", false, "T-A-1").await, 401);
     assert_eq!(rig.post("m1", true, "no number").await, 401);
     assert_eq!(rig.post("m1", true, "X-A-1").await, 401);
-    assert_eq!(rig.post("m2", true, "T-A-1").await, 404);
+    assert_eq!(rig.post("m2", true, "T-A-1").await, 401);
     assert_eq!(rig.records(), 0);
     let refused = rig.notify.counts().refused();
     let expected = [("bad_signature", 1), ("malformed", 1), ("unknown_merchant", 1), ("wrong_merchant", 1)];
@@ -93,4 +93,21 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let answer = rig.notify.clone().router().call(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
     assert_eq!(rig.records(), 0);
+}
+
+#[tokio::test]
+async fn where_any_answer_would_end_the_pushing_the_connection_is_cut() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let rig = rig();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, rig.notify.clone().router()).into_future());
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request =
+        "POST /notify/saying/m1 HTTP/1.1\r\nhost: h\r\nsigned: probe\r\ncontent-length: 5\r\n\r\nT-A-1";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    assert_eq!((heard.len(), rig.records()), (0, 0), "{}", String::from_utf8_lossy(&heard));
 }

@@ -136,6 +136,26 @@ async fn every_bad_create_has_its_defined_answer_and_nothing_is_stored() {
     {
         assert!(fields.contains(&field), "{field} is not among {fields:?}");
     }
+    // So many faults that their details would not fit into the headers that clients take.
+    let mut request = order("m01", "BAD-000001", 100);
+    let goods = v1::WechatpayGoods { merchant_goods_id: "tea".to_owned(), ..v1::WechatpayGoods::default() };
+    request.options = Some(Options::Wechatpay(v1::WechatpayOptions {
+        detail: Some(v1::WechatpayDetail { goods: vec![goods; 100], ..v1::WechatpayDetail::default() }),
+        ..v1::WechatpayOptions::default()
+    }));
+    let refusal = Refusal::of(&client.orders().create_order(request).await.unwrap_err());
+    assert_eq!(refusal.reason, ErrorReason::FieldInvalid, "{refusal}");
+    assert!(refusal.message.contains("more") && refusal.violations.len() >= 20, "{refusal}");
+    // The provider's own faults come with a method and a provider that are no words.
+    let no_words: [Change; 2] =
+        [|o| o.method = "JSAPI!".to_owned(), |o| o.provider = Some("WeChat Pay".to_owned())];
+    for change in no_words {
+        let mut request = v1::CreateOrderRequest { payer: None, ..order("m01", "BAD-000001", 100) };
+        change(&mut request);
+        let refusal = Refusal::of(&client.orders().create_order(request).await.unwrap_err());
+        let fields: Vec<_> = refusal.violations.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!((fields.len(), fields.last()), (2, Some(&"payer.open_id")), "{refusal}");
+    }
     let list = v1::ListOrdersRequest { merchant_id: "m01".to_owned(), ..v1::ListOrdersRequest::default() };
     assert!(client.orders().list_orders(list).await.unwrap().into_inner().orders.is_empty());
     assert!(world.truth().await.is_empty());

@@ -199,9 +199,6 @@ async fn an_order_is_closed_for_its_caller_once_the_provider_allows_it() {
 async fn what_is_not_there_yet_says_so() {
     let world = World::start(&[]);
     let client = world.client().await;
-    let status = client.orders().refund_order(v1::RefundOrderRequest::default()).await.unwrap_err();
-    assert_eq!(refused(&status), (tonic::Code::Unimplemented, ErrorReason::NotImplemented));
-    assert!(status.message().contains("refunds"), "{status}");
     let status = client.operator().get_limits(v1::GetLimitsRequest::default()).await.unwrap_err();
     assert_eq!(refused(&status), (tonic::Code::Unimplemented, ErrorReason::NotImplemented));
     let three = v1::ListMerchantsRequest { page_size: 3, ..v1::ListMerchantsRequest::default() };
@@ -215,6 +212,53 @@ async fn what_is_not_there_yet_says_so() {
     assert_eq!((shard.shard_group.as_str(), shard.slices, shard.partitions.len()), ("direct-shared-0", 1, 1));
     let parked = client.operator().list_parked(v1::ListParkedRequest::default()).await.unwrap().into_inner();
     assert!(parked.orders.is_empty() && parked.next_page_token.is_empty());
+}
+
+fn refund(order_no: &str, refund_no: &str, minor: i64) -> v1::RefundOrderRequest {
+    v1::RefundOrderRequest {
+        merchant_id: "m01".to_owned(),
+        merchant_order_no: order_no.to_owned(),
+        refund_no: refund_no.to_owned(),
+        request_id: format!("{order_no}-{refund_no}-{minor}"),
+        amount: Some(v1::Amount { currency: "CNY".to_owned(), minor }),
+        wait: Some(seconds(25)),
+        ..v1::RefundOrderRequest::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_reserved_done_at_the_provider_and_refused_beyond_the_payment() {
+    let world = World::start(&[]);
+    let client = world.client().await;
+    let create = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "REFUND-1", 1000) };
+    client.create(create).await.unwrap();
+    let status = client.orders().refund_order(refund("REFUND-1", "r1", 100)).await.unwrap_err();
+    assert_eq!(refused(&status), (tonic::Code::FailedPrecondition, ErrorReason::OrderNotPaid));
+    pay(&world, "REFUND-1").await;
+    until(&client, "m01", "REFUND-1", |order| order.fulfilment() == v1::Fulfilment::Fulfil).await;
+
+    let answer = client.orders().refund_order(refund("REFUND-1", "r1", 100)).await.unwrap().into_inner();
+    let done = answer.refund.unwrap();
+    assert_eq!((done.state(), answer.basis), (v1::RefundState::Done, v1::AnswerBasis::Current.into()));
+    let again = client.orders().refund_order(refund("REFUND-1", "r1", 100)).await.unwrap().into_inner();
+    assert_eq!(again.refund.as_ref(), Some(&done), "the same request is the same refund");
+    let status = client.orders().refund_order(refund("REFUND-1", "r1", 101)).await.unwrap_err();
+    assert_eq!(refused(&status), (tonic::Code::AlreadyExists, ErrorReason::RefundConflict));
+    let status = client.orders().refund_order(refund("REFUND-1", "r2", 901)).await.unwrap_err();
+    assert_eq!(refused(&status), (tonic::Code::FailedPrecondition, ErrorReason::RefundExceedsPayment));
+
+    let get = v1::GetRefundRequest {
+        merchant_id: "m01".to_owned(),
+        merchant_order_no: "REFUND-1".to_owned(),
+        refund_no: "r1".to_owned(),
+        wait: None,
+    };
+    assert_eq!(client.orders().get_refund(get.clone()).await.unwrap().into_inner().refund, Some(done));
+    let missing = v1::GetRefundRequest { refund_no: "r9".to_owned(), ..get };
+    let status = client.orders().get_refund(missing).await.unwrap_err();
+    assert_eq!(refused(&status), (tonic::Code::NotFound, ErrorReason::RefundNotFound));
+    let order = until(&client, "m01", "REFUND-1", |order| !order.refunds.is_empty()).await;
+    assert_eq!(order.refunded_amount.map(|amount| amount.minor), Some(100));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,7 +77,76 @@ fn an_order_goes_its_whole_way_by_the_command_line() {
     let explained = String::from_utf8_lossy(&explained.stdout).into_owned();
     assert!(explained.contains("m01/CLI-0001 is PAID") && explained.contains("Next: "), "{explained}");
 
+    // Accepted says nothing of an order that was not read, not even that it exists.
+    let accepted = json_of(&order(&["close", "--merchant", "m01", "--order", "NONE-001"]));
+    let identity = json!({ "merchant_id": "m01", "merchant_order_no": "NONE-001" });
+    assert_eq!(accepted, json!({ "order": identity, "basis": "ACCEPTED" }));
+    let requery = ["order", "--server", &world.grpc, "requery"];
+    let accepted = paymux(&[&requery[..], &name[..]].concat());
+    let accepted = String::from_utf8_lossy(&accepted.stdout).into_owned();
+    assert!(accepted.starts_with("accepted") && accepted.contains("order get"), "{accepted}");
+    let asked = json_of(&order(&[&["requery", "--wait", "20"], &name[..]].concat()));
+    assert_eq!((&asked["basis"], &asked["order"]["state"]), (&json!("CURRENT"), &json!("PAID")));
+
     let missing = order(&["get", "--merchant", "m01", "--order", "NONE-001"]);
     assert_eq!(missing.status.code(), Some(3));
     assert_eq!(json_of(&missing)["error"]["reason"], "ORDER_NOT_FOUND");
+}
+
+#[test]
+fn a_list_goes_over_its_pages_and_a_watch_behind_its_token() {
+    let world = World::start(&[]);
+    let order = |format: &str, args: &[&str]| {
+        paymux(&[&["order", "--server", &world.grpc, "--output", format, "--log", "warn"], args].concat())
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(world.client());
+    let request = paymux_proto::v1::WatchOrdersRequest {
+        merchant_id: "m01".to_owned(),
+        ..paymux_proto::v1::WatchOrdersRequest::default()
+    };
+    let mut watch = client.watch(request);
+    runtime.block_on(watch.open()).unwrap();
+    let start = watch.resume_token().unwrap().to_owned();
+    for (n, amount) in ["100", "200", "300"].iter().enumerate() {
+        let name = format!("PAGE-000{n}");
+        let args = ["create", "--amount", amount, "--description", "Tea", "--open-id", "o1", "--wait", "20"];
+        let created = order("json", &[&args[..], &["--merchant", "m01", "--order", &name]].concat());
+        assert_eq!(json_of(&created)["order"]["state"], "PENDING", "{created:?}");
+    }
+
+    // Half of the first page does not match, so that a second one is needed with one order left to find.
+    let merchant = world.merchants.first().unwrap().clone();
+    let paid: Vec<String> = ["PAGE-0000", "PAGE-0002"]
+        .map(|number| {
+            let out_trade_no = format!("{}{number}", merchant.prefix);
+            let payment = json!({ "mchid": merchant.mchid, "out_trade_no": out_trade_no });
+            runtime.block_on(world.control("pay", &payment));
+            let is_paid = |order: &paymux_proto::v1::Order| !order.payments.is_empty();
+            runtime.block_on(crate::rig::until(&client, "m01", number, is_paid));
+            number.to_owned()
+        })
+        .into();
+    let listed = order("json", &["list", "--merchant", "m01", "--state", "paid", "--limit", "2"]);
+    assert_eq!(listed.status.code(), Some(0), "{listed:?}");
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let mut numbers: Vec<String> = text
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["merchant_order_no"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, paid);
+
+    let watch = ["watch", "--merchant", "m01", "--count", "1", "--resume"];
+    let first = json_of(&order("json", &[&watch[..], &[&start]].concat()));
+    assert_eq!(first["event_id"], "m01/PAGE-0000/launch/1");
+    let token = first["resume_token"].as_str().unwrap().to_owned();
+    let second = order("text", &[&watch[..], &[&token]].concat());
+    let second = String::from_utf8_lossy(&second.stdout).into_owned();
+    assert!(second.contains("m01/PAGE-0001/launch/1"), "{second}");
+    let token = second.lines().last().and_then(|line| line.strip_prefix("go on with --resume ")).unwrap();
+    let third = json_of(&order("json", &[&watch[..], &[token]].concat()));
+    assert_eq!(third["event_id"], "m01/PAGE-0002/launch/1");
 }

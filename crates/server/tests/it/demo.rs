@@ -49,7 +49,7 @@ fn with_heavy_faults_every_kind_is_met_and_every_order_ends_right_or_is_parked()
 #[cfg(feature = "plant")]
 #[test]
 fn planted_faults_are_found() {
-    for plant in ["close-without-query", "guess-failed", "drop-event"] {
+    for plant in ["close-without-query", "guess-failed", "drop-event", "fulfil-unpaid"] {
         let (code, report) =
             run(&["--orders", "150", "--faults", "heavy", "--timeout-s", "90", "--plant", plant]);
         assert_eq!(code, Some(1), "{plant} was not found: {report}");
@@ -57,8 +57,12 @@ fn planted_faults_are_found() {
     }
 }
 
-#[cfg(not(feature = "plant"))]
 #[test]
-fn planted_faults_are_found() {
-    crate::rig::skipped("planted faults of the demo", "built without the feature plant");
+fn a_folder_with_the_data_of_an_earlier_run_is_refused() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    let output = paymux(&["demo", "--folder", folder.path().to_str().unwrap(), "--log", "error"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("data of an earlier run"), "{told}");
 }

@@ -6,7 +6,7 @@ use paymux_proto::v1::{ErrorReason, OrderState};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::rig::{Ports, Server, World, get, order};
+use crate::rig::{Ports, Server, World, get, order, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_finishes_what_is_under_way_and_exits_0() {
@@ -49,15 +49,22 @@ async fn sigterm_finishes_what_is_under_way_and_exits_0() {
     let server = Server::start(&world.config_file(), data.path(), ports);
     let client = server.client().await;
     for n in 0..50 {
-        let order = client
-            .orders()
-            .get_order(get("m01", &format!("STOP-{n:04}"), 20))
-            .await
-            .unwrap()
-            .into_inner()
-            .order
-            .unwrap();
-        assert!(order.state() != OrderState::Unspecified);
+        let order = until(&client, "m01", &format!("STOP-{n:04}"), |order| order.launch.is_some()).await;
+        assert_eq!(order.state(), OrderState::Pending);
+    }
+}
+
+#[test]
+fn without_a_worker_nothing_is_accepted() {
+    let world = World::start(&[]);
+    let config = world.config_file();
+    for roles in ["ingest", "notify", "ingest,notify"] {
+        let data = TempDir::new().unwrap();
+        let mut command = Server::command(&config, data.path(), Ports::free());
+        let output = command.args(["--roles", roles]).stderr(std::process::Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{roles}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("add worker"), "{told}");
     }
 }
 

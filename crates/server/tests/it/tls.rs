@@ -197,7 +197,7 @@ async fn notifications_come_over_tls_too() {
     let authority = reqwest::Certificate::from_pem(rig.authority.pem.as_bytes()).unwrap();
     let client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]).build().unwrap();
     let answer = client.post(&url).body("{}").send().await.unwrap();
-    assert_eq!(answer.status(), reqwest::StatusCode::NOT_FOUND);
+    assert_eq!(answer.status(), reqwest::StatusCode::BAD_REQUEST);
     assert!(http().post(&url).body("{}").send().await.is_err(), "an authority that is not trusted");
     assert!(http().post(url.replace("https://", "http://")).body("{}").send().await.is_err(), "no TLS");
 }

@@ -5,25 +5,23 @@
 
 mod orders;
 mod settings;
+pub(crate) mod sides;
 pub mod view;
 
-use std::sync::Arc;
-
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::Router;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
-use crate::wechatpay::Wechatpay;
+use sides::{Refused, Sides};
 
 /// The control paths.
-pub(crate) fn routes(provider: Arc<Wechatpay>) -> Router {
+pub(crate) fn routes(sides: Sides) -> Router {
     Router::new()
         .route("/control/pay", post(orders::pay))
         .route("/control/launch", post(orders::launch))
+        .route("/control/open", post(orders::open))
+        .route("/control/resend", post(orders::resend))
         .route("/control/expire", post(orders::expire))
         .route("/control/refund", post(orders::refund))
         .route("/control/orders", get(orders::list))
@@ -32,33 +30,11 @@ pub(crate) fn routes(provider: Arc<Wechatpay>) -> Router {
         .route("/control/faults", get(settings::faults).post(settings::set_faults))
         .route("/control/payers", get(settings::payers).post(settings::set_payers))
         .route("/control/merchants", post(settings::register))
+        .route("/control/merchants/payjs", post(settings::register_payjs))
         .route("/control/platform", get(settings::platform))
         .route("/control/clock", get(settings::clock))
         .route("/control/reset", post(settings::reset))
-        .with_state(provider)
-}
-
-/// A refusal of the control API.
-struct Refused(StatusCode, String);
-
-impl Refused {
-    fn bad(reason: impl ToString) -> Self {
-        Self(StatusCode::BAD_REQUEST, reason.to_string())
-    }
-
-    fn not_found(reason: impl ToString) -> Self {
-        Self(StatusCode::NOT_FOUND, reason.to_string())
-    }
-
-    fn conflict(reason: impl ToString) -> Self {
-        Self(StatusCode::CONFLICT, reason.to_string())
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({ "error": self.1 }))).into_response()
-    }
+        .with_state(sides)
 }
 
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {

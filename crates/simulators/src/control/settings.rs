@@ -8,14 +8,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
+use super::read;
+use super::sides::{Refused, Sides};
 use super::view::{ClockView, StatsView};
-use super::{Refused, read};
 use crate::faults::{FaultKind, FaultPlan, Preset};
 use crate::payers::PayerPlan;
+use crate::payjs::PayjsMerchant;
 use crate::wechatpay::{PlatformPublic, WechatMerchant, Wechatpay};
+use crate::world::World;
 
-type Provider = State<Arc<Wechatpay>>;
+type Shared = State<Arc<World>>;
 
 /// A new fault plan: a preset, and rates that replace its own.
 #[derive(Deserialize)]
@@ -39,59 +43,72 @@ fn yes() -> bool {
     true
 }
 
-pub(super) async fn stats(State(provider): Provider) -> Json<StatsView> {
-    let mut view = provider.world.stats.view();
-    view.orders.known = u64::try_from(provider.book.lock().len()).unwrap_or(u64::MAX);
-    view.orders.max = u64::try_from(provider.world.orders_max).unwrap_or(u64::MAX);
+pub(super) async fn stats(State(sides): State<Sides>) -> Json<StatsView> {
+    let mut view = sides.world.stats.view();
+    let all = sides.all();
+    let known = all.iter().map(|side| side.orders_known()).sum::<usize>();
+    view.orders.known = u64::try_from(known).unwrap_or(u64::MAX);
+    let max = sides.world.orders_max.saturating_mul(all.len());
+    view.orders.max = u64::try_from(max).unwrap_or(u64::MAX);
     Json(view)
 }
 
-pub(super) async fn faults(State(provider): Provider) -> Json<FaultPlan> {
-    Json(provider.world.faults.read().clone())
+pub(super) async fn faults(State(world): Shared) -> Json<FaultPlan> {
+    Json(world.faults.read().clone())
 }
 
-pub(super) async fn set_faults(State(provider): Provider, body: Bytes) -> Result<Json<FaultPlan>, Refused> {
+pub(super) async fn set_faults(State(world): Shared, body: Bytes) -> Result<Json<FaultPlan>, Refused> {
     let request: PlanRequest = read(&body)?;
     let mut plan = FaultPlan::preset(request.preset, request.seed);
     plan.rates.extend(request.rates);
     plan.by_amount = request.by_amount;
     plan.validate().map_err(Refused::bad)?;
-    *provider.world.faults.write() = plan.clone();
+    *world.faults.write() = plan.clone();
     Ok(Json(plan))
 }
 
-pub(super) async fn payers(State(provider): Provider) -> Json<PayerPlan> {
-    Json(provider.world.payers.read().clone())
+pub(super) async fn payers(State(world): Shared) -> Json<PayerPlan> {
+    Json(world.payers.read().clone())
 }
 
-pub(super) async fn set_payers(State(provider): Provider, body: Bytes) -> Result<Json<PayerPlan>, Refused> {
+pub(super) async fn set_payers(State(world): Shared, body: Bytes) -> Result<Json<PayerPlan>, Refused> {
     let plan: PayerPlan = read(&body)?;
     plan.validate().map_err(Refused::bad)?;
-    *provider.world.payers.write() = plan.clone();
+    *world.payers.write() = plan.clone();
     Ok(Json(plan))
 }
 
-pub(super) async fn register(State(provider): Provider, body: Bytes) -> Result<StatusCode, Refused> {
-    // The parser's own words could repeat a secret of the body, so only the place is told.
-    let merchant: WechatMerchant = serde_json::from_slice(&body).map_err(|error| {
-        Refused::bad(format!("not a merchant document (line {}, column {})", error.line(), error.column()))
-    })?;
-    provider.register(merchant).map_err(Refused::bad)?;
+pub(super) async fn register(State(sides): State<Sides>, body: Bytes) -> Result<StatusCode, Refused> {
+    let merchant: WechatMerchant = read_merchant(&body)?;
+    sides.register(merchant).map_err(Refused::bad)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn platform(State(provider): Provider) -> Json<PlatformPublic> {
+pub(super) async fn register_payjs(State(sides): State<Sides>, body: Bytes) -> Result<StatusCode, Refused> {
+    let merchant: PayjsMerchant = read_merchant(&body)?;
+    sides.register_payjs(merchant).map_err(Refused::bad)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The parser's own words could repeat a secret of the body, so only the place is told.
+fn read_merchant<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|error| {
+        Refused::bad(format!("not a merchant document (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+pub(super) async fn platform(State(provider): State<Arc<Wechatpay>>) -> Json<PlatformPublic> {
     Json(provider.platform.public.clone())
 }
 
-pub(super) async fn clock(State(provider): Provider) -> Json<ClockView> {
-    let clock = &provider.world.clock;
+pub(super) async fn clock(State(world): Shared) -> Json<ClockView> {
+    let clock = &world.clock;
     Json(ClockView { now_ms: clock.now_ms(), origin_ms: clock.origin_ms(), factor: clock.factor() })
 }
 
 /// Forgets orders, counters and pending payers and notifications; accounts, plans, keys and the clock stay.
-pub(super) async fn reset(State(provider): Provider) -> StatusCode {
-    provider.world.reset();
-    provider.book.lock().reset();
+pub(super) async fn reset(State(sides): State<Sides>) -> StatusCode {
+    sides.world.reset();
+    sides.all().iter().for_each(|side| side.forget());
     StatusCode::NO_CONTENT
 }

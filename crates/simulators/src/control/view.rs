@@ -5,18 +5,49 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::payjs::Pushing;
+pub use crate::provider::Provider;
 pub use crate::stats::{
     CallsView, NotificationCounts, Operation, OrderCounts, PayerCounts, PushKind, StatsView, UNKNOWN_ACCOUNT,
 };
-pub use crate::wechatpay::{CallCounts, Payment, Product, Push, TradeState};
+pub use crate::wechatpay::{
+    CallCounts, NotPayable, Payment, Push, RefundCalls, RefundState, RefundTruth, RefundsTruth, TradeState,
+};
 
 use crate::faults::FaultKind;
 use crate::payers::PayerAct;
-use crate::wechatpay::{Entry, Order, OrderKey};
+use crate::provider::OrderKey;
+use crate::wechatpay::{self, Entry, Order};
+
+/// What was ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Product {
+    /// WeChat Pay, `/v3/pay/transactions/jsapi`.
+    DirectJsapi,
+    /// WeChat Pay, `/v3/pay/partner/transactions/jsapi`.
+    PartnerJsapi,
+    /// WeChat Pay, `/v3/pay/partner/transactions/scannedpos`.
+    PartnerScannedpos,
+    /// PayJS, `/api/cashier`.
+    Cashier,
+}
+
+impl From<wechatpay::Product> for Product {
+    fn from(product: wechatpay::Product) -> Self {
+        match product {
+            wechatpay::Product::DirectJsapi => Self::DirectJsapi,
+            wechatpay::Product::PartnerJsapi => Self::PartnerJsapi,
+            wechatpay::Product::PartnerScannedpos => Self::PartnerScannedpos,
+        }
+    }
+}
 
 /// The truth about one order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderTruth {
+    /// Whose order it is.
+    pub provider: Provider,
     /// Account: mchid or sp_mchid.
     pub mchid: String,
     /// Sub-merchant of a partner's order.
@@ -29,7 +60,7 @@ pub struct OrderTruth {
     pub trade_state: TradeState,
     /// Amount of the order in fen.
     pub total: i64,
-    /// When it came into being.
+    /// When it came into being; at PayJS the first opening of the cashier.
     pub created_ms: i64,
     /// End of payment.
     pub expire_ms: i64,
@@ -37,10 +68,33 @@ pub struct OrderTruth {
     pub closed_ms: Option<i64>,
     /// The payment.
     pub payment: Option<Payment>,
+    /// Its refunds, with their sums.
+    pub refunds: RefundsTruth,
     /// What its payer has decided, where payers act on their own.
     pub payer: Option<PayerAct>,
     /// Faults injected so far.
     pub faults: BTreeSet<FaultKind>,
+    /// What PayJS alone has; absent for orders of other providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payjs: Option<PayjsTruth>,
+}
+
+/// What the truth about an order of PayJS has beyond the common form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayjsTruth {
+    /// PayJS's number of the order; the merchant learns it by a push.
+    pub payjs_order_id: String,
+    /// How often a payer's browser was sent on to the cashier page.
+    pub opened: u32,
+    /// What has become of the pushes.
+    pub pushing: Pushing,
+    /// True pushes that were answered 200.
+    pub pushes_delivered: u32,
+    /// Paid, but every push was lost or ended unanswered, and no call has shown that the merchant knows the
+    /// payjs_order_id: it cannot know of the payment.
+    pub undeterminable: bool,
+    /// Verified refund calls, those included that were refused.
+    pub refund_calls: u32,
 }
 
 /// Everything known under one order number.
@@ -92,18 +146,21 @@ pub struct ClockView {
 impl OrderTruth {
     pub(super) fn of(key: &OrderKey, order: &Order, faults: &BTreeSet<FaultKind>, now_ms: i64) -> Self {
         Self {
+            provider: Provider::Wechatpay,
             mchid: key.mchid.clone(),
             sub_mchid: order.params.sub_mchid.clone(),
             out_trade_no: key.out_trade_no.clone(),
-            product: order.params.product,
+            product: order.params.product.into(),
             trade_state: order.state(now_ms),
             total: order.params.total,
             created_ms: order.created_ms,
             expire_ms: order.expire_ms,
             closed_ms: order.closed_ms,
-            payment: order.payment.clone(),
+            payment: order.payment_at(now_ms),
+            refunds: order.refunds.truth(now_ms),
             payer: order.payer,
             faults: faults.clone(),
+            payjs: None,
         }
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{FaultKind, Stage};
+use super::{FaultKind, PayjsFault, Stage};
 use crate::draw::rng_of;
+use crate::provider::Provider;
 
 /// A named set of rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +29,8 @@ pub enum Preset {
 pub struct FaultPlan {
     /// Seed of the choices.
     pub seed: u64,
-    /// Share of orders per kind, 0 to 1; kinds that are not named have none. The rates of one stage sum up to
-    /// at most 1, since an order has at most one fault per stage.
+    /// Share of orders per kind, 0 to 1; kinds that are not named have none. The rates of one provider and
+    /// stage sum up to at most 1, since an order has at most one fault per stage.
     pub rates: BTreeMap<FaultKind, f64>,
     /// Whether the last two digits of the amount choose a fault. Where they do, the rates are not asked.
     pub by_amount: bool,
@@ -85,22 +86,32 @@ impl FaultPlan {
         for (kind, &rate) in &self.rates {
             check_rate(kind.name(), rate)?;
         }
-        for stage in Stage::ALL {
-            let sum: f64 = self.rates_of(stage).map(|(_, rate)| rate).sum();
-            check_sum(format!("{stage:?}"), sum)?;
+        for (provider, stage) in Provider::ALL.iter().flat_map(|p| Stage::ALL.map(|stage| (*p, stage))) {
+            let sum: f64 = self.rates_of(provider, stage).map(|(_, rate)| rate).sum();
+            check_sum(format!("{provider:?} {stage:?}"), sum)?;
         }
         Ok(())
     }
 
-    /// The faults of one order; `total` is its amount in minor units.
+    /// The faults of one order of WeChat Pay; `total` is its amount in minor units. Likewise those of a refund,
+    /// by its out_refund_no and its own amount.
     pub fn faults_of(&self, out_trade_no: &str, total: i64) -> OrderFaults {
-        if let Some(kind) = FaultKind::of_amount(total).filter(|_| self.by_amount) {
+        self.faults_at(Provider::Wechatpay, out_trade_no, total)
+    }
+
+    /// The faults of one order at a provider; `total` is its amount in minor units.
+    pub fn faults_at(&self, provider: Provider, out_trade_no: &str, total: i64) -> OrderFaults {
+        if let Some(kind) = FaultKind::of_amount_at(provider, total).filter(|_| self.by_amount) {
             return OrderFaults(vec![kind]);
         }
-        let mut rng = rng_of(self.seed, "faults", out_trade_no);
+        let topic = match provider {
+            Provider::Wechatpay => "faults",
+            Provider::Payjs => "payjs faults",
+        };
+        let mut rng = rng_of(self.seed, topic, out_trade_no);
         let drawn = Stage::ALL.into_iter().filter_map(|stage| {
             let mut left: f64 = rng.random();
-            self.rates_of(stage).find_map(|(kind, rate)| {
+            self.rates_of(provider, stage).find_map(|(kind, rate)| {
                 left -= rate;
                 (left < 0.0).then_some(kind)
             })
@@ -108,8 +119,9 @@ impl FaultPlan {
         OrderFaults(drawn.collect())
     }
 
-    fn rates_of(&self, stage: Stage) -> impl Iterator<Item = (FaultKind, f64)> {
-        self.rates.iter().map(|(kind, rate)| (*kind, *rate)).filter(move |(kind, _)| kind.stage() == stage)
+    fn rates_of(&self, provider: Provider, stage: Stage) -> impl Iterator<Item = (FaultKind, f64)> {
+        let of_stage = move |kind: &FaultKind| kind.provider() == provider && kind.stage() == stage;
+        self.rates.iter().map(|(kind, rate)| (*kind, *rate)).filter(move |(kind, _)| of_stage(kind))
     }
 }
 
@@ -121,10 +133,11 @@ pub(crate) fn check_sum(group: String, sum: f64) -> Result<(), BadPlan> {
     if sum <= 1.0 + SUM_SLACK { Ok(()) } else { Err(BadPlan::Sum { group, sum }) }
 }
 
-/// Missing rights and misreported amounts are no everyday events.
+/// Missing rights, misreported amounts and refunds that cannot be returned are no everyday events.
 fn usual_rate(kind: FaultKind) -> f64 {
     match kind {
-        FaultKind::CreateNoAuth | FaultKind::AmountMisreported => 0.0,
+        FaultKind::CreateNoAuth | FaultKind::AmountMisreported | FaultKind::RefundAbnormal => 0.0,
+        FaultKind::Payjs(PayjsFault::RefundNoBalance | PayjsFault::AmountMisreported) => 0.0,
         _ => 0.01,
     }
 }
@@ -136,11 +149,27 @@ fn heavy_rate(kind: FaultKind) -> f64 {
         FaultKind::QueryStale => 0.30,
         FaultKind::NotifyLost | FaultKind::NotifyDelayed => 0.20,
         FaultKind::AmountMisreported => 0.06,
+        FaultKind::Payjs(kind) => heavy_rate_of_payjs(kind),
         _ => match kind.stage() {
-            Stage::Create => 0.05,
-            Stage::Query | Stage::Notify => 0.12,
-            Stage::Close => 0.22,
-            Stage::Payment => 0.06,
+            Stage::Create | Stage::Refund => 0.05,
+            Stage::Query | Stage::Notify | Stage::RefundNotify => 0.12,
+            Stage::Close | Stage::RefundQuery => 0.22,
+            Stage::Payment | Stage::RefundEnd => 0.06,
+        },
+    }
+}
+
+/// PayJS can be asked only after a push, so lost pushes weigh more than all else.
+fn heavy_rate_of_payjs(kind: PayjsFault) -> f64 {
+    match kind {
+        PayjsFault::NotifyLost | PayjsFault::NotifyDelayed => 0.12,
+        PayjsFault::CheckStale => 0.20,
+        _ => match kind.spec().2 {
+            Stage::Close => 0.12,
+            Stage::Query | Stage::Refund => 0.10,
+            Stage::Create | Stage::Notify | Stage::Payment => 0.06,
+            // PayJS says at once what became of a refund: it has no kinds here.
+            Stage::RefundEnd | Stage::RefundNotify | Stage::RefundQuery => 0.0,
         },
     }
 }
@@ -175,7 +204,8 @@ mod tests {
             plan.validate().unwrap();
             for kind in FaultKind::ALL {
                 let hits = (0..200)
-                    .filter(|n| plan.faults_of(&format!("ORDER{n:06}"), NORMAL_TOTAL).has(kind))
+                    .map(|n| plan.faults_at(kind.provider(), &format!("ORDER{n:06}"), NORMAL_TOTAL))
+                    .filter(|faults| faults.has(kind))
                     .count();
                 assert!(hits > 0, "seed {seed}: {} not met", kind.name());
             }
@@ -202,7 +232,9 @@ mod tests {
     fn an_order_has_at_most_one_fault_per_stage() {
         let plan = FaultPlan::preset(Preset::Heavy, 3);
         for n in 0..500 {
-            let faults = plan.faults_of(&format!("ORDER{n:06}"), NORMAL_TOTAL);
+            let provider = Provider::ALL[n % 2];
+            let faults = plan.faults_at(provider, &format!("ORDER{n:06}"), NORMAL_TOTAL);
+            assert!(faults.0.iter().all(|kind| kind.provider() == provider));
             for stage in Stage::ALL {
                 assert!(faults.0.iter().filter(|kind| kind.stage() == stage).count() <= 1);
             }

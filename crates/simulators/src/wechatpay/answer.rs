@@ -73,6 +73,22 @@ impl ApiError {
         Self::new(403, "RULE_LIMIT", "订单生成后5分钟内不能关单")
     }
 
+    /// An order that does not exist or is not paid, or a refund that does not exist (the provider's page on
+    /// refunds).
+    pub(crate) fn resource_not_exists() -> Self {
+        Self::new(404, "RESOURCE_NOT_EXISTS", "订单或退款单不存在，未支付的订单不能退款")
+    }
+
+    /// A refund against the rules of sums, counts and times.
+    pub(crate) fn invalid(message: &str) -> Self {
+        Self::new(400, "INVALID_REQUEST", message)
+    }
+
+    /// The merchant's balance does not suffice for a refund.
+    pub(crate) fn not_enough() -> Self {
+        Self::new(403, "NOT_ENOUGH", "商户可用退款余额不足")
+    }
+
     pub(crate) fn throttled() -> Self {
         Self::new(429, "FREQUENCY_LIMITED", "频率超限").numbered(268_447_840)
     }

@@ -2,23 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde_json::Value;
+
 use super::answer::ApiError;
-use super::order::{Entry, NotPayable, Order, Payment, Prepay, Push};
+use super::order::{Entry, NotPayable, Order, Payment, Prepay, Push, remember_push};
 use super::params::CreateParams;
+use super::payment::NotPossible;
+use super::refund::ledger::{Refund, RefundEnd, payer_part};
+use super::refund::params::RefundParams;
 use crate::faults::FaultKind;
 
-/// An order's identity: numbers are unique per mchid, for partners per sp_mchid (the stricter reading).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct OrderKey {
-    pub(crate) mchid: String,
-    pub(crate) out_trade_no: String,
-}
-
-impl OrderKey {
-    pub(crate) fn new(mchid: &str, out_trade_no: &str) -> Self {
-        Self { mchid: mchid.to_owned(), out_trade_no: out_trade_no.to_owned() }
-    }
-}
+/// Numbers are unique per mchid, for partners per sp_mchid (the stricter reading).
+pub(crate) use crate::provider::OrderKey;
 
 /// The effect of a create.
 pub(crate) struct Made {
@@ -27,12 +22,21 @@ pub(crate) struct Made {
     pub(crate) is_new: bool,
 }
 
+/// When a refund comes into being and ends, and what it ends as.
+pub(crate) struct RefundCourse {
+    pub(crate) created_ms: i64,
+    pub(crate) ends_ms: i64,
+    pub(crate) end: RefundEnd,
+}
+
 pub(crate) struct Book {
     orders_max: usize,
     entries: BTreeMap<OrderKey, Entry>,
     by_transaction: HashMap<String, OrderKey>,
     by_prepay: HashMap<String, OrderKey>,
-    /// Counts prepay and transaction ids; goes on across resets.
+    /// By (account, out_refund_no): the numbers are unique on the account.
+    by_refund: HashMap<(String, String), OrderKey>,
+    /// Counts prepay, transaction and refund ids; goes on across resets.
     serial: u64,
 }
 
@@ -43,6 +47,7 @@ impl Book {
             entries: BTreeMap::new(),
             by_transaction: HashMap::new(),
             by_prepay: HashMap::new(),
+            by_refund: HashMap::new(),
             serial: 0,
         }
     }
@@ -92,9 +97,20 @@ impl Book {
         }
     }
 
-    pub(crate) fn note_push(&mut self, key: &OrderKey, push: Push) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.remember_push(push);
+    /// Notes a fault at the refund and at its order.
+    pub(crate) fn note_refund_fault(&mut self, key: &OrderKey, out_refund_no: &str, kind: FaultKind) {
+        self.note_fault(key, kind);
+        if let Some(entry) = self.order_mut(key).and_then(|order| order.refunds.entry_mut(out_refund_no)) {
+            entry.faults.insert(kind);
+        }
+    }
+
+    /// Notes a push at the order, or at the refund that it tells of.
+    pub(crate) fn note_push(&mut self, key: &OrderKey, out_refund_no: Option<&str>, push: Push) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        let Some(number) = out_refund_no else { return remember_push(&mut entry.pushes, push) };
+        if let Some(refund) = entry.order.as_mut().and_then(|order| order.refunds.entry_mut(number)) {
+            remember_push(&mut refund.pushes, push);
         }
     }
 
@@ -149,6 +165,97 @@ impl Book {
         order.pay(payment.clone())?;
         self.by_transaction.insert(payment.transaction_id.clone(), key.clone());
         Ok(payment)
+    }
+
+    pub(crate) fn key_of_refund(&self, mchid: &str, out_refund_no: &str) -> Option<&OrderKey> {
+        self.by_refund.get(&(mchid.to_owned(), out_refund_no.to_owned()))
+    }
+
+    /// The order that is to be refunded, by either number; both must name the same one.
+    pub(crate) fn key_of_refunded(&self, mchid: &str, params: &RefundParams) -> Result<OrderKey, ApiError> {
+        let by_number = params.out_trade_no.as_ref().map(|number| OrderKey::new(mchid, number));
+        let Some(id) = &params.transaction_id else {
+            return by_number.ok_or_else(ApiError::resource_not_exists);
+        };
+        let by_id = self.by_transaction.get(id).filter(|key| key.mchid == mchid);
+        let key = by_id.cloned().ok_or_else(ApiError::resource_not_exists)?;
+        if by_number.is_some_and(|other| other != key) {
+            return Err(ApiError::invalid("transaction_id与out_trade_no不是同一订单"));
+        }
+        Ok(key)
+    }
+
+    /// Makes a refund; false if it was made before by the same request.
+    pub(crate) fn make_refund(
+        &mut self,
+        key: &OrderKey,
+        params: &RefundParams,
+        course: RefundCourse,
+    ) -> Result<bool, ApiError> {
+        let refund_id = self.next_refund_id(course.created_ms);
+        let number = &params.out_refund_no;
+        if self.key_of_refund(&key.mchid, number).is_some_and(|taken| taken != key) {
+            return Err(ApiError::reentry());
+        }
+        let order = self.order(key).ok_or_else(ApiError::resource_not_exists)?;
+        let payment = order.payment.as_ref().ok_or_else(ApiError::resource_not_exists)?;
+        if let Some(known) = order.refunds.refund(number) {
+            return if known.body == params.body { Ok(false) } else { Err(ApiError::reentry()) };
+        }
+        let now_ms = course.created_ms;
+        order.refunds.check_new(payment, params, now_ms)?;
+        let refund = Refund {
+            refund_id,
+            amount: params.refund,
+            payer_amount: payer_part(payment, order.refunds.reserved(now_ms), params.refund),
+            created_ms: now_ms,
+            ends_ms: course.ends_ms,
+            end: course.end,
+            is_by_hand: false,
+            notify_url: params.notify_url.clone(),
+            body: params.body.clone(),
+        };
+        self.enter_refund(key, number.clone(), refund);
+        Ok(true)
+    }
+
+    /// Refunds what is left of a payment in the merchant console, which gives the refund a number of its own.
+    pub(crate) fn refund_by_hand(&mut self, key: &OrderKey, now_ms: i64) -> Result<Payment, NotPossible> {
+        let refund_id = self.next_refund_id(now_ms);
+        let number = format!("CONSOLE{refund_id}");
+        let order = self.order(key).ok_or(NotPossible::Unknown)?;
+        let payment = order.payment.as_ref().ok_or(NotPossible::NotPaid)?;
+        let reserved = order.refunds.reserved(now_ms);
+        let left = payment.total - reserved;
+        if left <= 0 {
+            return Err(NotPossible::NothingLeft);
+        }
+        let refund = Refund {
+            refund_id,
+            amount: left,
+            payer_amount: payer_part(payment, reserved, left),
+            created_ms: now_ms,
+            ends_ms: now_ms,
+            end: RefundEnd::Success,
+            is_by_hand: true,
+            notify_url: None,
+            body: Value::Null,
+        };
+        self.enter_refund(key, number, refund);
+        self.order(key).and_then(|order| order.payment_at(now_ms)).ok_or(NotPossible::NotPaid)
+    }
+
+    /// 29 digits, as the provider's refund ids have; the time keeps them apart across restarts.
+    fn next_refund_id(&mut self, now_ms: i64) -> String {
+        self.serial += 1;
+        format!("5030{:010}{:015}", now_ms / 1000, self.serial)
+    }
+
+    fn enter_refund(&mut self, key: &OrderKey, out_refund_no: String, refund: Refund) {
+        if let Some(order) = self.order_mut(key) {
+            order.refunds.enter(&out_refund_no, refund);
+            self.by_refund.insert((key.mchid.clone(), out_refund_no), key.clone());
+        }
     }
 
     /// Up to `limit` entries whose key lies behind `after`, in the order of their keys.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use reqwest::StatusCode;
+use serde::Serialize;
 
 use super::book::OrderKey;
 use super::merchant::PlatformVerifier;
-use super::order::{Payment, Push};
+use super::notification::Event;
+use super::order::{Order, Payment, Push};
 use super::resource::Transaction;
 use super::send::{SignError, SignedBy, header_value, random_hex};
 use super::{Merchant, Wechatpay, notification};
@@ -24,7 +26,7 @@ pub const NOTIFY_PAUSES_MS: [i64; 15] = [
 ];
 
 /// What a forger adds to the amount in its second attempt, in fen.
-const FORGED_EXTRA: i64 = 100;
+pub(super) const FORGED_EXTRA: i64 = 100;
 
 /// Serial of a key that nobody has, in a forger's second attempt.
 const FORGED_SERIAL: &str = "0000000000000000000000000000000000000BAD";
@@ -32,19 +34,35 @@ const FORGED_SERIAL: &str = "0000000000000000000000000000000000000BAD";
 /// What a probe's signature begins with.
 const PROBE_PREFIX: &str = "WECHATPAY/SIGNTEST/";
 
+/// Where a notification goes, and at which order or refund its pushes are noted.
+pub(super) struct Address {
+    pub(super) key: OrderKey,
+    /// The refund that it tells of; absent: the payment.
+    pub(super) out_refund_no: Option<String>,
+    pub(super) url: String,
+}
+
 /// A notification ready to be pushed, once or again.
-#[derive(Clone)]
-struct Outgoing {
-    key: OrderKey,
+pub(super) struct Outgoing {
+    address: Address,
     id: String,
-    url: String,
     verifier: PlatformVerifier,
     body: Bytes,
 }
 
+/// When the pushes begin, and what is odd about them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pushing {
+    pub(super) first_ms: i64,
+    /// Each one is sent twice at the same moment.
+    pub(super) is_doubled: bool,
+    /// A probe goes before the first one.
+    pub(super) has_probe: bool,
+}
+
 /// How one push is made out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Guise {
+pub(super) enum Guise {
     True,
     Probe,
     /// Signed by a stranger under the platform's serial.
@@ -92,20 +110,25 @@ impl Wechatpay {
             }
             _ => not_before_ms,
         };
+        let pushing = Pushing {
+            first_ms,
+            is_doubled: fault == Some(FaultKind::NotifyDoubled),
+            has_probe: fault == Some(FaultKind::NotifySigntest),
+        };
         let provider = Arc::clone(self);
-        self.world.spawn(async move { provider.deliver(&outgoing, fault, first_ms).await });
+        self.world.spawn(async move { provider.deliver(&outgoing, pushing).await });
     }
 
     /// Pushes on the schedule until the merchant has acknowledged.
-    async fn deliver(&self, outgoing: &Outgoing, fault: Option<FaultKind>, first_ms: i64) {
-        let mut due_ms = first_ms;
+    pub(super) async fn deliver(&self, outgoing: &Outgoing, pushing: Pushing) {
+        let mut due_ms = pushing.first_ms;
         for (round, pause_ms) in std::iter::once(0).chain(NOTIFY_PAUSES_MS).enumerate() {
             due_ms += pause_ms;
             self.world.clock.sleep_until_ms(due_ms).await;
-            if round == 0 && fault == Some(FaultKind::NotifySigntest) {
+            if round == 0 && pushing.has_probe {
                 self.push(outgoing, Guise::Probe).await;
             }
-            let end = if fault == Some(FaultKind::NotifyDoubled) {
+            let end = if pushing.is_doubled {
                 let (first, second) =
                     tokio::join!(self.push(outgoing, Guise::True), self.push(outgoing, Guise::True));
                 if first == PushEnd::Acknowledged { first } else { second }
@@ -136,20 +159,24 @@ impl Wechatpay {
         });
     }
 
-    /// Encrypts a transaction for its merchant; none if the order has no notify_url.
-    fn outgoing(&self, key: &OrderKey, state: impl FnOnce(&super::Order) -> Transaction) -> Option<Outgoing> {
-        let merchant = self.merchant(&key.mchid)?;
+    /// The notification of a payment; none if the order has no notify_url.
+    fn outgoing(&self, key: &OrderKey, state: impl FnOnce(&Order) -> Transaction) -> Option<Outgoing> {
         let (url, transaction) = {
             let book = self.book.lock();
             let order = book.order(key)?;
             (order.params.notify_url.clone()?, state(order))
         };
-        match self.encrypted(&merchant, &transaction) {
-            Ok((id, body)) => {
-                Some(Outgoing { key: key.clone(), id, url, verifier: merchant.given.verifier, body })
-            }
+        let address = Address { key: key.clone(), out_refund_no: None, url };
+        self.seal(address, Event::PAID, &transaction)
+    }
+
+    /// Encrypts a resource for its merchant.
+    pub(super) fn seal(&self, address: Address, event: Event, resource: &impl Serialize) -> Option<Outgoing> {
+        let merchant = self.merchant(&address.key.mchid)?;
+        match self.encrypted(&merchant, event, resource) {
+            Ok((id, body)) => Some(Outgoing { address, id, verifier: merchant.given.verifier, body }),
             Err(error) => {
-                tracing::error!(%error, mchid = key.mchid, "a notification could not be made");
+                tracing::error!(%error, mchid = address.key.mchid, "a notification could not be made");
                 None
             }
         }
@@ -158,18 +185,19 @@ impl Wechatpay {
     fn encrypted(
         &self,
         merchant: &Merchant,
-        transaction: &Transaction,
+        event: Event,
+        resource: &impl Serialize,
     ) -> Result<(String, Bytes), SignError> {
         let id = format!("EV-{}", random_hex::<16>()?);
         let nonce = random_hex::<6>()?;
         let now_ms = self.world.clock.now_ms();
         let key = merchant.given.apiv3_key.as_bytes();
-        let body = notification::document(&id, now_ms, transaction, key, &nonce)?;
+        let body = notification::document(&id, now_ms, event, resource, key, &nonce)?;
         Ok((id, Bytes::from(body)))
     }
 
-    /// One push; it is counted and noted at the order.
-    async fn push(&self, outgoing: &Outgoing, guise: Guise) -> PushEnd {
+    /// One push; it is counted and noted at the order or refund.
+    pub(super) async fn push(&self, outgoing: &Outgoing, guise: Guise) -> PushEnd {
         let sent_ms = self.world.clock.now_ms();
         let status = self.post(outgoing, guise).await;
         let end = match status {
@@ -182,7 +210,8 @@ impl Wechatpay {
         self.world.stats.push(kind, end);
         let push =
             Push { id: outgoing.id.clone(), kind, sent_ms, status: status.map(|status| status.as_u16()) };
-        self.book.lock().note_push(&outgoing.key, push);
+        let Address { key, out_refund_no, .. } = &outgoing.address;
+        self.book.lock().note_push(key, out_refund_no.as_deref(), push);
         end
     }
 
@@ -196,7 +225,8 @@ impl Wechatpay {
                 return None;
             }
         };
-        let request = self.world.http.post(&outgoing.url).headers(headers).body(outgoing.body.clone());
+        let request =
+            self.world.http.post(&outgoing.address.url).headers(headers).body(outgoing.body.clone());
         match request.send().await {
             Ok(response) => Some(response.status()),
             Err(error) => {

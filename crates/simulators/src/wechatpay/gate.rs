@@ -28,6 +28,8 @@ enum Target {
     Create(Product),
     Query { is_partner: bool, by: QueryBy },
     Close { is_partner: bool, out_trade_no: String },
+    Refund,
+    RefundQuery { out_refund_no: String },
 }
 
 impl Target {
@@ -36,6 +38,8 @@ impl Target {
             Self::Create(_) => Operation::Create,
             Self::Query { .. } => Operation::Query,
             Self::Close { .. } => Operation::Close,
+            Self::Refund => Operation::Refund,
+            Self::RefundQuery { .. } => Operation::RefundQuery,
         }
     }
 }
@@ -68,6 +72,8 @@ pub(crate) fn routes(provider: Arc<Wechatpay>) -> Router {
         .route("/v3/pay/transactions/jsapi", post(create_direct_jsapi))
         .route("/v3/pay/partner/transactions/jsapi", post(create_partner_jsapi))
         .route("/v3/pay/partner/transactions/scannedpos", post(create_partner_scannedpos))
+        .route("/v3/refund/domestic/refunds", post(refund))
+        .route("/v3/refund/domestic/refunds/{number}", get(query_refund))
         .route("/v3/{*path}", any(not_served));
     for (prefix, is_partner) in [("/v3/pay/transactions", false), ("/v3/pay/partner/transactions", true)] {
         router = router
@@ -128,7 +134,15 @@ async fn close(
     provider.serve(call, Target::Close { is_partner, out_trade_no }).await
 }
 
-/// Everything else under `/v3/`, refunds among it: an unsigned 404.
+async fn refund(State(provider): Provider, call: Call) -> Response {
+    provider.serve(call, Target::Refund).await
+}
+
+async fn query_refund(State(provider): Provider, Path(out_refund_no): Path<String>, call: Call) -> Response {
+    provider.serve(call, Target::RefundQuery { out_refund_no }).await
+}
+
+/// Everything else under `/v3/`: an unsigned 404.
 async fn not_served(State(provider): Provider) -> Response {
     let world = &provider.world;
     world.stats.call(UNKNOWN_ACCOUNT, Operation::Other, || world.clock.real_elapsed());
@@ -193,6 +207,8 @@ impl Wechatpay {
             Target::Close { is_partner, out_trade_no } => {
                 self.close(merchant, is_partner, &out_trade_no, body)
             }
+            Target::Refund => self.refund(merchant, body),
+            Target::RefundQuery { out_refund_no } => self.query_refund(merchant, &out_refund_no, uri),
         }
     }
 }

@@ -93,6 +93,9 @@ pub enum MerchantError {
     /// [`MERCHANTS_MAX`] accounts are known already.
     #[error("at most {MERCHANTS_MAX} merchants can be registered")]
     TooMany,
+    /// Another provider of this simulator has an account of that number.
+    #[error("account {0} is known to another provider of this simulator")]
+    Taken(String),
     /// The merchant number is empty, too long or not of digits.
     #[error("merchant number must be 1 to {MCHID_CHARS_MAX} digits")]
     Mchid,

@@ -1,13 +1,13 @@
 //! WeChat Pay APIv3, the provider's side: JSAPI (direct and partner) and scannedpos, queries, closes,
-//! notifications.
+//! refunds, notifications.
 //!
 //! Every call is verified against the merchant's public key, every answer and notification signed by the
 //! platform. Where the provider's pages leave something open, the choice is marked `[assumed]` at its place.
-//! Not modelled: refunds (all of `/v3/refund/` answers 404), risk control, promotions, the choice of the
-//! platform key by the request's `Wechatpay-Serial` (it is a setting of the merchant).
+//! Not modelled: risk control, promotions, two payments on one order, the choice of the platform key by the
+//! request's `Wechatpay-Serial` (it is a setting of the merchant).
 //!
 //! Reading order: `gate` (a call's way), `params`, `order` (the rules), `create`, `query`, `close`,
-//! `payment`, `delivery`.
+//! `payment`, `delivery`, `refund`.
 
 mod answer;
 mod auth;
@@ -24,6 +24,7 @@ mod params;
 mod payment;
 mod platform;
 mod query;
+mod refund;
 mod resource;
 mod schema;
 mod send;
@@ -36,7 +37,7 @@ use std::sync::Arc;
 use parking_lot::{Mutex, RwLock};
 use serde::Deserialize;
 
-pub(crate) use book::{Book, OrderKey};
+pub(crate) use book::Book;
 pub(crate) use gate::routes;
 pub(crate) use merchant::Merchant;
 pub(crate) use order::{Entry, Order};
@@ -54,8 +55,11 @@ pub use order::{
 };
 pub use params::Product;
 pub use platform::{PlatformKeys, PlatformPublic};
+pub use refund::ledger::{REFUND_SPACING_MS, REFUND_WINDOW_MS, REFUNDS_MAX, RefundState};
+pub use refund::truth::{RefundCalls, RefundTruth, RefundsTruth};
 
 use crate::faults::{FaultKind, Stage};
+use crate::provider::OrderKey;
 use crate::world::World;
 
 /// Settings of WeChat Pay's side.

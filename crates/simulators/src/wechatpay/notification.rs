@@ -1,4 +1,4 @@
-//! The document of a notification: the transaction, encrypted with the merchant's APIv3 key.
+//! The document of a notification: a transaction or a refund, encrypted with the merchant's APIv3 key.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -6,11 +6,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::resource::{Transaction, beijing_time};
+use super::resource::beijing_time;
 use crate::keys::KeyError;
 
-/// Additional data of the encryption; the provider may also send an empty one.
-const ASSOCIATED_DATA: &str = "transaction";
+/// What a notification is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Event {
+    pub(super) event_type: &'static str,
+    pub(super) summary: &'static str,
+    /// Kind of the resource; also the additional data of the encryption, which the provider may leave empty.
+    pub(super) original_type: &'static str,
+}
+
+impl Event {
+    pub(super) const PAID: Self =
+        Self { event_type: "TRANSACTION.SUCCESS", summary: "支付成功", original_type: "transaction" };
+}
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -31,27 +42,28 @@ struct Resource<'a> {
     nonce: &'a str,
 }
 
-/// The body of a `TRANSACTION.SUCCESS` notification. `nonce` has 12 characters and is never used twice with a
+/// The body of a notification. `nonce` has 12 characters and is never used twice with a
 /// key.
 pub(super) fn document(
     id: &str,
     created_ms: i64,
-    transaction: &Transaction,
+    event: Event,
+    resource: &impl Serialize,
     apiv3_key: &[u8],
     nonce: &str,
 ) -> Result<Vec<u8>, KeyError> {
-    let plaintext = serde_json::to_vec(transaction).map_err(|_| KeyError::Encode)?;
+    let plaintext = serde_json::to_vec(resource).map_err(|_| KeyError::Encode)?;
     let document = Document {
         id,
         create_time: beijing_time(created_ms),
         resource_type: "encrypt-resource",
-        event_type: "TRANSACTION.SUCCESS",
-        summary: "支付成功",
+        event_type: event.event_type,
+        summary: event.summary,
         resource: Resource {
-            original_type: "transaction",
+            original_type: event.original_type,
             algorithm: "AEAD_AES_256_GCM",
-            ciphertext: encrypt(apiv3_key, nonce, &plaintext)?,
-            associated_data: ASSOCIATED_DATA,
+            ciphertext: encrypt(apiv3_key, nonce, event.original_type, &plaintext)?,
+            associated_data: event.original_type,
             nonce,
         },
     };
@@ -59,12 +71,12 @@ pub(super) fn document(
 }
 
 /// AES-256-GCM, the tag behind the text, all in Base64.
-fn encrypt(key: &[u8], nonce: &str, plaintext: &[u8]) -> Result<String, KeyError> {
+fn encrypt(key: &[u8], nonce: &str, associated_data: &str, plaintext: &[u8]) -> Result<String, KeyError> {
     let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| KeyError::Encode)?;
     if nonce.len() != 12 {
         return Err(KeyError::Encode);
     }
-    let payload = Payload { msg: plaintext, aad: ASSOCIATED_DATA.as_bytes() };
+    let payload = Payload { msg: plaintext, aad: associated_data.as_bytes() };
     let sealed =
         cipher.encrypt(Nonce::from_slice(nonce.as_bytes()), payload).map_err(|_| KeyError::Encode)?;
     Ok(STANDARD.encode(sealed))
@@ -80,13 +92,14 @@ mod tests {
         let published: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/vectors/notify.json")).unwrap();
         let sealed =
-            encrypt(b"0123456789abcdef0123456789abcdef", "fdasflkja484", plaintext.as_bytes()).unwrap();
+            encrypt(b"0123456789abcdef0123456789abcdef", "fdasflkja484", "transaction", plaintext.as_bytes())
+                .unwrap();
         assert_eq!(published["resource"]["ciphertext"], sealed);
     }
 
     #[test]
     fn keys_and_nonces_of_other_lengths_are_refused() {
-        assert!(encrypt(b"testAPIv3Key0000", "fdasflkja484", b"x").is_err());
-        assert!(encrypt(b"0123456789abcdef0123456789abcdef", "short", b"x").is_err());
+        assert!(encrypt(b"testAPIv3Key0000", "fdasflkja484", "", b"x").is_err());
+        assert!(encrypt(b"0123456789abcdef0123456789abcdef", "short", "", b"x").is_err());
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::ApiError;
 use super::params::CreateParams;
+use super::refund::ledger::RefundLedger;
 use crate::faults::FaultKind;
 use crate::payers::PayerAct;
 use crate::stats::PushKind;
@@ -33,7 +34,7 @@ pub const PREPAY_LIFE_MS: i64 = 2 * 60 * MINUTE_MS;
 /// Prepay ids remembered per order; older ones are forgotten, as if they had run out.
 const PREPAYS_MAX: usize = 32;
 
-/// Pushes remembered per order; the schedule has 16, doubled 32.
+/// Pushes remembered per order and per refund; the schedule has 16, doubled 32.
 const PUSHES_MAX: usize = 64;
 
 /// State of an order at the provider.
@@ -42,7 +43,7 @@ const PUSHES_MAX: usize = 64;
 pub enum TradeState {
     /// Paid.
     Success,
-    /// Paid, then refunded by the merchant.
+    /// Paid, then refunded by the merchant, in whole or in part.
     Refund,
     /// Not paid (yet).
     Notpay,
@@ -63,7 +64,7 @@ pub struct Payment {
     pub reported_total: i64,
     /// When it was paid.
     pub paid_ms: i64,
-    /// When the merchant refunded it in the merchant console.
+    /// When its first refund succeeded, whole or partial, by API or in the merchant console.
     pub refunded_ms: Option<i64>,
 }
 
@@ -121,13 +122,14 @@ impl Entry {
             order: None,
         }
     }
+}
 
-    pub(crate) fn remember_push(&mut self, push: Push) {
-        if self.pushes.len() >= PUSHES_MAX {
-            self.pushes.pop_front();
-        }
-        self.pushes.push_back(push);
+/// Notes a push; the oldest one is forgotten where there are too many.
+pub(crate) fn remember_push(pushes: &mut VecDeque<Push>, push: Push) {
+    if pushes.len() >= PUSHES_MAX {
+        pushes.pop_front();
     }
+    pushes.push_back(push);
 }
 
 pub(crate) struct Order {
@@ -136,7 +138,9 @@ pub(crate) struct Order {
     /// End of payment.
     pub(crate) expire_ms: i64,
     pub(crate) closed_ms: Option<i64>,
+    /// `refunded_ms` in it stays empty: [`Order::payment_at`] fills it in.
     pub(crate) payment: Option<Payment>,
+    pub(crate) refunds: RefundLedger,
     pub(crate) prepays: VecDeque<Prepay>,
     pub(crate) payer: Option<PayerAct>,
 }
@@ -167,17 +171,31 @@ impl Order {
             Some(asked_ms) => asked_ms.clamp(now_ms + LIFE_MIN_MS, now_ms + LIFE_MAX_MS),
             None => now_ms + LIFE_DEFAULT_MS,
         };
-        let prepays = VecDeque::new();
-        Self { params, created_ms: now_ms, expire_ms, closed_ms: None, payment: None, prepays, payer: None }
+        Self {
+            params,
+            created_ms: now_ms,
+            expire_ms,
+            closed_ms: None,
+            payment: None,
+            refunds: RefundLedger::default(),
+            prepays: VecDeque::new(),
+            payer: None,
+        }
     }
 
     pub(crate) fn state(&self, now_ms: i64) -> TradeState {
         match &self.payment {
-            Some(payment) if payment.refunded_ms.is_some() => TradeState::Refund,
+            Some(_) if self.refunds.first_success_ms(now_ms).is_some() => TradeState::Refund,
             Some(_) => TradeState::Success,
             None if self.closed_ms.is_some() || now_ms >= self.auto_close_ms() => TradeState::Closed,
             None => TradeState::Notpay,
         }
+    }
+
+    /// The payment with what has become of it by now.
+    pub(crate) fn payment_at(&self, now_ms: i64) -> Option<Payment> {
+        let refunded_ms = self.refunds.first_success_ms(now_ms);
+        self.payment.clone().map(|payment| Payment { refunded_ms, ..payment })
     }
 
     /// When the provider closes the order of itself.

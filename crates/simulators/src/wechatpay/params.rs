@@ -133,7 +133,7 @@ fn read_time(text: &str) -> Result<i64, BadField> {
 
 /// https without query or fragment; plain http only to a loopback address, which the real provider cannot
 /// reach.
-fn check_notify_url(url: &str) -> Result<(), BadField> {
+pub(super) fn check_notify_url(url: &str) -> Result<(), BadField> {
     let bad = |issue: &str| BadField::new("/notify_url", issue);
     let url = reqwest::Url::parse(url).map_err(|_| bad("not an absolute URL"))?;
     if url.query().is_some() || url.fragment().is_some() {

@@ -8,7 +8,7 @@ use super::order::{NotPayable, Payment};
 use crate::faults::{FaultKind, Stage};
 use crate::payers::PayerAct;
 
-/// A paid order cannot be expired, and only a paid one refunded.
+/// A paid order cannot be expired, and only a paid one refunded, as long as money is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotPossible {
     #[error("the order does not exist")]
@@ -17,6 +17,8 @@ pub(crate) enum NotPossible {
     Paid,
     #[error("the order is not paid")]
     NotPaid,
+    #[error("nothing is left to refund")]
+    NothingLeft,
 }
 
 impl Wechatpay {
@@ -51,15 +53,11 @@ impl Wechatpay {
         Ok(())
     }
 
-    /// The merchant refunds the whole payment by hand in the merchant console: queries then say REFUND.
-    /// Nothing is notified `[assumed]`.
+    /// The merchant refunds what is left of the payment by hand in the merchant console: queries then say
+    /// REFUND. Nothing is notified `[assumed]`.
     pub(crate) fn refund_by_hand(&self, key: &OrderKey) -> Result<Payment, NotPossible> {
         let now_ms = self.world.clock.now_ms();
-        let mut book = self.book.lock();
-        let order = book.order_mut(key).ok_or(NotPossible::Unknown)?;
-        let payment = order.payment.as_mut().ok_or(NotPossible::NotPaid)?;
-        payment.refunded_ms.get_or_insert(now_ms);
-        Ok(payment.clone())
+        self.book.lock().refund_by_hand(key, now_ms)
     }
 
     /// Lets the payer of a new order act, if payers act at all.
@@ -78,6 +76,7 @@ impl Wechatpay {
             }
             PayerAct::Pays => (created_ms + i64::from(think_ms), None),
             PayerAct::PaysLate => (created_ms.max(expire_ms - margin_ms), Some(expire_ms + margin_ms)),
+            PayerAct::PaysAfterExpiry => (expire_ms + margin_ms, None),
         };
         let (provider, key) = (Arc::clone(self), key.clone());
         self.world.spawn(async move {

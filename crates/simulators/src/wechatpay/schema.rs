@@ -1,8 +1,9 @@
-//! Which fields a request may and must have: tables per product, and the check of a body against its table.
+//! Which fields a request may and must have: tables per operation, and the check of a body against its table.
 //!
 //! Unknown fields are refused, as the provider refuses superfluous parameters; lengths count characters
 //! `[assumed]` where the provider's pages leave characters or bytes open.
-//! Fields and lengths: the provider's create pages for JSAPI (direct, partner) and scannedpos.
+//! Fields and lengths: the provider's create pages for JSAPI (direct, partner) and scannedpos, its refund
+//! page.
 
 use serde_json::{Map, Value};
 
@@ -141,6 +142,35 @@ pub(crate) const DIRECT_CLOSE: &[Field] = &[must("mchid", Text(1, 32))];
 
 /// Body of a partner's close.
 pub(crate) const PARTNER_CLOSE: &[Field] = &[must("sp_mchid", Text(1, 32)), must("sub_mchid", Text(1, 32))];
+
+const REFUND_AMOUNT: &[Field] = &[
+    must("refund", Integer(1, TOTAL_MAX)),
+    may("from", List(&[must("account", Text(1, 32)), must("amount", Integer(1, TOTAL_MAX))])),
+    must("total", Integer(1, TOTAL_MAX)),
+    must("currency", Text(1, 16)),
+];
+
+const REFUND_GOODS: &[Field] = &[
+    must("merchant_goods_id", Text(1, 32)),
+    may("wechatpay_goods_id", Text(1, 32)),
+    may("goods_name", Text(1, 256)),
+    must("unit_price", Integer(1, TOTAL_MAX)),
+    must("refund_amount", Integer(1, TOTAL_MAX)),
+    must("refund_quantity", Integer(1, TOTAL_MAX)),
+];
+
+/// `POST /v3/refund/domestic/refunds`, direct and partner.
+pub(crate) const REFUND: &[Field] = &[
+    may("sub_mchid", Text(1, 32)),
+    may("transaction_id", Text(1, 32)),
+    may("out_trade_no", Text(6, 32)),
+    must("out_refund_no", Text(1, 64)),
+    may("reason", Text(1, 80)),
+    may("notify_url", Text(1, 256)),
+    may("funds_account", Text(1, 32)),
+    must("amount", Object(REFUND_AMOUNT)),
+    may("goods_detail", List(REFUND_GOODS)),
+];
 
 /// The first fault of a body: where, and what is wrong. Values are never part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

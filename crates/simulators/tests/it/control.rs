@@ -1,12 +1,13 @@
 //! The control API: truth with paging, statistics, plans at run time, launch, reset.
 
 use paymux_simulators::control::view::{ClockView, Operation, OrdersPage, UNKNOWN_ACCOUNT};
+use paymux_simulators::faults::FaultKind;
 use paymux_simulators::wechatpay::{PREPAY_LIFE_MS, PlatformPublic};
 use serde_json::{Value, json};
 
 use crate::client::sign;
 use crate::inbox::Inbox;
-use crate::rig::{APPID, DIRECT, MCHID, Rig, direct_order, start};
+use crate::rig::{APPID, DIRECT, MCHID, Rig, direct_order, refund_of, start};
 
 fn named(out_trade_no: &str) -> Value {
     json!({"mchid": MCHID, "out_trade_no": out_trade_no})
@@ -87,6 +88,8 @@ async fn calls_are_counted_per_account_and_operation() {
     }
     rig.query("NOSUCH01").await;
     rig.close("ORDER0001").await;
+    rig.refund(&refund_of("ORDER0001", "REFUND1", 100)).await;
+    rig.query_refund("REFUND1").await;
     let path = format!("{DIRECT}/jsapi");
     rig.client.send_with("POST", &path, "{}".to_owned(), "nonsense").await.unwrap();
 
@@ -99,6 +102,8 @@ async fn calls_are_counted_per_account_and_operation() {
     assert!((1..=10).contains(&queries.max_per_second));
     assert_eq!(own[&Operation::Create].calls, 1);
     assert_eq!(own[&Operation::Close].answers[&403], 1);
+    assert_eq!(own[&Operation::Refund].answers[&404], 1);
+    assert_eq!(own[&Operation::RefundQuery].answers[&404], 1);
     assert_eq!(stats.calls[UNKNOWN_ACCOUNT][&Operation::Create].answers[&401], 1);
     assert_eq!(stats.orders.known, 1);
 }
@@ -115,7 +120,7 @@ async fn a_new_fault_plan_takes_effect_at_the_next_call() {
     assert_eq!(rig.create_for("ORDER0003", 1258).await.unwrap().status, 200);
 
     let heavy = rig.control("faults", &json!({"preset": "heavy", "seed": 3})).await.json();
-    assert_eq!(heavy["rates"].as_object().unwrap().len(), 30);
+    assert_eq!(heavy["rates"].as_object().unwrap().len(), FaultKind::ALL.len());
     assert_eq!(rig.look("faults").await.json(), heavy);
 }
 

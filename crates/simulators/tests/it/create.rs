@@ -140,8 +140,8 @@ async fn a_full_simulator_says_so() {
 }
 
 #[tokio::test]
-async fn refunds_are_not_served() {
+async fn other_paths_are_not_served() {
     let rig = start().await;
-    let answer = rig.client.post("/v3/refund/domestic/refunds", &json!({})).await.unwrap();
+    let answer = rig.client.post("/v3/profitsharing/orders", &json!({})).await.unwrap();
     assert_eq!(answer.code(), (404, "NOT_FOUND".to_owned()));
 }

@@ -40,14 +40,23 @@ pub(crate) struct Inbox {
 struct Server {
     pushes: mpsc::Sender<Pushed>,
     answers: Arc<Mutex<VecDeque<u16>>>,
+    usual: u16,
 }
+
+/// A status that stands for no answer at all.
+pub(crate) const NO_ANSWER: u16 = 0;
 
 impl Inbox {
     /// Starts a server that answers 204, after the answers that tests put before it.
     pub(crate) async fn start() -> Self {
+        Self::answering(204).await
+    }
+
+    /// Starts a server that gives this answer, after those that tests put before it.
+    pub(crate) async fn answering(usual: u16) -> Self {
         let (sender, pushes) = mpsc::channel(WAITING_MAX);
         let answers = Arc::new(Mutex::new(VecDeque::new()));
-        let server = Server { pushes: sender, answers: Arc::clone(&answers) };
+        let server = Server { pushes: sender, answers: Arc::clone(&answers), usual };
         let router = Router::new().route("/notify", post(take)).with_state(server);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/notify", listener.local_addr().unwrap());
@@ -55,7 +64,7 @@ impl Inbox {
         Self { url, pushes, answers }
     }
 
-    /// The next `statuses` are answered instead of 204.
+    /// The next `statuses` are answered instead of the usual one.
     pub(crate) fn answer(&self, statuses: impl IntoIterator<Item = u16>) {
         self.answers.lock().extend(statuses);
     }
@@ -72,8 +81,11 @@ impl Inbox {
 }
 
 async fn take(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let status = server.answers.lock().pop_front().unwrap_or(204);
+    let status = server.answers.lock().pop_front().unwrap_or(server.usual);
     server.pushes.send(Pushed { headers, body }).await.unwrap();
+    if status == NO_ANSWER {
+        std::future::pending::<()>().await;
+    }
     StatusCode::from_u16(status).unwrap()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use paymux_simulators::control::view::{OrderDetail, OrderTruth, StatsView};
+use paymux_simulators::control::view::{OrderDetail, OrderTruth, RefundsTruth, StatsView};
 use paymux_simulators::wechatpay::{ApiV3Key, PlatformKeys, PlatformVerifier, SubMerchant, WechatMerchant};
 use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 use serde_json::{Value, json};
@@ -20,6 +20,7 @@ pub(crate) const APIV3_KEY: &str = "0123456789abcdef0123456789abcdef";
 
 pub(crate) const DIRECT: &str = "/v3/pay/transactions";
 pub(crate) const PARTNER: &str = "/v3/pay/partner/transactions";
+pub(crate) const REFUNDS: &str = "/v3/refund/domestic/refunds";
 
 /// Patience of polls; a test that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -85,6 +86,14 @@ pub(crate) fn scannedpos_order(out_trade_no: &str) -> Value {
     })
 }
 
+/// A refund of so many fen of a normal order of the direct merchant.
+pub(crate) fn refund_of(out_trade_no: &str, out_refund_no: &str, fen: i64) -> Value {
+    json!({
+        "out_trade_no": out_trade_no, "out_refund_no": out_refund_no, "reason": "商品已售完",
+        "amount": {"refund": fen, "total": 1200, "currency": "CNY"},
+    })
+}
+
 impl Rig {
     pub(crate) async fn create(&self, body: &Value) -> Answer {
         self.client.post(&format!("{DIRECT}/jsapi"), body).await.unwrap()
@@ -120,6 +129,29 @@ impl Rig {
     pub(crate) async fn try_close(&self, out_trade_no: &str) -> Result<Answer, reqwest::Error> {
         let path = format!("{DIRECT}/out-trade-no/{out_trade_no}/close");
         self.client.post(&path, &json!({ "mchid": MCHID })).await
+    }
+
+    /// Creates a normal order of the direct merchant and pays it; gives the transaction_id.
+    pub(crate) async fn paid(&self, out_trade_no: &str) -> String {
+        assert_eq!(self.create(&direct_order(out_trade_no)).await.status, 200);
+        self.pay(out_trade_no).await["transaction_id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn refund(&self, body: &Value) -> Answer {
+        self.try_refund(body).await.unwrap()
+    }
+
+    pub(crate) async fn try_refund(&self, body: &Value) -> Result<Answer, reqwest::Error> {
+        self.client.post(REFUNDS, body).await
+    }
+
+    pub(crate) async fn query_refund(&self, out_refund_no: &str) -> Answer {
+        self.client.get(&format!("{REFUNDS}/{out_refund_no}")).await.unwrap()
+    }
+
+    /// The refunds of an order of the direct merchant, as the provider knows them.
+    pub(crate) async fn refunds(&self, out_trade_no: &str) -> RefundsTruth {
+        self.truth(out_trade_no).await.unwrap().refunds
     }
 
     pub(crate) async fn control(&self, path: &str, body: &Value) -> Answer {

@@ -1,6 +1,7 @@
 //! While the payer may pay: when the provider is asked, and when not.
 
 use paymux_domain::capabilities::Capabilities;
+use paymux_domain::fact::AttentionReason;
 use paymux_domain::fold::State;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 
@@ -44,6 +45,39 @@ fn the_provider_is_asked_at_the_documented_times_each_once() {
     check(wechat(), &report(Class::Final), &[15, 30, 60, 180, 600]);
     check(xorpay(), &told(Word::Expired), &[15, 30, 60, 180, 600]);
     check(payjs(), &told(Word::Open), &[]);
+}
+
+#[test]
+fn a_refused_question_calls_a_person_once_and_is_asked_again_by_schedule_alone() {
+    let calls_for_a_person = |model: &Model| model.order().attention_count(AttentionReason::ProviderOps);
+    let mut model = pending(wechat());
+    assert_eq!(model.tick().call, Some(Operation::Query));
+    model.answer(report(Class::Final));
+    assert_eq!((calls_for_a_person(&model), model.due), (1, Some(at(30))));
+    let impatient = model.requery();
+    assert_eq!((impatient.call, impatient.due), (None, Some(at(30))), "asking sooner brings the same");
+    assert_eq!(model.tick().call, Some(Operation::Query));
+    model.answer(report(Class::Final));
+    assert_eq!((calls_for_a_person(&model), model.due), (1, Some(at(60))));
+    model.tick();
+    model.answer(told(paid("T1")));
+    assert_eq!(model.state(), State::Paid, "and an answer is as good as ever");
+}
+
+#[test]
+fn a_refused_question_is_not_repeated_hundreds_of_times_after_the_end_of_paying() {
+    let mut model = pending(xorpay());
+    let mut asked = Vec::new();
+    while model.now() < at(5 * 3600) {
+        match model.live.clone() {
+            Some(call) => {
+                asked.push(call.left_time.since(at(0)).as_secs());
+                model.answer(report(Class::Final));
+            }
+            None => drop(model.tick()),
+        }
+    }
+    assert_eq!(asked, [15, 30, 60, 180, 600, 1860, 3600, 5400, 7200, 9000, 10_800, 12_600, 14_400, 16_200]);
 }
 
 #[test]

@@ -224,6 +224,20 @@ fn a_payment_that_the_provider_denies_again_and_again_is_a_persons() {
 }
 
 #[test]
+fn a_question_about_a_refund_that_is_refused_itself_calls_a_person_and_waits_for_the_schedule() {
+    let mut model = paid_at(wechat());
+    model.refund("r1", 100);
+    model.answer(report(Class::Unknown));
+    until(&mut model, Operation::Query);
+    model.answer(report(Class::Final));
+    assert_eq!(model.order().attention_count(AttentionReason::ProviderOps), 1);
+    assert_eq!((state(&model, "r1"), model.due), (Some(RefundState::Processing), Some(at(15))));
+    until(&mut model, Operation::Query);
+    model.answer(told(refund_word("r1", RefundProgress::Done)));
+    assert_eq!(state(&model, "r1"), Some(RefundState::Done));
+}
+
+#[test]
 fn a_throttled_refund_is_asked_about() {
     let mut model = paid_at(wechat());
     model.refund("r1", 1);

@@ -84,7 +84,11 @@ fn a_signature_must_verify_under_a_known_key_and_be_fresh() {
         headers.iter_mut().filter(|(known, _)| known == name).for_each(|(_, old)| value.clone_into(old));
         create_answered(&with(headers))
     };
-    check_unknown(&changed("wechatpay-serial", "5F00"), "UNKNOWN_KEY");
+    // Nothing more will be believed until a person brings the key.
+    let unknown = changed("wechatpay-serial", "5F00");
+    assert_eq!((unknown.class, unknown.code.as_str(), unknown.words.len()), (Class::Ops, "UNKNOWN_KEY", 0));
+    assert_eq!(unknown.message, "signed by key 5F00");
+    assert_eq!(changed("wechatpay-serial", "5F 00\"").message, "", "no text of a stranger's");
     check_unknown(&changed("wechatpay-nonce", "another"), "BAD_SIGNATURE");
     check_unknown(&changed("wechatpay-timestamp", "1704038401"), "BAD_SIGNATURE");
     check_unknown(&changed("wechatpay-timestamp", "soon"), "BAD_SIGNATURE");
@@ -151,13 +155,13 @@ fn a_paid_order_is_told_with_its_numbers_as_stated() {
 fn states_give_words_and_unlisted_ones_none() {
     let words = |state: &str| asked("jsapi", &transaction("direct", state)).words;
     assert!(matches!(words("REFUND").as_slice(), [Word::Paid(_), Word::RefundedElsewhere]));
-    for state in ["NOTPAY", "USERPAYING", "ACCEPT", "PAYERROR"] {
+    for state in ["NOTPAY", "USERPAYING", "PAYERROR"] {
         assert_eq!(words(state), [Word::Open], "{state}");
     }
     for state in ["CLOSED", "REVOKED"] {
         assert_eq!(words(state), [Word::Closed], "{state}");
     }
-    for state in ["", "success", "SETTLED"] {
+    for state in ["", "success", "ACCEPT", "SETTLED"] {
         check_unknown(&asked("jsapi", &transaction("direct", state)), "MALFORMED");
     }
 }
@@ -187,12 +191,36 @@ fn an_answer_about_somebody_else_is_a_mismatch_and_nothing_more() {
     check("jsapi", "out_trade_no", json!("WX20240101000002"));
     check("jsapi", "mchid", json!("1900000110"));
     check("jsapi", "mchid", json!(null));
-    check("jsapi", "appid", json!("wx1"));
     check("jsapi", "sub_mchid", json!("1900000109"));
     check("scannedpos", "sp_mchid", json!("1900000110"));
     check("scannedpos", "sub_mchid", json!("1900000110"));
-    check("scannedpos", "sp_appid", json!("wx1"));
-    check("scannedpos", "sub_appid", json!("wx1"));
+}
+
+#[test]
+fn another_app_than_the_orders_is_told_beside_the_payment() {
+    let check = |method: &str, app_id: Option<&str>, options: &str, field: &'static str, is_told: bool| {
+        let account = if method == "jsapi" { "direct" } else { "partner" };
+        let mut order = created(method);
+        order.payer.app_id = app_id.map(str::to_owned);
+        order.options_json = options.to_owned();
+        let mut answer = transaction(account, "SUCCESS");
+        answer[field] = json!("wx1");
+        let report = kit().parse(&call(Operation::Query, order), &signed(200, &answer.to_string()));
+        assert_eq!(report.class, Class::Done);
+        assert!(matches!(report.words.first(), Some(Word::Paid(_))), "{report:?}");
+        let rest = if is_told { vec![Word::Mismatch { field }] } else { Vec::new() };
+        assert_eq!(report.words[1..], rest, "{method} {field}");
+    };
+    let (sub, partner) = (r#"{"payer_scope":"sub_merchant"}"#, r#"{"payer_scope":"partner"}"#);
+    // An app may have left the account since: what counts is the order's own.
+    check("jsapi", Some("wx1"), "", "appid", false);
+    check("jsapi", Some("wx8888888888888888"), "", "appid", true);
+    check("partner_jsapi", Some("wx8888888888888888"), partner, "sp_appid", true);
+    check("partner_jsapi", Some("wxd678efh567hg6999"), sub, "sub_appid", true);
+    check("partner_jsapi", Some("wxd678efh567hg6999"), sub, "sp_appid", false);
+    // Where the order's own is not known, there is nothing to compare.
+    check("jsapi", None, "", "appid", false);
+    check("partner_jsapi", Some("wx8888888888888888"), "", "sp_appid", false);
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn good_sections_give_accounts_and_keys() {
     let keys = accounts.signing_keys();
     assert_eq!(keys.len(), 2);
     assert!(keys.get("wechatpay/direct/5F1C72E2A8931B72A2E13AF8DEE92471EB397115").is_some());
-    insta::assert_snapshot!(format!("{accounts:?}"), @r#"{"direct": AccountInfo { provider: "wechatpay", methods: ["jsapi"], number_space: "1900000109", identity: "mchid 1900000109" }, "partner": AccountInfo { provider: "wechatpay", methods: ["partner_jsapi", "scannedpos"], number_space: "1230000109", identity: "sp_mchid 1230000109, sub_mchid 1900000109" }}"#);
+    insta::assert_snapshot!(format!("{accounts:?}"), @r#"{"direct": AccountInfo { provider: "wechatpay", methods: ["jsapi"], number_space: "1900000109", identity: "mchid 1900000109", timeout: 5s }, "partner": AccountInfo { provider: "wechatpay", methods: ["partner_jsapi", "scannedpos"], number_space: "1230000109", identity: "sp_mchid 1230000109, sub_mchid 1900000109", timeout: 5s }}"#);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn every_fault_of_a_direct_section_is_found_at_once() {
     account shop: serial_no: must be up to 40 hexadecimal digits in capitals
     account shop: sp_mchid: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, kind, mchid, platform_certificates, platform_keys, previous_apiv3_keys, private_key_env, private_key_file, serial_no, store_id, store_out_id, timeout_ms
     account shop: store_out_id: stands beside store_id; give one of them
-    account shop: timeout_ms: must be a whole number from 100 to 30000
+    account shop: timeout_ms: must be a whole number from 100 to 15000
     ");
 }
 
@@ -99,6 +99,39 @@ fn keys_of_the_same_serial_are_refused() {
         faults(&[("a", &toml)]),
         "account a: platform_keys: 5F1C72E2A8931B72A2E13AF8DEE92471EB397115 is given twice"
     );
+}
+
+#[test]
+fn an_account_without_platform_keys_is_refused_however_it_has_none() {
+    let platform = "platform_keys = [{ id = \"PUB_KEY_ID_0119000001092024010100000000000001\", public_key_file = \"public\" }]";
+    let none = "account a: platform_keys: must hold at least one key here or in platform_certificates";
+    for keys in [
+        "",
+        "platform_keys = []",
+        "platform_certificates = []",
+        "platform_keys = []\nplatform_certificates = []",
+    ] {
+        assert_eq!(faults(&[("a", &DIRECT.replace(platform, keys))]), none, "{keys}");
+    }
+}
+
+#[test]
+fn a_base_url_is_kept_as_it_was_understood() {
+    let built = |url: &str| {
+        let kit = kit_of(&[("direct", &format!("{DIRECT}\nbase_url = \"{url}\""))], 1);
+        let query = super::call(paymux_domain::outcome::Operation::Query, super::created("jsapi"));
+        let request = kit.build(&query);
+        request.url.split_once("/v3/").unwrap().0.to_owned()
+    };
+    assert_eq!(built("https://host "), "https://host");
+    assert_eq!(built(" HTTPS://Host:443/"), "https://host");
+    assert_eq!(built("http://127.0.0.1:8080"), "http://127.0.0.1:8080");
+}
+
+#[test]
+fn what_an_unanswered_call_may_still_do_rests_on_its_deadlines() {
+    let landing = (PROVIDERS[0].capabilities)("jsapi").unwrap().landing;
+    assert_eq!(landing, std::time::Duration::from_millis(2_500 + 15_000 + 10_000 + 5_000));
 }
 
 #[test]

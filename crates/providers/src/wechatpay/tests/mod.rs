@@ -5,7 +5,9 @@ mod checks;
 mod config;
 mod notifications;
 mod properties;
+mod refunds;
 mod requests;
+mod resolving;
 mod table;
 mod vectors;
 
@@ -19,10 +21,11 @@ use paymux_domain::command::{Created, Fingerprint, Payer};
 use paymux_domain::fact::{AttemptOutcome, Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::Order;
 use paymux_domain::http::{HttpRequest, HttpResponse};
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, RefundNo};
 use paymux_domain::outcome::{CallReport, Class, Operation};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{BoxFuture, Built, Call, Provider, SignError, Signer};
+use paymux_domain::refund::RefundRequest;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use secrecy::SecretString;
 
@@ -200,6 +203,32 @@ fn call_after(operation: Operation, created: Created, facts: Vec<Fact>) -> Call 
         now: NOW,
         nonce: [0x593B_EC0C_930B_F1AF, 0xEB40_B4A0_8C8F_B242],
     }
+}
+
+/// What is to go back of the payment of [`transaction`].
+fn refund_request() -> RefundRequest {
+    RefundRequest {
+        trade_no: "4200000000202401010000000001".parse().unwrap(),
+        out_refund_no: "0123456789abcdef0123456789abcdef".parse().unwrap(),
+        amount: Amount::new(500, Currency::Cny).unwrap(),
+        reason: "商品已售完".to_owned(),
+        automatic: false,
+        fingerprint: Fingerprint::default(),
+    }
+}
+
+/// A call about that refund, after so many refund calls, this one included.
+fn refund_call(operation: Operation, created: Created, calls: u32) -> Call {
+    let no: RefundNo = "r1".parse().unwrap();
+    let request = Arc::new(refund_request());
+    let mut facts = vec![
+        paid("4200000000202401010000000001"),
+        fact(FactKey::RefundRequested(no.clone()), FactBody::RefundRequested(Arc::clone(&request))),
+    ];
+    facts.extend(
+        (1..=calls).map(|number| fact(FactKey::RefundCall(no.clone(), number), FactBody::RefundCall)),
+    );
+    Call { refund: Some((no, request)), ..call_after(operation, created, facts) }
 }
 
 fn fact(key: FactKey, body: FactBody) -> Fact {

@@ -44,17 +44,17 @@ pub(super) fn verify_at(
     kit.provider.verify(raw, at)
 }
 
-fn verify(raw: &RawNotification) -> Result<VerifiedNotification, NotificationRefusal> {
+pub(super) fn verify(raw: &RawNotification) -> Result<VerifiedNotification, NotificationRefusal> {
     verify_at(&kit(), raw, SENT)
 }
 
 #[track_caller]
-fn refused(raw: &RawNotification) -> RefusalReason {
+pub(super) fn refused(raw: &RawNotification) -> RefusalReason {
     verify(raw).unwrap_err().reason
 }
 
 /// A notification as WeChat Pay would send it, around that plain text.
-fn notification(plain: &Value, change: impl FnOnce(&mut Value)) -> RawNotification {
+pub(super) fn notification(plain: &Value, change: impl FnOnce(&mut Value)) -> RawNotification {
     notification_by(TEST_KEY, APIV3_KEY, plain, change)
 }
 
@@ -216,9 +216,6 @@ fn other_merchants_and_kinds_are_refused() {
     let mut other = transaction("direct", "SUCCESS");
     other["mchid"] = json!("1900000110");
     assert_eq!(refused(&notification(&other, |_| {})), RefusalReason::WrongMerchant);
-    let mut other = transaction("direct", "SUCCESS");
-    other["appid"] = json!("wx1");
-    assert_eq!(refused(&notification(&other, |_| {})), RefusalReason::WrongMerchant);
     let plain = transaction("direct", "SUCCESS");
     let sealed_by_other = notification_by(TEST_KEY, "fedcba9876543210fedcba9876543210", &plain, |_| {});
     assert_eq!(refused(&sealed_by_other), RefusalReason::WrongMerchant);
@@ -228,8 +225,26 @@ fn other_merchants_and_kinds_are_refused() {
     ] {
         assert_eq!(refused(&notification(&plain, change)), RefusalReason::WrongMerchant);
     }
-    let refund = notification(&plain, |body| body["event_type"] = json!("REFUND.SUCCESS"));
-    assert_eq!(refused(&refund), RefusalReason::UnknownKind);
+    let complaint = notification(&plain, |body| body["event_type"] = json!("COMPLAINT.CREATE"));
+    assert_eq!(refused(&complaint), RefusalReason::UnknownKind);
+}
+
+#[test]
+fn a_payment_in_an_app_that_has_left_the_account_is_taken() {
+    let mut paid = transaction("direct", "SUCCESS");
+    paid["appid"] = json!("wx1");
+    let verified = verify(&notification(&paid, |_| {})).unwrap();
+    assert!(matches!(verified.words.as_slice(), [Word::Paid(_)]), "{verified:?}");
+}
+
+#[test]
+fn a_notification_of_a_payment_holds_a_payment() {
+    for state in ["NOTPAY", "USERPAYING", "PAYERROR", "CLOSED", "REVOKED"] {
+        let raw = notification(&transaction("direct", state), |_| {});
+        assert_eq!(refused(&raw), RefusalReason::Malformed, "{state}");
+    }
+    let refunded = verify(&notification(&transaction("direct", "REFUND"), |_| {})).unwrap();
+    assert!(matches!(refunded.words.as_slice(), [Word::Paid(_), Word::RefundedElsewhere]), "{refunded:?}");
 }
 
 #[test]

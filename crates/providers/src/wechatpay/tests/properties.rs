@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::notifications::{computed, verify_at};
-use super::{TEST_KEY_PUBLIC, call, created, kit, signed, transaction};
+use super::{TEST_KEY_PUBLIC, call, created, kit, refund_call, signed, transaction};
 
 fn orders() -> impl Strategy<Value = Created> {
     let method = prop_oneof![Just("jsapi"), Just("partner_jsapi"), Just("scannedpos")];
@@ -73,6 +73,9 @@ proptest! {
         for operation in [Operation::Query, Operation::Close] {
             prop_assert!(is_signed_by_the_merchant(&kit.build(&call(operation, order.clone()))));
         }
+        for operation in [Operation::Refund, Operation::Query] {
+            prop_assert!(is_signed_by_the_merchant(&kit.build(&refund_call(operation, order.clone(), 1))));
+        }
     }
 
     #[test]
@@ -80,9 +83,11 @@ proptest! {
         status in 100_u16..600,
         body in prop::collection::vec(any::<u8>(), 0..300),
     ) {
-        for operation in [Operation::Create, Operation::Query, Operation::Close] {
+        let order = [Operation::Create, Operation::Query, Operation::Close].map(|op| call(op, created("jsapi")));
+        let refund = [Operation::Refund, Operation::Query].map(|op| refund_call(op, created("jsapi"), 1));
+        for call in order.iter().chain(&refund) {
             let response = HttpResponse { status, headers: Vec::new(), body: body.clone() };
-            let report = kit().parse(&call(operation, created("jsapi")), &response);
+            let report = kit().parse(call, &response);
             prop_assert!(report.words.is_empty());
             prop_assert!(!matches!(report.class, Class::Done | Class::Final), "{:?}", report);
         }

@@ -1,14 +1,17 @@
 //! The error tables of `providers.md` section 4.11, row by row, and what lies outside them.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use paymux_domain::fact::Fact;
+use paymux_domain::fact::{AttemptOutcome, Fact, FactBody, FactKey};
+use paymux_domain::fold::Order;
 use paymux_domain::http::HttpResponse;
 use paymux_domain::limits::PROVIDER_TEXT_BYTES_MAX;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
+use paymux_domain::ports::Call;
 
-use super::{attempt, call_after, created, kit, outcome, signed, unsigned};
+use super::{attempt, call_after, created, fact, kit, outcome, refund_call, signed, unsigned};
 use crate::wechatpay::status::current_spelling;
 
 /// Every HTTP status and code of the documents, and some that are in none.
@@ -58,7 +61,10 @@ fn body(code: &str) -> String {
 fn shown(report: &CallReport) -> String {
     let mut text = report.class.as_str().to_owned();
     for word in &report.words {
-        write!(text, " {word:?}").unwrap();
+        match word {
+            Word::Refund(word) => write!(text, " {:?}", word.progress).unwrap(),
+            word => write!(text, " {word:?}").unwrap(),
+        }
     }
     for (is_set, name) in [(report.ask, " ask"), (report.throttled, " throttled")] {
         text.push_str(if is_set { name } else { "" });
@@ -66,19 +72,26 @@ fn shown(report: &CallReport) -> String {
     text
 }
 
-/// One line for each answer: status, code, first create, repeated create, query, close.
-#[test]
-fn every_row() {
+fn table(calls: &[Call]) -> String {
     let mut table = String::new();
     for (status, code) in ANSWERS {
         let response = signed(*status, &body(code));
-        let first = answered(Operation::Create, vec![attempt(1)], &response);
-        let repeat = answered(Operation::Create, vec![attempt(1), attempt(2)], &response);
-        let query = answered(Operation::Query, vec![attempt(1)], &response);
-        let close = answered(Operation::Close, vec![attempt(1)], &response);
-        let cells = [&first, &repeat, &query, &close].map(shown).join(" | ");
-        writeln!(table, "{status} {code}: {cells}").unwrap();
+        let cells: Vec<String> = calls.iter().map(|call| shown(&kit().parse(call, &response))).collect();
+        writeln!(table, "{status} {code}: {}", cells.join(" | ")).unwrap();
     }
+    table
+}
+
+/// One line for each answer: status, code, first create, repeated create, query, close.
+#[test]
+fn every_row() {
+    let call = |operation, facts| call_after(operation, created("jsapi"), facts);
+    let table = table(&[
+        call(Operation::Create, vec![attempt(1)]),
+        call(Operation::Create, vec![attempt(1), attempt(2)]),
+        call(Operation::Query, vec![attempt(1)]),
+        call(Operation::Close, vec![attempt(1)]),
+    ]);
     insta::assert_snapshot!(table, @r"
     202 USERPAYING: RETRY | RETRY | DONE Open | RETRY
     400 PARAM_ERROR: FINAL | FINAL | FINAL | UNKNOWN ask
@@ -113,6 +126,66 @@ fn every_row() {
     429 : RETRY throttled | RETRY throttled | RETRY throttled | RETRY throttled
     301 : UNKNOWN | UNKNOWN | UNKNOWN | UNKNOWN
     ");
+}
+
+/// One line for each answer: status, code, first refund call, repeated refund call, query of the refund.
+#[test]
+fn every_row_of_refunds() {
+    let call = |operation, calls| refund_call(operation, created("jsapi"), calls);
+    let table = table(&[call(Operation::Refund, 1), call(Operation::Refund, 2), call(Operation::Query, 1)]);
+    insta::assert_snapshot!(table, @r"
+    202 USERPAYING: UNKNOWN | UNKNOWN | UNKNOWN
+    400 PARAM_ERROR: FINAL | FINAL | FINAL
+    400 INVALID_REQUEST: FINAL | FINAL | FINAL
+    400 APPID_MCHID_NOT_MATCH: OPS | OPS | OPS
+    400 MCH_NOT_EXISTS: OPS | OPS | OPS
+    400 ORDER_CLOSED: FINAL | FINAL | UNKNOWN
+    400 ORDER_PAID: UNKNOWN | UNKNOWN | UNKNOWN
+    403 ORDER_PAID: UNKNOWN | UNKNOWN | UNKNOWN
+    401 SIGN_ERROR: OPS | OPS | OPS
+    403 NO_AUTH: OPS | OPS | OPS
+    403 OUT_TRADE_NO_USED: UNKNOWN | UNKNOWN | UNKNOWN
+    403 RULE_LIMIT: RETRY | RETRY | RETRY
+    403 TRADE_ERROR: FINAL | FINAL | UNKNOWN
+    403 ACCOUNT_ERROR: FINAL | FINAL | UNKNOWN
+    403 NOT_ENOUGH: OPS | OPS | UNKNOWN
+    404 ORDER_NOT_EXIST: FINAL | FINAL | UNKNOWN
+    404 RESOURCE_NOT_EXISTS: UNKNOWN ask | FINAL | DONE NotExist
+    429 FREQUENCY_LIMITED: UNKNOWN ask throttled | UNKNOWN ask throttled | RETRY throttled
+    500 SYSTEM_ERROR: RETRY | RETRY | RETRY
+    500 OPENID_MISMATCH: UNKNOWN | UNKNOWN | UNKNOWN
+    500 BANK_ERROR: UNKNOWN | UNKNOWN | RETRY
+    500 INVALID_TRANSACTIONID: UNKNOWN | UNKNOWN | UNKNOWN
+    502 : RETRY | RETRY | RETRY
+    503 : RETRY | RETRY | RETRY
+    504 : UNKNOWN | UNKNOWN | UNKNOWN
+    400 SOMETHING_NEW: UNKNOWN | UNKNOWN | UNKNOWN
+    401 : OPS | OPS | OPS
+    403 : UNKNOWN | UNKNOWN | UNKNOWN
+    404 : UNKNOWN | UNKNOWN | UNKNOWN
+    418 : UNKNOWN | UNKNOWN | UNKNOWN
+    429 : UNKNOWN ask throttled | UNKNOWN ask throttled | RETRY throttled
+    301 : UNKNOWN | UNKNOWN | UNKNOWN
+    ");
+}
+
+/// An order that is not there may be there a moment later, but not after an earlier call that said the same.
+#[test]
+fn a_payment_that_is_not_found_twice_is_refused() {
+    let no: paymux_domain::name::RefundNo = "r1".parse().unwrap();
+    let class = |earlier: Option<Class>| {
+        let mut call = refund_call(Operation::Refund, created("jsapi"), 2);
+        let outcome =
+            earlier.map(|class| AttemptOutcome { class, code: String::new(), message: String::new() });
+        let outcome = outcome.map(|outcome| {
+            fact(FactKey::RefundCallOutcome(no.clone(), 1), FactBody::RefundCallOutcome(outcome))
+        });
+        call.order = Arc::new(Order::from_facts(call.order.facts().cloned().chain(outcome)));
+        kit().parse(&call, &signed(404, &body("RESOURCE_NOT_EXISTS"))).class
+    };
+    assert_eq!(class(None), Class::Final);
+    assert_eq!(class(Some(Class::NotSent)), Class::Unknown, "nobody was asked before");
+    assert_eq!(class(Some(Class::Done)), Class::Final);
 }
 
 #[test]
@@ -158,8 +231,26 @@ fn an_unsigned_error_counts_unless_it_is_a_server_error_that_would_end_something
     assert_eq!(class(400, "PARAM_ERROR"), Class::Final);
     assert_eq!(class(500, "SYSTEM_ERROR"), Class::Retry);
     assert_eq!(class(500, "OPENID_MISMATCH"), Class::Unknown);
-    let gone = answered(Operation::Query, vec![attempt(1)], &unsigned(404, &body("ORDER_NOT_EXIST")));
-    assert_eq!(gone.words, [Word::NotExist]);
+    // What a proxy in between answers has no body of WeChat Pay's.
+    let bare = |status| answered(Operation::Create, vec![attempt(1)], &unsigned(status, "")).class;
+    assert_eq!([502, 503, 504].map(bare), [Class::Retry, Class::Retry, Class::Unknown]);
+}
+
+#[test]
+fn an_unsigned_error_tells_nothing_of_an_order_or_a_refund() {
+    let check = |call: &Call, status, code, expected: &str| {
+        assert_eq!(shown(&kit().parse(call, &unsigned(status, &body(code)))), expected, "{status} {code}");
+    };
+    let query = call_after(Operation::Query, created("jsapi"), vec![attempt(1)]);
+    let close = call_after(Operation::Close, created("jsapi"), vec![attempt(1)]);
+    check(&query, 404, "ORDER_NOT_EXIST", "UNKNOWN");
+    // A signed query decides.
+    check(&close, 400, "ORDER_CLOSED", "UNKNOWN ask");
+    check(&close, 404, "ORDER_NOT_EXIST", "UNKNOWN ask");
+    check(&close, 400, "ORDER_PAID", "UNKNOWN ask");
+    check(&refund_call(Operation::Query, created("jsapi"), 1), 404, "RESOURCE_NOT_EXISTS", "UNKNOWN");
+    check(&refund_call(Operation::Refund, created("jsapi"), 1), 400, "INVALID_REQUEST", "FINAL");
+    check(&refund_call(Operation::Refund, created("jsapi"), 1), 429, "", "UNKNOWN ask throttled");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! URLs as WeChat Pay takes them: https, or http to a loopback address, where a simulator stands.
+//! URLs as providers take them: https, or http to a loopback address, where a simulator stands.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -6,13 +6,27 @@ use std::net::IpAddr;
 use paymux_domain::limits::URL_BYTES_MAX;
 use reqwest::Url;
 
+use crate::settings::Reader;
+
+/// Reads the key `base_url` of an account: the provider's own host, unless the account names another. Without a slash
+/// at the end; `None` when a fault was noted.
+pub(crate) fn base_url(reader: &Reader<'_>, own: &str) -> Option<String> {
+    if !reader.has("base_url") {
+        return Some(own.to_owned());
+    }
+    let allowed = "https://HOST[:PORT] without a path (http for a loopback address)";
+    let url = reader.optional("base_url", allowed, is_base_url)?;
+    // As it was understood, not as it was written: the parser forgives blanks, a request does not.
+    Some(Url::parse(&url).ok()?.origin().ascii_serialization())
+}
+
 /// Whether a text is scheme, host and port, and nothing else.
-pub(super) fn is_base_url(text: &str) -> bool {
+fn is_base_url(text: &str) -> bool {
     parse(text).is_some_and(|url| is_bare(&url) && matches!(url.path(), "" | "/") && !text.contains('@'))
 }
 
-/// Why a text is no notify_url, or nothing. A query string is refused: WeChat Pay forbids it.
-pub(super) fn notify_url_fault(text: &str) -> Option<&'static str> {
+/// Why a text is no notify_url, or nothing. A query string is refused: WeChat Pay and PayJS forbid it.
+pub(crate) fn notify_url_fault(text: &str) -> Option<&'static str> {
     if text.len() > URL_BYTES_MAX {
         return Some("must have at most 255 bytes");
     }
@@ -23,8 +37,13 @@ pub(super) fn notify_url_fault(text: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a text is the http or https URL of a page that a payer's browser may be sent to.
+pub(crate) fn is_web_url(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 /// A part of a path or query, percent-encoded but for unreserved characters (RFC 3986).
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
@@ -89,6 +108,16 @@ mod tests {
         let long = format!("https://h/{}", "x".repeat(246));
         for bad in ["http://h/n", "https://h/n?a=1", "https://h/n#a", "h/n", "", &long] {
             assert!(notify_url_fault(bad).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_on_the_web() {
+        for good in ["https://shop.example.com/done?a=1#b", "http://shop.example.com"] {
+            assert!(is_web_url(good), "{good}");
+        }
+        for bad in ["", "/done", "shop.example.com", "weixin://pay", "javascript:alert(1)", "https://"] {
+            assert!(!is_web_url(bad), "{bad}");
         }
     }
 

@@ -1,0 +1,110 @@
+//! The provider value: finds the account of a call and hands it to request, answer and notification.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use paymux_domain::capabilities::Capabilities;
+use paymux_domain::command::Created;
+use paymux_domain::http::HttpResponse;
+use paymux_domain::name::{AccountId, ProviderId};
+use paymux_domain::outcome::{CallReport, Class};
+use paymux_domain::ports::{
+    BoxFuture, BuildError, Built, Call, FieldFault, NotificationAnswer, NotificationFate,
+    NotificationRefusal, Provider, RawNotification, Signer, VerifiedNotification,
+};
+use paymux_domain::time::Timestamp;
+
+use super::config::{self, Account};
+use super::notify::{self, ByMchid};
+use super::{CASHIER, answer, check, request};
+use crate::gateway::UNKNOWN_ACCOUNT;
+use crate::registry::{AccountInfo, Loaded, Loading};
+
+/// All accounts at PayJS.
+struct Payjs {
+    id: ProviderId,
+    accounts: BTreeMap<AccountId, Arc<Account>>,
+    by_mchid: ByMchid,
+}
+
+/// The factory: reads all accounts' sections. There are no keys for the signing pool: an MD5 is made where it is needed.
+pub(super) fn load(loading: &Loading<'_>) -> Loaded {
+    let id: ProviderId = super::NAME.parse().expect("a constant of lower-case letters");
+    let mut accounts = BTreeMap::new();
+    let mut by_mchid = ByMchid::new();
+    for section in &loading.sections {
+        let reader = loading.reader(section);
+        let Some(account) = config::read(section, &reader).map(Arc::new) else { continue };
+        if let Some(twin) = by_mchid.insert(account.mchid.clone(), account.clone()) {
+            reader.fault("", format!("is the same merchant as account {}", twin.id));
+        }
+        accounts.insert(account.id.clone(), account);
+    }
+    let info = |account: &Account| AccountInfo {
+        provider: id.clone(),
+        methods: &[CASHIER],
+        number_space: account.mchid.clone(),
+        identity: format!("mchid {}", account.mchid),
+        timeout: account.timeout,
+    };
+    let infos = accounts.values().map(|account| (account.id.clone(), info(account))).collect();
+    Loaded { provider: Arc::new(Payjs { id, accounts, by_mchid }), accounts: infos, keys: Vec::new() }
+}
+
+impl Payjs {
+    fn account(&self, created: &Created) -> Option<&Account> {
+        self.accounts.get(&created.account).map(Arc::as_ref)
+    }
+}
+
+impl Provider for Payjs {
+    fn id(&self) -> &ProviderId {
+        &self.id
+    }
+
+    /// An account that is not configured (any more) has the defaults: its orders keep their course.
+    fn capabilities(&self, created: &Created) -> Option<Capabilities> {
+        let known = super::capabilities(&created.method)?;
+        Some(self.account(created).map_or(*known, |account| account.capabilities))
+    }
+
+    fn check(&self, created: &Created) -> Vec<FieldFault> {
+        if self.account(created).is_some() {
+            return check::faults(created);
+        }
+        let reason = format!("account {} of the merchant is not configured", created.account);
+        vec![FieldFault { field: "merchant_id".to_owned(), reason }]
+    }
+
+    fn build<'a>(&'a self, call: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {
+        let account = self.account(&call.created);
+        let account = account.ok_or_else(|| BuildError::UnknownAccount(call.created.account.clone()));
+        let built = account.and_then(|account| request::build(account, call));
+        Box::pin(async move { built })
+    }
+
+    fn parse<'a>(
+        &'a self,
+        call: &'a Call,
+        response: &'a HttpResponse,
+        _: &'a dyn Signer,
+    ) -> BoxFuture<'a, CallReport> {
+        let report = match self.account(&call.created) {
+            Some(account) => answer::parse(account, call, response),
+            None => CallReport::of(Class::Unknown, UNKNOWN_ACCOUNT),
+        };
+        Box::pin(async move { report })
+    }
+
+    fn verify(
+        &self,
+        raw: &RawNotification,
+        _: Timestamp,
+    ) -> Result<VerifiedNotification, NotificationRefusal> {
+        notify::verify(&self.by_mchid, raw)
+    }
+
+    fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
+        notify::answer(fate)
+    }
+}

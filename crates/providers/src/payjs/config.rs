@@ -1,0 +1,134 @@
+//! An account at PayJS: its number, its keys, its settings, and how they are read from its section.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use paymux_domain::capabilities::Capabilities;
+use paymux_domain::name::AccountId;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::CAPABILITIES;
+use crate::settings::{AccountSection, Reader};
+use crate::signing::KeyRing;
+use crate::url;
+
+/// The production host (`providers.md` section 1.1).
+const BASE_URL: &str = "https://payjs.cn";
+/// How long after its expiry an order is still taken to be payable, unless the account says otherwise. [assumed] PayJS
+/// knows no expiry, and what was paid in time is pushed for an hour (section 1.7): by then, and five minutes for the
+/// paying itself, every push of it has come.
+pub(super) const EXPIRY_GRACE: Duration = Duration::from_secs(EXPIRY_GRACE_S as u64);
+const EXPIRY_GRACE_S: u32 = 3600 + 300;
+/// Keys side by side at most.
+const KEYS_MAX: usize = 4;
+/// Bytes of a key; PayJS's own have 16.
+const KEY_BYTES_MAX: usize = 256;
+
+/// A section with every key, for the example configuration.
+pub(super) const EXAMPLE: &str = r#"# The merchant number.
+mchid = "1600000109"
+# The communication keys, each named by key_file or key_env. The first signs, all verify: to exchange the key, put the
+# new one first and drop the old one a day later.
+keys = [{ key_env = "PAYJS_KEY" }]
+# Whether PayJS is asked about a payment that only a notification told of before the goods are promised, since an MD5
+# proves less than a signature: "always", "never", or "above" an amount in fen.
+# confirm_by_query = "always"
+# confirm_above_amount_minor = 10000
+# How long after its expiry an order is still taken to be payable, 0 to 604800 s: PayJS itself knows no expiry.
+# expiry_grace_s = 3900
+# base_url = "https://payjs.cn"
+# Time until an answer must be complete, 100 to 30000 ms.
+# timeout_ms = 5000
+"#;
+
+/// One account, ready for use. It has no `Debug`: it holds keys.
+pub(super) struct Account {
+    /// Its name.
+    pub(super) id: AccountId,
+    /// The merchant number, the space of its order numbers too.
+    pub(super) mchid: String,
+    /// What both sides sign with.
+    pub(super) keys: KeyRing,
+    /// Scheme, host and port, without a slash at the end.
+    pub(super) base_url: String,
+    /// Time until an answer must be complete.
+    pub(super) timeout: Duration,
+    /// What it can do, by its settings.
+    pub(super) capabilities: Capabilities,
+}
+
+/// Reads one account's section; `None` when a fault was noted.
+pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<Account> {
+    // Everything is read before anything is given up, so that all faults are noted.
+    let base_url = url::base_url(reader, BASE_URL);
+    let mchid = reader.required("mchid", "1 to 16 letters and digits", is_mchid);
+    let keys = keys(reader);
+    let confirm = confirm_above_minor(reader);
+    let grace_s = reader.number("expiry_grace_s", 0..=7 * 24 * 3600, EXPIRY_GRACE_S);
+    let timeout_ms = reader.number("timeout_ms", 100..=30_000, 5_000);
+    reader.finish();
+    let capabilities = Capabilities {
+        confirm_above_minor: confirm?,
+        expiry_grace: Duration::from_secs(u64::from(grace_s)),
+        ..CAPABILITIES
+    };
+    Some(Account {
+        id: section.account.clone(),
+        mchid: mchid?,
+        keys: keys?,
+        base_url: base_url?,
+        timeout: Duration::from_millis(u64::from(timeout_ms)),
+        capabilities,
+    })
+}
+
+fn keys(reader: &Reader<'_>) -> Option<KeyRing> {
+    let entries = Cell::new(0_usize);
+    let keys = reader.tables("keys", |entry| {
+        entries.set(entries.get() + 1);
+        let (key, secret) = entry.secret("key")?;
+        // A file often ends in a line break, which is no part of the key.
+        let text = secret.expose_secret().trim_end_matches(['\r', '\n']);
+        if (1..=KEY_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
+            return Some(SecretString::from(text));
+        }
+        entry.fault(&key, format!("must be 1 to {KEY_BYTES_MAX} bytes of one line"));
+        None
+    });
+    let count = entries.get();
+    if count == 0 || count > KEYS_MAX {
+        reader.fault("keys", format!("must hold 1 to {KEYS_MAX} keys, the signing one first"));
+        return None;
+    }
+    // With a faulty entry the account is thrown away, so which key comes first does not matter then.
+    KeyRing::new(keys)
+}
+
+/// `Capabilities::confirm_above_minor`; the outer `None`: a fault was noted.
+fn confirm_above_minor(reader: &Reader<'_>) -> Option<Option<i64>> {
+    let is_word = |text: &str| matches!(text, "always" | "never" | "above");
+    let word = if reader.has("confirm_by_query") {
+        reader.optional("confirm_by_query", "always, never or above", is_word)
+    } else {
+        Some("always".to_owned())
+    };
+    let above = reader.has("confirm_above_amount_minor");
+    let minor = reader.number("confirm_above_amount_minor", 1..=u32::MAX, 1);
+    match word?.as_str() {
+        "above" if above => Some(Some(i64::from(minor))),
+        "above" => {
+            reader.fault("confirm_above_amount_minor", "is missing; confirm_by_query is \"above\"");
+            None
+        }
+        _ if above => {
+            reader.fault("confirm_above_amount_minor", "stands without confirm_by_query = \"above\"");
+            None
+        }
+        "never" => Some(None),
+        _ => Some(Some(0)),
+    }
+}
+
+fn is_mchid(text: &str) -> bool {
+    (1..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}

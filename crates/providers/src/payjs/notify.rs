@@ -1,0 +1,83 @@
+//! Notifications: a form, proven over all of its fields, then what it says.
+//!
+//! They carry no time, so there is no freshness to check: a replay verifies for ever. It says the same for ever too,
+//! and the order's facts are keyed by the payment, so it adds nothing. What refuses a notification costs two digests
+//! for each key of one account, and holds no more than the body.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
+use paymux_domain::outcome::Word;
+use paymux_domain::ports::{
+    NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
+    VerifiedNotification,
+};
+
+use super::config::Account;
+use super::sign::{self, Proof};
+use super::transaction;
+use super::wire::Fields;
+
+/// Accounts by their merchant number.
+pub(super) type ByMchid = BTreeMap<String, Arc<Account>>;
+
+/// Verifies and reads a notification.
+pub(super) fn verify(
+    accounts: &ByMchid,
+    raw: &RawNotification,
+) -> Result<VerifiedNotification, NotificationRefusal> {
+    if raw.body.len() > NOTIFICATION_BODY_BYTES_MAX {
+        return Err(malformed("the body is too long"));
+    }
+    let fields = Fields::from_form(&raw.body)
+        .ok_or_else(|| malformed("the body is no form, or names a field twice"))?;
+    // Not proven yet: it only says whose key to try.
+    let mchid = fields.get("mchid").ok_or_else(|| malformed("mchid is missing"))?;
+    let account = accounts
+        .get(mchid)
+        .ok_or_else(|| refusal(RefusalReason::WrongMerchant, "mchid is that of no account"))?;
+    match sign::proof(&account.keys, &fields) {
+        Proof::Signed => {}
+        Proof::Unsigned => return Err(malformed("sign is missing")),
+        Proof::Ambiguous => return Err(malformed("the signed text can be read in two ways")),
+        Proof::Wrong => return Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
+    }
+    if fields.get("return_code") != Some("1") {
+        return Err(refusal(RefusalReason::UnknownKind, "return_code is not 1"));
+    }
+    let unreadable = |field: &str| malformed(&format!("{field} cannot be read"));
+    let out_trade_no = fields.get("out_trade_no").and_then(|number| number.parse().ok());
+    let payment = transaction::payment(&fields, "time_end").map_err(unreadable)?;
+    Ok(VerifiedNotification {
+        account: account.id.clone(),
+        out_trade_no: out_trade_no.ok_or_else(|| unreadable("out_trade_no"))?,
+        notification_id: notification_id(&raw.body),
+        words: vec![Word::Paid(payment)],
+    })
+}
+
+/// PayJS gives its notifications no id: the SHA-256 of the body, so that the same push again has the same.
+fn notification_id(body: &[u8]) -> String {
+    hex::encode(digest(&SHA256, body))
+}
+
+/// 200 marks a notification as delivered, any other answer ends its pushing for ever (`providers.md` section 1.7). So
+/// nothing else is ever answered: the connection is cut, which leaves the later pushes of the schedule.
+pub(super) fn answer(fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
+    match fate {
+        NotificationFate::Taken => {
+            Some(NotificationAnswer { status: 200, content_type: "text/plain", body: b"success".to_vec() })
+        }
+        NotificationFate::Refused(_) | NotificationFate::NotNow => None,
+    }
+}
+
+fn malformed(detail: &str) -> NotificationRefusal {
+    refusal(RefusalReason::Malformed, detail)
+}
+
+fn refusal(reason: RefusalReason, detail: &str) -> NotificationRefusal {
+    NotificationRefusal { reason, detail: detail.to_owned() }
+}

@@ -1,0 +1,74 @@
+//! The store as the doors see it: reading alone, each read with a deadline.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
+use paymux_domain::ports::{Bucket, ListPage, ListQuery, OrderStore, ParkedOrder, Snapshot, StoreError};
+use paymux_domain::shard::Partition;
+
+/// Real time that a read may take before the store counts as unavailable.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A view of a store; clones share it. What its reads promise stands at [`OrderStore`].
+#[derive(Clone)]
+pub struct StoreView(Arc<dyn OrderStore>);
+
+impl std::fmt::Debug for StoreView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoreView")
+    }
+}
+
+impl StoreView {
+    /// Of that store.
+    #[must_use]
+    pub fn new(store: Arc<dyn OrderStore>) -> Self {
+        Self(store)
+    }
+
+    pub(crate) async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
+        in_time(self.0.read(key)).await
+    }
+
+    pub(crate) async fn list_orders(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
+        in_time(self.0.list_orders(query)).await
+    }
+
+    pub(crate) async fn find_by_trade_no(
+        &self,
+        provider: &ProviderId,
+        trade_no: &ProviderTradeNo,
+    ) -> Result<Option<OrderKey>, StoreError> {
+        in_time(self.0.find_by_trade_no(provider, trade_no)).await
+    }
+
+    pub(crate) async fn list_parked(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> Result<Vec<ParkedOrder>, StoreError> {
+        in_time(self.0.list_parked(after, limit)).await
+    }
+
+    pub(crate) async fn swept_through(&self, partition: Partition) -> Result<Option<Bucket>, StoreError> {
+        in_time(self.0.swept_through(partition)).await
+    }
+}
+
+async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let no_answer = |_| Err(StoreError::Unavailable("no answer in time".to_owned()));
+    tokio::time::timeout(READ_TIMEOUT, read).await.unwrap_or_else(no_answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_does_not_answer_is_unavailable() {
+        let never = in_time(std::future::pending::<Result<(), StoreError>>());
+        assert!(matches!(never.await, Err(StoreError::Unavailable(_))));
+    }
+}
