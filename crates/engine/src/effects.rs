@@ -42,6 +42,7 @@ impl Step<'_> {
         if owner.lacks(Plant::FactsBeforeCall) {
             self.start_call(mind, self.before, &decision);
         }
+        self.book_call(&decision);
         let due = self.due(&decision);
         let row = self.write_row(mind, &decision, due).await?;
         let order = self.store_facts(&decision).await?;
@@ -76,6 +77,17 @@ impl Step<'_> {
             && self.owner.lacks(planted)
         {
             self.owner.record_done(*offset);
+        }
+    }
+
+    /// Books the slot of a call as soon as it is decided, once however often the step is tried: what is decided next
+    /// sees it, so that a crowd waits in the store for slots of its own and not in line.
+    fn book_call(&self, decision: &Decision) {
+        let Some(operation) = decision.call else { return };
+        let booked = self.owner.booking(self.key).is_some_and(|(booked, _)| booked == operation);
+        if !booked {
+            let slot = self.around.account.book(operation, self.now);
+            self.owner.book(self.key, operation, slot);
         }
     }
 
@@ -188,11 +200,8 @@ impl Step<'_> {
 
     fn start_call(&self, mind: &mut Mind, order: &Arc<Order>, decision: &Decision) {
         let Self { owner, key, now, .. } = *self;
-        let Some(operation) = decision.call else { return };
         let Some(planned) = call::Planned::of(order, decision, self.around, now) else { return };
-        if !owner.unbook(key, operation) {
-            self.around.account.book(operation, now);
-        }
+        owner.forget_booking(key);
         mind.live = true;
         call::start(owner, key, planned);
     }

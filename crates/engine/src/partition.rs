@@ -286,11 +286,6 @@ impl Owner {
         Some(booked)
     }
 
-    /// Uses a booking up; `true` when there was one for that operation.
-    pub(crate) fn unbook(&self, key: &OrderKey, operation: Operation) -> bool {
-        self.forget_booking(key).is_some_and(|(booked, _)| booked == operation)
-    }
-
     /// Waits until a hindrance may have passed; `false` when there is nothing to wait for any more.
     pub(crate) async fn wait_out(&self, hindrance: &Hindrance) -> bool {
         let shared = &self.shared;
