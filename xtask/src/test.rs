@@ -125,7 +125,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let mut tally = counted(&mut tests)?;
     let seeds = if options.full { FULL_SIMULATION_SEEDS } else { SIMULATION_SEEDS };
     tally.add(counted(&mut crate::simulation(None, Some(seeds), &[]))?);
-    tally.add(counted(&mut crate::simulation(None, None, &["--plants".to_owned()]))?);
+    let quick = if options.full { &["--plants"][..] } else { &["--plants", "--quick"] };
+    let quick: Vec<String> = quick.iter().map(ToString::to_string).collect();
+    tally.add(counted(&mut crate::simulation(None, None, &quick))?);
     // Faults that tests plant into the demo: what is built with them is never shipped.
     let mut planted =
         process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);

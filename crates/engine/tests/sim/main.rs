@@ -37,6 +37,8 @@ pub(crate) struct Args {
     pub(crate) count: u64,
     pub(crate) plant: Option<Plant>,
     all_plants: bool,
+    /// Of the rules only those whose stories come early.
+    pub(crate) quick: bool,
     trace: bool,
 }
 
@@ -54,7 +56,8 @@ fn main() -> ExitCode {
 }
 
 fn parse() -> Result<Args, String> {
-    let mut args = Args { first: 1, count: DEFAULT_COUNT, plant: None, all_plants: false, trace: false };
+    let mut args =
+        Args { first: 1, count: DEFAULT_COUNT, plant: None, all_plants: false, quick: false, trace: false };
     let mut given = std::env::args().skip(1);
     while let Some(arg) = given.next() {
         let mut number = |name: &str| -> Result<u64, String> {
@@ -68,6 +71,7 @@ fn parse() -> Result<Args, String> {
                 args.all_plants = true;
                 args.count = plants::SEEDS;
             }
+            "--quick" => args.quick = true,
             "--trace" => args.trace = true,
             "--plant" => {
                 let name = given.next().ok_or("--plant needs a rule")?;

@@ -103,12 +103,32 @@ fn is_missed(plant: Plant, from: u64, count: u64) -> bool {
     }
 }
 
+/// Rules whose stories come late: the everyday run leaves them out and says so.
+const RARE: &[Plant] = &[
+    Plant::SendMargin,
+    Plant::LeaseBeforeFulfilment,
+    Plant::FloorBeforeReading,
+    Plant::DropOnlyEarlierRows,
+    Plant::CallingMark,
+    Plant::MarkOfThisCall,
+];
+
 /// Takes each rule out in turn and expects its story within the allowed seeds.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let chosen: Vec<Plant> = args.plant.map_or_else(|| Plant::ALL.to_vec(), |plant| vec![plant]);
+    let mut chosen: Vec<Plant> = args.plant.map_or_else(|| Plant::ALL.to_vec(), |plant| vec![plant]);
+    let all = chosen.len();
+    if args.quick {
+        chosen.retain(|plant| !RARE.contains(plant));
+        for plant in RARE {
+            println!(
+                "{plant:?}: SKIPPED, its story takes more seeds than this run has; `--plants` alone tries it"
+            );
+        }
+    }
+    let skipped = all - chosen.len();
     let missed = chosen.iter().filter(|plant| is_missed(**plant, args.first, args.count.min(SEEDS))).count();
     let failed = chosen.len() - missed;
     let result = if failed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {result}. {missed} passed; {failed} failed; 0 ignored");
+    println!("test result: {result}. {missed} passed; {failed} failed; {skipped} ignored");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
