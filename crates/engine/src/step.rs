@@ -100,9 +100,7 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
 async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Work) -> Result<(), Hindrance> {
     owner.opened().await;
     // Without the lease a provider's word is still worth storing; nothing else is begun.
-    let brings_words =
-        matches!(work, Work::Report { .. } | Work::Record { record: Record::Notification(_), .. });
-    if !brings_words && !owner.holds(Plant::LeaseBeforeConclusions) {
+    if !brings_words(work) && !owner.holds(Plant::LeaseBeforeConclusions) {
         return Err(Hindrance::NoLease);
     }
     if matches!(work, Work::Timer { .. }) {
@@ -133,7 +131,8 @@ async fn reserved(step: &Step<'_>, live_call: bool) -> Result<Decision, Hindranc
     let owner = step.owner;
     let Some(Reservation { entry, sum_max, count_max }) = &decision.reserve else { return Ok(decision) };
     if !owner.holds(Plant::LeaseBeforeConclusions) {
-        return Ok(decision);
+        // What was heard is kept, and its row brings the reservation back; a command must not pass without it.
+        return if brings_words(step.work) { Ok(decision) } else { Err(Hindrance::NoLease) };
     }
     let mut asked = entry.clone();
     if owner.lacks(Plant::LedgerByNumber)
@@ -143,6 +142,11 @@ async fn reserved(step: &Step<'_>, live_call: bool) -> Result<Decision, Hindranc
     }
     let reserved = owner.shared.store.reserve_refund(step.key, &asked, *sum_max, *count_max).await?;
     Ok(decide_now(step, live_call, Some((&entry.refund_no, reserved))))
+}
+
+/// Whether work holds a provider's own word, which is worth storing by anybody.
+const fn brings_words(work: &Work) -> bool {
+    matches!(work, Work::Report { .. } | Work::Record { record: Record::Notification(_), .. })
 }
 
 /// A row is dropped only if a later one is durable; what a timer does is decided on fresh facts.
