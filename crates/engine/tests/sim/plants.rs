@@ -107,6 +107,8 @@ fn is_missed(plant: Plant, from: u64, count: u64) -> bool {
 const RARE: &[Plant] = &[
     Plant::SendMargin,
     Plant::LeaseBeforeFulfilment,
+    Plant::LeaseBeforeEvents,
+    Plant::RecordLeavesAfterEvents,
     Plant::FloorBeforeReading,
     Plant::DropOnlyEarlierRows,
     Plant::CallingMark,
