@@ -1,16 +1,16 @@
 //! Signs and verifies. With RSA: keys read from PEM, and a pool of threads that keeps signing off the async workers.
-//! With shared secrets: a ring of keys.
+//! With shared secrets: MD5 over text and key.
 //!
 //! A signature by RSA-2048 costs 0.25 to 0.6 ms of computing, a verification 16 µs: so signing has its own threads
 //! and a bounded queue, verifying is done where the bytes are. An MD5 costs less than a microsecond and needs neither.
 
 mod cache;
-mod keyring;
+mod digest;
 mod keys;
 mod pool;
 
 pub use cache::KeyCache;
-pub(crate) use keyring::{Digest, KeyRing, from_hex, md5};
+pub(crate) use digest::{Digest, from_hex, is_sealed, md5, seal};
 pub use keys::{KeyError, SigningKey, SigningKeys};
 pub(crate) use keys::{PlatformKey, certificate_key};
 pub use pool::{PoolOptions, SIGN_WAIT_MAX, SigningPool};

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 use crate::cli::{Exit, Output};
 use crate::roles::Listeners;
+use crate::shutdown::Signals;
 use ends::Ends;
 use load::Planned;
 use progress::Progress;
@@ -173,12 +174,13 @@ async fn orders(
     Ok(report)
 }
 
-/// The work, unless a person interrupts it: then everything is still stopped and cleaned up.
+/// The work, unless a person interrupts it: then everything is still stopped and cleaned up, unless they do it again.
 async fn interruptible<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let mut signals = Signals::install().context("signals cannot be caught")?;
     tokio::select! {
         biased;
-        signal = tokio::signal::ctrl_c() => {
-            signal.context("signals cannot be caught")?;
+        _ = signals.next() => {
+            signals.exit_at_next();
             anyhow::bail!("interrupted")
         }
         done = work => done,

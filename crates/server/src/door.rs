@@ -72,8 +72,8 @@ impl Door {
         })
     }
 
-    /// The next connection that is ready for use.
-    async fn next(&mut self) -> (Connection, SocketAddr) {
+    /// The next connection that is ready for use. A call that is dropped loses none.
+    pub(crate) async fn next(&mut self) -> (Connection, SocketAddr) {
         loop {
             let accepting = accept(&self.listener, &self.slots);
             let (stream, peer, slot) = tokio::select! {
@@ -131,19 +131,6 @@ async fn handshake(acceptor: TlsAcceptor, stream: TcpStream, peer: SocketAddr) -
             tracing::info!(%peer, "a TLS handshake was not done in time");
             None
         }
-    }
-}
-
-impl axum::serve::Listener for Door {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        self.next().await
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
     }
 }
 

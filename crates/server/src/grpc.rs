@@ -1,5 +1,7 @@
 //! gRPC: the services over ingest, with limits on everything a caller can send or hold open.
 
+mod ending;
+mod filter;
 mod guard;
 mod operator;
 mod orders;
@@ -23,6 +25,7 @@ use crate::access::audit::AuditLog;
 use crate::access::{Access, AccessLayer};
 use crate::door::Door;
 use crate::ingest::{Ingest, Refusal};
+use ending::Ending;
 use guard::Guarded;
 pub use operator::OperatorParts;
 
@@ -130,8 +133,8 @@ pub(crate) async fn serve(
         .max_concurrent_streams(STREAMS_PER_CONNECTION_MAX)
         .add_service(orders)
         .add_service(operator)
-        .add_service(health)
-        .add_service(reflection)
+        .add_service(Ending::new(health, stop.clone()))
+        .add_service(Ending::new(reflection, stop.clone()))
         .serve_with_incoming_shutdown(door.incoming(), async move { stop.cancelled().await })
         .await?;
     Ok(())

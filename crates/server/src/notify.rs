@@ -1,5 +1,8 @@
 //! Notifications of providers: verified, made durable, and only then acknowledged in the provider's own words.
 
+mod refusals;
+mod serving;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,8 +10,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, Request, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use paymux_domain::command::Record;
@@ -22,12 +25,14 @@ use paymux_domain::shard::Partition;
 use tokio::sync::Semaphore;
 
 use crate::config::{InForce, LiveRegistry};
+use refusals::Refusals;
+pub(crate) use serving::serve;
 
 /// Real time for making a notification durable; WeChat Pay waits 5 s for its answer.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Real time from the end of a request's headers to its answer.
-const RECEIVE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Real time for a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What notify is made of.
 pub struct NotifyParts {
@@ -52,6 +57,7 @@ pub struct Notify {
     parts: NotifyParts,
     slots: Semaphore,
     counts: Counts,
+    refusals: Refusals,
 }
 
 impl std::fmt::Debug for Notify {
@@ -108,7 +114,7 @@ impl Notify {
     #[must_use]
     pub fn new(parts: NotifyParts) -> Arc<Self> {
         let slots = Semaphore::new(parts.in_flight_max);
-        Arc::new(Self { parts, slots, counts: Counts::default() })
+        Arc::new(Self { parts, slots, counts: Counts::default(), refusals: Refusals::default() })
     }
 
     /// What came in so far.
@@ -122,11 +128,10 @@ impl Notify {
         Router::new()
             .route("/notify/{provider}/{merchant_id}", post(receive))
             .layer(DefaultBodyLimit::max(NOTIFICATION_BODY_BYTES_MAX))
-            .layer(axum::middleware::from_fn(in_time))
             .with_state(self)
     }
 
-    async fn take(&self, provider: &str, merchant_id: &str, headers: &HeaderMap, body: Bytes) -> Response {
+    async fn take(&self, provider: &str, merchant_id: &str, request: Request) -> Response {
         // One version for the whole notification: a reload under way neither adds nor takes anything.
         let registry = self.parts.registry.load();
         let Some((provider_id, provider, merchant_id)) = addressee(&registry, provider, merchant_id) else {
@@ -135,15 +140,21 @@ impl Notify {
         let Ok(_slot) = self.slots.try_acquire() else {
             return answer(provider.answer(NotificationFate::NotNow));
         };
+        let headers = request.headers().clone();
         let headers = headers
             .iter()
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+        // The body is read in a slot, so that all bodies together stay bounded.
+        let body = match body_of(request).await {
+            Ok(body) => body,
+            Err(refused) => return refused,
+        };
         let raw = RawNotification { merchant_id, headers: headers.collect(), body: body.into() };
         let (record, partition) = match self.record(&registry, provider.as_ref(), &provider_id, &raw) {
             Ok(record) => record,
             Err(refusal) => {
-                self.counts.refuse(refusal.reason);
-                tracing::info!(
+                self.refuse(refusal.reason);
+                tracing::debug!(
                     provider = %provider_id, merchant = %raw.merchant_id, %refusal, "notification refused"
                 );
                 return answer(provider.answer(NotificationFate::Refused(&refusal)));
@@ -167,10 +178,17 @@ impl Notify {
         }
     }
 
+    fn refuse(&self, reason: RefusalReason) {
+        self.counts.refuse(reason);
+        if let Some(sums) = self.refusals.add(reason) {
+            tracing::info!(sums, "notifications refused since the last line like this");
+        }
+    }
+
     /// Nobody of that merchant is configured under that provider: the provider is told so in its own way, since the
     /// merchant may come back.
     fn unknown(&self, registry: &InForce, provider: &str) -> Response {
-        self.counts.refuse(RefusalReason::UnknownMerchant);
+        self.refuse(RefusalReason::UnknownMerchant);
         let provider = provider.parse().ok().and_then(|id: ProviderId| registry.provider(&id));
         let Some(provider) = provider else { return StatusCode::NOT_FOUND.into_response() };
         let detail = "no such merchant here".to_owned();
@@ -218,19 +236,20 @@ fn addressee(
     Some((provider_id, provider, merchant_id))
 }
 
-/// Whoever sends its body too slowly is cut off, so that strangers cannot hold connections open.
-async fn in_time(request: axum::extract::Request, next: axum::middleware::Next) -> Response {
-    let answering = tokio::time::timeout(RECEIVE_TIMEOUT, next.run(request)).await;
-    answering.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
+/// Whoever sends its body too slowly is cut off, so that strangers cannot hold slots.
+async fn body_of(request: Request) -> Result<Bytes, Response> {
+    match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
+        Ok(read) => read.map_err(IntoResponse::into_response),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
 }
 
 async fn receive(
     State(notify): State<Arc<Notify>>,
     Path((provider, merchant_id)): Path<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
+    request: Request,
 ) -> Response {
-    notify.take(&provider, &merchant_id, &headers, body).await
+    notify.take(&provider, &merchant_id, request).await
 }
 
 fn answer(answer: Option<NotificationAnswer>) -> Response {

@@ -64,7 +64,8 @@ pub mod create_order_request {
         /// Counted from the moment of acceptance. 1 minute to 7 days.
         #[prost(message, tag = "10")]
         ExpireAfter(::prost_types::Duration),
-        /// As an instant, 1 minute to 7 days ahead.
+        /// As an instant, 1 minute to 7 days ahead. The same request again is answered from its order, however near or past
+        /// the instant is by then.
         #[prost(message, tag = "11")]
         ExpireTime(::prost_types::Timestamp),
     }
@@ -192,7 +193,7 @@ pub struct FindOrderRequest {
     /// Name of the provider. Required.
     #[prost(string, tag = "2")]
     pub provider: ::prost::alloc::string::String,
-    /// The provider's number of a payment. 1 to 64 visible ASCII characters. Required.
+    /// The provider's number of a payment. 1 to 64 of \[0-9A-Za-z\_-\]. Required.
     #[prost(string, tag = "3")]
     pub provider_trade_no: ::prost::alloc::string::String,
 }
@@ -225,7 +226,8 @@ pub struct WatchOrdersResponse {
     /// What happened. Absent in a sign of life.
     #[prost(message, optional, tag = "1")]
     pub event: ::core::option::Option<OrderEvent>,
-    /// Opaque place in the stream, valid for as long as events are retained (default 7 days).
+    /// Opaque place in the stream, valid while the events behind it are kept. Events are kept by number and not by age:
+    /// the newest of each partition, a million unless configured otherwise, so that busy partitions forget sooner.
     #[prost(string, tag = "2")]
     pub resume_token: ::prost::alloc::string::String,
 }
@@ -1543,7 +1545,8 @@ impl CauseKind {
 pub enum ErrorReason {
     /// Not known to this reader.
     Unspecified = 0,
-    /// INVALID_ARGUMENT with google.rpc.BadRequest: all faults of the request at once.
+    /// INVALID_ARGUMENT with google.rpc.BadRequest: all faults of the request at once, the first 40 in detail; the message
+    /// says how many there are.
     FieldInvalid = 1,
     /// INVALID_ARGUMENT: the page token is not one of this list with these filters.
     PageTokenInvalid = 2,
@@ -1593,7 +1596,7 @@ pub enum ErrorReason {
     Overloaded = 24,
     /// ABORTED: the watcher reads too slowly; resume with the last token.
     WatcherTooSlow = 25,
-    /// UNAVAILABLE: the log cannot take it; nothing was accepted.
+    /// UNAVAILABLE: the log cannot take it, and nothing was accepted; or, where a call reads the log, it cannot be read.
     LogUnavailable = 26,
     /// UNAVAILABLE: whether it was accepted is not known; send the same number again.
     AcceptUnknown = 27,
@@ -1709,7 +1712,11 @@ pub mod order_service_client {
     /// Orders of merchants: created, watched, closed and refunded by platform services.
     /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller. CloseOrder
     /// and RequeryOrder may also be called with `operate`; then they go to the audit log.
-    /// Every call may be answered CREDENTIALS_INVALID, NOT_ALLOWED or CALLER_LIMITED before anything is looked up.
+    ///
+    /// Errors of every call: CREDENTIALS_INVALID, NOT_ALLOWED and CALLER_LIMITED before anything is looked up; FIELD_INVALID,
+    /// MERCHANT_UNKNOWN, OVERLOADED and SHUTTING_DOWN. Of every call that changes something: MERCHANT_LIMITED,
+    /// LOG_UNAVAILABLE, ACCEPT_UNKNOWN. Of every call that only reads: STORE_UNAVAILABLE. Each call names the errors that it
+    /// has beside these.
     #[derive(Debug, Clone)]
     pub struct OrderServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1794,8 +1801,8 @@ pub mod order_service_client {
         /// Without `wait` it answers as soon as the command is durable, having read nothing: `basis` is ACCEPTED, and
         /// if the number proves to be taken with other content, an event of kind REJECTED with this `request_id`
         /// follows. The same request again gives the same order.
-        /// Errors: FIELD_INVALID, ORDER_CONFLICT (only with `wait`), MERCHANT_UNKNOWN, ROUTE_MISSING,
-        /// OPERATION_NOT_OFFERED, CALLER_LIMITED, MERCHANT_LIMITED, OVERLOADED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// Errors: ORDER_CONFLICT (only with `wait`), ROUTE_MISSING, OPERATION_NOT_OFFERED; when `expire_time` has come near, so
+        /// that this can only be a repeat, ORDER_CONFLICT and STORE_UNAVAILABLE in any case.
         pub async fn create_order(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateOrderRequest>,
@@ -1821,7 +1828,8 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Takes many orders over one stream: one response per request, in the order of the requests.
-        /// A refused request does not end the stream. `wait` of the requests is ignored.
+        /// A refused request does not end the stream: its response holds the error that CreateOrder would have given. `wait`
+        /// of the requests is ignored.
         /// At most 1024 requests may be unanswered; beyond that the server stops reading.
         pub async fn submit_orders(
             &mut self,
@@ -1849,8 +1857,8 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("paymux.v1.OrderService", "SubmitOrders"));
             self.inner.streaming(req, path, codec).await
         }
-        /// Gives one order as it is now. Errors: ORDER_NOT_FOUND, ORDER_CONFLICT (with `request_id`),
-        /// STORE_UNAVAILABLE.
+        /// Gives one order as it is now.
+        /// Errors: ORDER_NOT_FOUND, ORDER_CONFLICT (with `request_id`).
         pub async fn get_order(
             &mut self,
             request: impl tonic::IntoRequest<super::GetOrderRequest>,
@@ -1876,7 +1884,7 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Lists orders of one merchant by creation time, newest day first; orders of one day come in no promised order.
-        /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
+        /// Errors: PAGE_TOKEN_INVALID.
         pub async fn list_orders(
             &mut self,
             request: impl tonic::IntoRequest<super::ListOrdersRequest>,
@@ -1902,7 +1910,7 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Finds an order by the number that the provider gave to one of its payments.
-        /// Errors: ORDER_NOT_FOUND, STORE_UNAVAILABLE.
+        /// Errors: ORDER_NOT_FOUND.
         pub async fn find_order(
             &mut self,
             request: impl tonic::IntoRequest<super::FindOrderRequest>,
@@ -1930,7 +1938,8 @@ pub mod order_service_client {
         /// Streams what happens to orders of one merchant, each event at least once. Events of one order come in order
         /// while its partition stays with one worker; after a move an older one may come late, so a consumer keeps, for
         /// each order, the event with the highest `state_rank`.
-        /// Errors: RESUME_TOKEN_INVALID, RESUME_TOKEN_EXPIRED, WATCHER_TOO_SLOW, SHUTTING_DOWN (resume elsewhere).
+        /// Errors: RESUME_TOKEN_INVALID, RESUME_TOKEN_EXPIRED, WATCHER_TOO_SLOW, LOG_UNAVAILABLE. After SHUTTING_DOWN and every
+        /// other UNAVAILABLE or RESOURCE_EXHAUSTED, resume with the last token.
         pub async fn watch_orders(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchOrdersRequest>,
@@ -1957,7 +1966,7 @@ pub mod order_service_client {
         }
         /// Asks that an order be closed. Accepted is not closed: the answer shows the state, and the order ends CLOSED
         /// only when that is known, or PAID if the payer was faster. An order that has ended stays as it is.
-        /// Errors: ORDER_NOT_FOUND (only with `wait`), CALLER_LIMITED, OVERLOADED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// Errors: ORDER_NOT_FOUND (only with `wait`), AUDIT_UNAVAILABLE (only with `operate`).
         pub async fn close_order(
             &mut self,
             request: impl tonic::IntoRequest<super::CloseOrderRequest>,
@@ -1983,7 +1992,7 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Asks the provider now, ahead of the schedule, what became of an order. Queries stay within the account's budget.
-        /// Errors: ORDER_NOT_FOUND (only with `wait`), CALLER_LIMITED, OVERLOADED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// Errors: ORDER_NOT_FOUND (only with `wait`), AUDIT_UNAVAILABLE (only with `operate`).
         pub async fn requery_order(
             &mut self,
             request: impl tonic::IntoRequest<super::RequeryOrderRequest>,
@@ -2012,9 +2021,7 @@ pub mod order_service_client {
         /// it gives the same refund. It answers once the amount is reserved (or refused), with `wait` once the
         /// refund has ended or the time is over.
         /// Errors: REFUND_CONFLICT, ORDER_NOT_FOUND, ORDER_NOT_PAID, PAYMENT_NOT_FOUND, REFUND_EXCEEDS_PAYMENT,
-        /// REFUND_COUNT_EXCEEDED, REFUND_WINDOW_PASSED, PARTIAL_REFUND_NOT_OFFERED, OPERATION_NOT_OFFERED,
-        /// ORDER_PARKED,
-        /// LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// REFUND_COUNT_EXCEEDED, REFUND_WINDOW_PASSED, PARTIAL_REFUND_NOT_OFFERED, OPERATION_NOT_OFFERED, ORDER_PARKED.
         pub async fn refund_order(
             &mut self,
             request: impl tonic::IntoRequest<super::RefundOrderRequest>,
@@ -2039,7 +2046,8 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("paymux.v1.OrderService", "RefundOrder"));
             self.inner.unary(req, path, codec).await
         }
-        /// Gives one refund as it is now. Errors: ORDER_NOT_FOUND, REFUND_NOT_FOUND, STORE_UNAVAILABLE.
+        /// Gives one refund as it is now.
+        /// Errors: ORDER_NOT_FOUND, REFUND_NOT_FOUND.
         pub async fn get_refund(
             &mut self,
             request: impl tonic::IntoRequest<super::GetRefundRequest>,
@@ -2065,7 +2073,7 @@ pub mod order_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Gives everything that happened to an order, oldest first, with personal data masked, and what comes next.
-        /// Errors: ORDER_NOT_FOUND, STORE_UNAVAILABLE.
+        /// Errors: ORDER_NOT_FOUND.
         pub async fn get_timeline(
             &mut self,
             request: impl tonic::IntoRequest<super::GetTimelineRequest>,
@@ -2109,8 +2117,8 @@ pub mod order_service_server {
         /// Without `wait` it answers as soon as the command is durable, having read nothing: `basis` is ACCEPTED, and
         /// if the number proves to be taken with other content, an event of kind REJECTED with this `request_id`
         /// follows. The same request again gives the same order.
-        /// Errors: FIELD_INVALID, ORDER_CONFLICT (only with `wait`), MERCHANT_UNKNOWN, ROUTE_MISSING,
-        /// OPERATION_NOT_OFFERED, CALLER_LIMITED, MERCHANT_LIMITED, OVERLOADED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// Errors: ORDER_CONFLICT (only with `wait`), ROUTE_MISSING, OPERATION_NOT_OFFERED; when `expire_time` has come near, so
+        /// that this can only be a repeat, ORDER_CONFLICT and STORE_UNAVAILABLE in any case.
         async fn create_order(
             &self,
             request: tonic::Request<super::CreateOrderRequest>,
@@ -2125,7 +2133,8 @@ pub mod order_service_server {
             + std::marker::Send
             + 'static;
         /// Takes many orders over one stream: one response per request, in the order of the requests.
-        /// A refused request does not end the stream. `wait` of the requests is ignored.
+        /// A refused request does not end the stream: its response holds the error that CreateOrder would have given. `wait`
+        /// of the requests is ignored.
         /// At most 1024 requests may be unanswered; beyond that the server stops reading.
         async fn submit_orders(
             &self,
@@ -2134,8 +2143,8 @@ pub mod order_service_server {
             tonic::Response<Self::SubmitOrdersStream>,
             tonic::Status,
         >;
-        /// Gives one order as it is now. Errors: ORDER_NOT_FOUND, ORDER_CONFLICT (with `request_id`),
-        /// STORE_UNAVAILABLE.
+        /// Gives one order as it is now.
+        /// Errors: ORDER_NOT_FOUND, ORDER_CONFLICT (with `request_id`).
         async fn get_order(
             &self,
             request: tonic::Request<super::GetOrderRequest>,
@@ -2144,7 +2153,7 @@ pub mod order_service_server {
             tonic::Status,
         >;
         /// Lists orders of one merchant by creation time, newest day first; orders of one day come in no promised order.
-        /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
+        /// Errors: PAGE_TOKEN_INVALID.
         async fn list_orders(
             &self,
             request: tonic::Request<super::ListOrdersRequest>,
@@ -2153,7 +2162,7 @@ pub mod order_service_server {
             tonic::Status,
         >;
         /// Finds an order by the number that the provider gave to one of its payments.
-        /// Errors: ORDER_NOT_FOUND, STORE_UNAVAILABLE.
+        /// Errors: ORDER_NOT_FOUND.
         async fn find_order(
             &self,
             request: tonic::Request<super::FindOrderRequest>,
@@ -2170,7 +2179,8 @@ pub mod order_service_server {
         /// Streams what happens to orders of one merchant, each event at least once. Events of one order come in order
         /// while its partition stays with one worker; after a move an older one may come late, so a consumer keeps, for
         /// each order, the event with the highest `state_rank`.
-        /// Errors: RESUME_TOKEN_INVALID, RESUME_TOKEN_EXPIRED, WATCHER_TOO_SLOW, SHUTTING_DOWN (resume elsewhere).
+        /// Errors: RESUME_TOKEN_INVALID, RESUME_TOKEN_EXPIRED, WATCHER_TOO_SLOW, LOG_UNAVAILABLE. After SHUTTING_DOWN and every
+        /// other UNAVAILABLE or RESOURCE_EXHAUSTED, resume with the last token.
         async fn watch_orders(
             &self,
             request: tonic::Request<super::WatchOrdersRequest>,
@@ -2180,7 +2190,7 @@ pub mod order_service_server {
         >;
         /// Asks that an order be closed. Accepted is not closed: the answer shows the state, and the order ends CLOSED
         /// only when that is known, or PAID if the payer was faster. An order that has ended stays as it is.
-        /// Errors: ORDER_NOT_FOUND (only with `wait`), CALLER_LIMITED, OVERLOADED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// Errors: ORDER_NOT_FOUND (only with `wait`), AUDIT_UNAVAILABLE (only with `operate`).
         async fn close_order(
             &self,
             request: tonic::Request<super::CloseOrderRequest>,
@@ -2189,7 +2199,7 @@ pub mod order_service_server {
             tonic::Status,
         >;
         /// Asks the provider now, ahead of the schedule, what became of an order. Queries stay within the account's budget.
-        /// Errors: ORDER_NOT_FOUND (only with `wait`), CALLER_LIMITED, OVERLOADED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// Errors: ORDER_NOT_FOUND (only with `wait`), AUDIT_UNAVAILABLE (only with `operate`).
         async fn requery_order(
             &self,
             request: tonic::Request<super::RequeryOrderRequest>,
@@ -2201,9 +2211,7 @@ pub mod order_service_server {
         /// it gives the same refund. It answers once the amount is reserved (or refused), with `wait` once the
         /// refund has ended or the time is over.
         /// Errors: REFUND_CONFLICT, ORDER_NOT_FOUND, ORDER_NOT_PAID, PAYMENT_NOT_FOUND, REFUND_EXCEEDS_PAYMENT,
-        /// REFUND_COUNT_EXCEEDED, REFUND_WINDOW_PASSED, PARTIAL_REFUND_NOT_OFFERED, OPERATION_NOT_OFFERED,
-        /// ORDER_PARKED,
-        /// LOG_UNAVAILABLE, ACCEPT_UNKNOWN.
+        /// REFUND_COUNT_EXCEEDED, REFUND_WINDOW_PASSED, PARTIAL_REFUND_NOT_OFFERED, OPERATION_NOT_OFFERED, ORDER_PARKED.
         async fn refund_order(
             &self,
             request: tonic::Request<super::RefundOrderRequest>,
@@ -2211,7 +2219,8 @@ pub mod order_service_server {
             tonic::Response<super::RefundOrderResponse>,
             tonic::Status,
         >;
-        /// Gives one refund as it is now. Errors: ORDER_NOT_FOUND, REFUND_NOT_FOUND, STORE_UNAVAILABLE.
+        /// Gives one refund as it is now.
+        /// Errors: ORDER_NOT_FOUND, REFUND_NOT_FOUND.
         async fn get_refund(
             &self,
             request: tonic::Request<super::GetRefundRequest>,
@@ -2220,7 +2229,7 @@ pub mod order_service_server {
             tonic::Status,
         >;
         /// Gives everything that happened to an order, oldest first, with personal data masked, and what comes next.
-        /// Errors: ORDER_NOT_FOUND, STORE_UNAVAILABLE.
+        /// Errors: ORDER_NOT_FOUND.
         async fn get_timeline(
             &self,
             request: tonic::Request<super::GetTimelineRequest>,
@@ -2232,7 +2241,11 @@ pub mod order_service_server {
     /// Orders of merchants: created, watched, closed and refunded by platform services.
     /// Rights: `read` for what reads, `submit` for what changes something, each for the merchants of the caller. CloseOrder
     /// and RequeryOrder may also be called with `operate`; then they go to the audit log.
-    /// Every call may be answered CREDENTIALS_INVALID, NOT_ALLOWED or CALLER_LIMITED before anything is looked up.
+    ///
+    /// Errors of every call: CREDENTIALS_INVALID, NOT_ALLOWED and CALLER_LIMITED before anything is looked up; FIELD_INVALID,
+    /// MERCHANT_UNKNOWN, OVERLOADED and SHUTTING_DOWN. Of every call that changes something: MERCHANT_LIMITED,
+    /// LOG_UNAVAILABLE, ACCEPT_UNKNOWN. Of every call that only reads: STORE_UNAVAILABLE. Each call names the errors that it
+    /// has beside these.
     #[derive(Debug)]
     pub struct OrderServiceServer<T> {
         inner: Arc<T>,
@@ -3490,6 +3503,9 @@ pub mod operator_service_client {
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
     /// What operators look at and do.
+    ///
+    /// Errors of every call: CREDENTIALS_INVALID, NOT_ALLOWED and CALLER_LIMITED before anything is looked up; OVERLOADED and
+    /// SHUTTING_DOWN; NOT_IMPLEMENTED where this release lacks the call. Each call names the errors that it has beside these.
     #[derive(Debug, Clone)]
     pub struct OperatorServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -3701,7 +3717,7 @@ pub mod operator_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Tells where the orders of a merchant, or one partition, are worked on and how far behind that is.
-        /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN.
+        /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN, LOG_UNAVAILABLE, STORE_UNAVAILABLE.
         pub async fn get_shard(
             &mut self,
             request: impl tonic::IntoRequest<super::GetShardRequest>,
@@ -3839,7 +3855,7 @@ pub mod operator_service_server {
             tonic::Status,
         >;
         /// Tells where the orders of a merchant, or one partition, are worked on and how far behind that is.
-        /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN.
+        /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN, LOG_UNAVAILABLE, STORE_UNAVAILABLE.
         async fn get_shard(
             &self,
             request: tonic::Request<super::GetShardRequest>,
@@ -3867,6 +3883,9 @@ pub mod operator_service_server {
         >;
     }
     /// What operators look at and do.
+    ///
+    /// Errors of every call: CREDENTIALS_INVALID, NOT_ALLOWED and CALLER_LIMITED before anything is looked up; OVERLOADED and
+    /// SHUTTING_DOWN; NOT_IMPLEMENTED where this release lacks the call. Each call names the errors that it has beside these.
     #[derive(Debug)]
     pub struct OperatorServiceServer<T> {
         inner: Arc<T>,

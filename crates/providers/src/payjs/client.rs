@@ -34,7 +34,8 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
     let mut by_mchid = ByMchid::new();
     for section in &loading.sections {
         let reader = loading.reader(section);
-        let Some(account) = config::read(section, &reader).map(Arc::new) else { continue };
+        let account = reader.whole(|reader| config::read(section, reader)).map(Arc::new);
+        let Some(account) = account else { continue };
         if let Some(twin) = by_mchid.insert(account.mchid.clone(), account.clone()) {
             reader.fault("", format!("is the same merchant as account {}", twin.id));
         }

@@ -1,6 +1,5 @@
 //! An account at PayJS: its number, its keys, its settings, and how they are read from its section.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
@@ -8,8 +7,8 @@ use paymux_domain::name::AccountId;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::CAPABILITIES;
+use crate::key_ring::KeyRing;
 use crate::settings::{AccountSection, Reader};
-use crate::signing::KeyRing;
 use crate::url;
 
 /// The production host (`providers.md` section 1.1).
@@ -19,17 +18,18 @@ const BASE_URL: &str = "https://payjs.cn";
 /// paying itself, every push of it has come.
 pub(super) const EXPIRY_GRACE: Duration = Duration::from_secs(EXPIRY_GRACE_S as u64);
 const EXPIRY_GRACE_S: u32 = 3600 + 300;
-/// Keys side by side at most.
-const KEYS_MAX: usize = 4;
+/// Longest time until an answer must be complete, in milliseconds.
+pub(super) const TIMEOUT_MS_MAX: u32 = 15_000;
 /// Bytes of a key; PayJS's own have 16.
 const KEY_BYTES_MAX: usize = 256;
 
 /// A section with every key, for the example configuration.
 pub(super) const EXAMPLE: &str = r#"# The merchant number.
 mchid = "1600000109"
-# The communication keys, each named by key_file or key_env. The first signs, all verify: to exchange the key, put the
-# new one first and drop the old one a day later.
-keys = [{ key_env = "PAYJS_KEY" }]
+# The communication key, named by key_file or key_env.
+key_env = "PAYJS_KEY"
+# While the key is exchanged, the ones before it: they verify, the key signs. Take them out a day later.
+# previous_keys = [{ key_file = "secrets/payjs/old_key" }]
 # Whether PayJS is asked about a payment that only a notification told of before the goods are promised, since an MD5
 # proves less than a signature: "always", "never", or "above" an amount in fen.
 # confirm_by_query = "always"
@@ -37,7 +37,7 @@ keys = [{ key_env = "PAYJS_KEY" }]
 # How long after its expiry an order is still taken to be payable, 0 to 604800 s: PayJS itself knows no expiry.
 # expiry_grace_s = 3900
 # base_url = "https://payjs.cn"
-# Time until an answer must be complete, 100 to 30000 ms.
+# Time until an answer must be complete, 100 to 15000 ms.
 # timeout_ms = 5000
 "#;
 
@@ -62,10 +62,10 @@ pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<Acco
     // Everything is read before anything is given up, so that all faults are noted.
     let base_url = url::base_url(reader, BASE_URL);
     let mchid = reader.required("mchid", "1 to 16 letters and digits", is_mchid);
-    let keys = keys(reader);
+    let keys = reader.key_ring("key", key);
     let confirm = confirm_above_minor(reader);
     let grace_s = reader.number("expiry_grace_s", 0..=7 * 24 * 3600, EXPIRY_GRACE_S);
-    let timeout_ms = reader.number("timeout_ms", 100..=30_000, 5_000);
+    let timeout_ms = reader.number("timeout_ms", 100..=TIMEOUT_MS_MAX, 5_000);
     reader.finish();
     let capabilities = Capabilities {
         confirm_above_minor: confirm?,
@@ -82,26 +82,14 @@ pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<Acco
     })
 }
 
-fn keys(reader: &Reader<'_>) -> Option<KeyRing> {
-    let entries = Cell::new(0_usize);
-    let keys = reader.tables("keys", |entry| {
-        entries.set(entries.get() + 1);
-        let (key, secret) = entry.secret("key")?;
-        // A file often ends in a line break, which is no part of the key.
-        let text = secret.expose_secret().trim_end_matches(['\r', '\n']);
-        if (1..=KEY_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
-            return Some(SecretString::from(text));
-        }
-        entry.fault(&key, format!("must be 1 to {KEY_BYTES_MAX} bytes of one line"));
-        None
-    });
-    let count = entries.get();
-    if count == 0 || count > KEYS_MAX {
-        reader.fault("keys", format!("must hold 1 to {KEYS_MAX} keys, the signing one first"));
-        return None;
+/// A communication key. A file often ends in a line break, which is no part of it.
+fn key(secret: &SecretString) -> Result<SecretString, String> {
+    let text = secret.expose_secret().trim_end_matches(['\r', '\n']);
+    if (1..=KEY_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
+        Ok(SecretString::from(text))
+    } else {
+        Err(format!("must be 1 to {KEY_BYTES_MAX} bytes of one line"))
     }
-    // With a faulty entry the account is thrown away, so which key comes first does not matter then.
-    KeyRing::new(keys)
 }
 
 /// `Capabilities::confirm_above_minor`; the outer `None`: a fault was noted.

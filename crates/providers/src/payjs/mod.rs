@@ -32,6 +32,7 @@ use paymux_domain::capabilities::{
     AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
 };
 
+use crate::http::UNACKNOWLEDGED_MAX;
 use crate::registry::Registration;
 
 /// The provider's name.
@@ -40,6 +41,14 @@ const NAME: &str = "payjs";
 const CASHIER: &str = "cashier";
 /// Characters of an out_trade_no, fewest and most (`providers.md` section 1.2).
 const ORDER_NO_CHARS: (usize, usize) = (1, 32);
+
+/// [assumed] Longest time from a request's arrival to its effect.
+const ACTING_MAX: Duration = Duration::from_secs(5);
+/// Longest physical time from a call's leave to its effect, 30 s: 15 s until it is given up, 10 s in which the system may
+/// still be sending it, 5 s for PayJS to act.
+const LANDING: Duration = Duration::from_millis(config::TIMEOUT_MS_MAX as u64)
+    .saturating_add(UNACKNOWLEDGED_MAX)
+    .saturating_add(ACTING_MAX);
 
 /// The line in the list of providers.
 pub(crate) const REGISTRATION: Registration = Registration {
@@ -71,8 +80,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // [assumed] PayJS blocks addresses that ask at high frequency and names no number (section 1.5).
     call_spacing: Duration::from_secs(1),
     answer_signature: AnswerSignature::Always,
-    // [assumed] Nothing still lands after the longest time-out that can be configured.
-    landing: Duration::from_secs(30),
+    landing: LANDING,
     expiry_grace: config::EXPIRY_GRACE,
 };
 

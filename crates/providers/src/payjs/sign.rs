@@ -8,7 +8,8 @@
 //! text exactly once, however the text is cut.
 
 use super::wire::Fields;
-use crate::signing::{Digest, KeyRing, from_hex, md5};
+use crate::key_ring::KeyRing;
+use crate::signing::{Digest, from_hex, is_sealed, md5, seal};
 
 /// The field of the signature.
 const SIGN: &str = "sign";
@@ -61,7 +62,7 @@ pub(super) fn text<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>, zeros: 
 /// The fields with their signature, sorted by name. None of them may be empty or `0`.
 pub(super) fn signed<'a>(keys: &KeyRing, mut fields: Vec<(&'a str, String)>) -> Vec<(&'a str, String)> {
     let text = text(fields.iter().map(|(name, value)| (*name, value.as_str())), Zeros::Kept);
-    fields.push((SIGN, hex::encode_upper(keys.sign(digest(&text)))));
+    fields.push((SIGN, hex::encode_upper(seal(keys, digest(&text)))));
     fields.sort_unstable();
     fields
 }
@@ -71,7 +72,7 @@ pub(super) fn proof(keys: &KeyRing, fields: &Fields) -> Proof {
     let Some(given) = fields.get(SIGN) else { return Proof::Unsigned };
     let Some(given) = from_hex(given) else { return Proof::Wrong };
     let texts = [Zeros::Kept, Zeros::Dropped].map(|zeros| text(fields.iter(), zeros));
-    match texts.iter().find(|text| keys.accepts(&given, digest(text))) {
+    match texts.iter().find(|text| is_sealed(keys, &given, digest(text))) {
         Some(text) if is_unambiguous(text) => Proof::Signed,
         Some(_) => Proof::Ambiguous,
         None => Proof::Wrong,

@@ -53,6 +53,7 @@ pub(super) async fn run(args: SimulatorArgs, output: &Output) -> anyhow::Result<
     let text = format!("simulator  {url}\ncontrol    {url}/control/stats\nStop with Ctrl-C.");
     output.print(text, &json!({ "simulator": url }))?;
     signals.next().await;
+    signals.exit_at_next();
     simulator.shutdown().await;
     Ok(Exit::Ok)
 }

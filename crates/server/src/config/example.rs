@@ -3,12 +3,14 @@
 
 use std::fmt::Write as _;
 
-use paymux_providers::PROVIDERS;
+use paymux_providers::{PROVIDERS, Registration};
 
 use super::schema::{self, Absent, Key};
 
 /// Longest line of a comment.
 const COMMENT_CHARS_MAX: usize = 110;
+/// The provider whose account stands in the example; those of the others are commented out.
+const SHOWN: &str = "wechatpay";
 
 /// The example, made from the schema.
 #[must_use]
@@ -47,12 +49,15 @@ pub fn merchant_file_example() -> String {
 
 fn account_and_merchant(text: &mut String) {
     section(text, "[accounts.wechat-direct]", schema::ACCOUNT);
-    for registration in PROVIDERS.iter().filter(|known| known.name == "wechatpay") {
+    for registration in PROVIDERS.iter().filter(|known| known.name == SHOWN) {
         text.push_str("# Keys of the provider itself; paths are relative to the folder of this file:\n");
         text.push_str(registration.example);
         text.push('\n');
     }
     section(text, "[accounts.wechat-direct.budgets]", schema::BUDGETS);
+    for registration in PROVIDERS.iter().filter(|known| known.name != SHOWN) {
+        account_of(text, registration);
+    }
     section(text, "[merchants.tea-house]", schema::MERCHANT);
     section(text, "[[merchants.tea-house.routes]]", schema::ROUTE);
 }
@@ -67,6 +72,18 @@ fn optional_section(text: &mut String, header: &str, meaning: &str, keys: &[Key]
         // Writing to a string cannot fail.
         let _ok = writeln!(text, "{hash}{line}");
     }
+}
+
+/// An account at another provider. The keys that all accounts have stand in the one that is shown.
+fn account_of(text: &mut String, registration: &Registration) {
+    let name = registration.name;
+    // Writing to a string cannot fail.
+    let _ok = writeln!(text, "# An account at {name} instead, or beside it, with the keys of that provider:");
+    let _ok = writeln!(text, "#   [accounts.{name}]\n#   provider = \"{name}\"");
+    for line in registration.example.lines() {
+        let _ok = writeln!(text, "#   {line}");
+    }
+    text.push('\n');
 }
 
 fn section(text: &mut String, header: &str, keys: &[Key]) {

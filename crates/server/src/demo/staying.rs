@@ -71,8 +71,9 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
     let World { simulator, clock, config, .. } = world;
     let mut running = Running::start(config, listeners, near(clock)).await?;
     output.print(text, &json)?;
-    let waiting = async {
+    let waiting = async move {
         signals.next().await;
+        signals.exit_at_next();
         Ok(())
     };
     let waited = running.during(waiting).await;
@@ -112,7 +113,7 @@ fn told(wishes: &Wishes, world: &World) -> String {
              paymux order explain --server http://{grpc} --merchant {id} --order ORDER-1\n\n\
              The truth: curl -s {sim}/control/orders    What was counted: curl -s {sim}/control/stats\n\
              Faults:    curl -s {sim}/control/faults -d '{{\"preset\":\"heavy\",\"seed\":7}}'\n\
-             Stop with Ctrl-C.",
+             Stop with Ctrl-C; a second one leaves at once.",
             grpcurl(&grpc.to_string(), merchant),
         );
     }

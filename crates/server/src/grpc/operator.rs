@@ -1,6 +1,7 @@
 //! `OperatorService`: what is parked, who is configured, where work is done. What this release cannot know yet is
 //! answered UNIMPLEMENTED with what it waits for.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use paymux_domain::fact::AttentionReason;
@@ -13,7 +14,7 @@ use paymux_proto::{api, v1};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use super::{Gate, visible};
+use super::{Gate, filter, visible};
 use crate::access::Caller;
 use crate::config::{LiveRegistry, Merchant};
 use crate::ingest::Refusal;
@@ -134,6 +135,7 @@ impl Operator {
         let pages = Pages::of("k1", &request.filter, request.page_size)?;
         let limit = pages.size();
         let filter = request.filter.clone().unwrap_or_default();
+        filter::check(&filter)?;
         let mut after = pages.place(&request.page_token, read_parked_place)?;
         let scope = visible::narrowed(caller.merchants(), filter.merchant_id.as_deref());
         let mut orders = Vec::new();
@@ -180,7 +182,7 @@ impl Operator {
             state: view.state,
             attention: open,
             park_time: Some(parked),
-            way_out: way_out(row.reason).to_owned(),
+            way_out: ways_out(&order),
         }))
     }
 
@@ -273,6 +275,16 @@ fn summary(id: &MerchantId, merchant: &Merchant) -> v1::MerchantSummary {
         routes: merchant.routes.iter().map(route).collect(),
         late_payment_policy: late.into(),
     }
+}
+
+/// The way out of each reason that is open, named where there are several.
+fn ways_out(order: &Order) -> String {
+    let reasons: BTreeSet<AttentionReason> = order.attention().map(|(reason, _, _)| reason).collect();
+    let several = reasons.len() > 1;
+    let way = |reason: AttentionReason| {
+        if several { format!("{}: {}", reason.as_str(), way_out(reason)) } else { way_out(reason).to_owned() }
+    };
+    reasons.into_iter().map(way).collect::<Vec<_>>().join(" ")
 }
 
 /// What a person can do about a parked order.

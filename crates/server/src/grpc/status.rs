@@ -148,7 +148,7 @@ fn told(refusal: &Refusal) -> Told {
         ),
         Refusal::Overloaded(_) => (Code::ResourceExhausted, ErrorReason::Overloaded, "the engine is behind"),
         Refusal::LogUnavailable => {
-            (Code::Unavailable, ErrorReason::LogUnavailable, "the log cannot take it; nothing was accepted")
+            (Code::Unavailable, ErrorReason::LogUnavailable, "the log does not answer; nothing was accepted")
         }
         Refusal::AcceptUnknown => (
             Code::Unavailable,

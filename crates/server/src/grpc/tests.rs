@@ -196,8 +196,9 @@ async fn a_page_of_large_orders_is_one_that_every_client_can_read() {
 async fn tokens_of_operators_lists_hold_for_their_filter_and_pages_for_their_size() {
     let served = serve_lists().await;
     let parked = |_| {
-        let key = FactKey::Attention(AttentionReason::RetriesExhausted, 1);
-        vec![(key, FactBody::Attention("look".to_owned()))]
+        [AttentionReason::RetriesExhausted, AttentionReason::AnswerMismatch]
+            .map(|reason| (FactKey::Attention(reason, 1), FactBody::Attention("look".to_owned())))
+            .to_vec()
     };
     served.put(25, parked, 0).await;
     let filter =
@@ -208,6 +209,10 @@ async fn tokens_of_operators_lists_hold_for_their_filter_and_pages_for_their_siz
     loop {
         let page = served.client.operator().list_parked(request.clone()).await.unwrap().into_inner();
         assert!(page.orders.len() <= 10);
+        for order in &page.orders {
+            let ways = &order.way_out;
+            assert!(ways.contains("RETRIES_EXHAUSTED: ") && ways.contains("ANSWER_MISMATCH: "), "{ways}");
+        }
         seen.extend(page.orders.into_iter().map(|order| order.merchant_order_no));
         if page.next_page_token.is_empty() {
             break;
@@ -222,6 +227,13 @@ async fn tokens_of_operators_lists_hold_for_their_filter_and_pages_for_their_siz
         assert_eq!(refused.reason, ErrorReason::PageTokenInvalid);
         assert_eq!(refused.violations[0].0, "page_token");
     }
+    let unknown = v1::OrderFilter { reasons: vec![99], ..v1::OrderFilter::default() };
+    let request = ListParkedRequest { filter: Some(unknown), ..ListParkedRequest::default() };
+    let refused = Refused::of(&served.client.operator().list_parked(request).await.unwrap_err());
+    assert_eq!(
+        (refused.reason, refused.violations[0].0.as_str()),
+        (ErrorReason::FieldInvalid, "filter.reasons")
+    );
 }
 
 #[test]

@@ -18,8 +18,9 @@ pub(super) fn provider_of(options: &Options) -> &'static str {
 /// The JSON of the options; `None` for a provider that this release does not have.
 pub(super) fn to_json(options: &Options) -> Option<String> {
     match options {
+        Options::Payjs(options) => Some(payjs(options).to_string()),
         Options::Wechatpay(options) => Some(wechatpay(options).to_string()),
-        Options::Payjs(_) | Options::Xorpay(_) | Options::Upaas(_) | Options::Maqian(_) => None,
+        Options::Xorpay(_) | Options::Upaas(_) | Options::Maqian(_) => None,
     }
 }
 
@@ -33,6 +34,14 @@ fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
 
 fn text(text: &str) -> Option<Value> {
     (!text.is_empty()).then(|| json!(text))
+}
+
+fn payjs(options: &v1::PayjsOptions) -> Value {
+    object([
+        ("auto", options.auto_pay.map(Value::from)),
+        ("hide", options.hide_page.map(Value::from)),
+        ("logo", options.logo_url.as_deref().map(Value::from)),
+    ])
 }
 
 fn wechatpay(options: &v1::WechatpayOptions) -> Value {
@@ -106,6 +115,8 @@ mod tests {
                 + r#""goods_tag":"sale","payer_scope":"sub_merchant","store_info":{"out_id":"7"}}"#
         );
         assert_eq!(to_json(&Options::Wechatpay(v1::WechatpayOptions::default())).as_deref(), Some("{}"));
-        assert_eq!(to_json(&Options::Payjs(v1::PayjsOptions::default())), None);
+        let payjs = v1::PayjsOptions { auto_pay: Some(true), hide_page: Some(false), logo_url: None };
+        assert_eq!(to_json(&Options::Payjs(payjs)).as_deref(), Some(r#"{"auto":true,"hide":false}"#));
+        assert_eq!(to_json(&Options::Xorpay(v1::XorpayOptions::default())), None);
     }
 }

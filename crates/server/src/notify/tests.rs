@@ -26,12 +26,11 @@ fn rig() -> Rig {
 
 impl Rig {
     async fn post(&self, merchant_id: &str, signed: bool, body: &'static str) -> u16 {
-        let mut headers = HeaderMap::new();
+        let mut request = Request::new(body.into());
         if signed {
-            headers.insert("Signed", "yes".parse().unwrap());
+            request.headers_mut().insert("Signed", "yes".parse().unwrap());
         }
-        let answer = self.notify.take("saying", merchant_id, &headers, Bytes::from_static(body.as_bytes()));
-        answer.await.status().as_u16()
+        self.notify.take("saying", merchant_id, request).await.status().as_u16()
     }
 
     fn records(&self) -> usize {
@@ -93,6 +92,8 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let answer = rig.notify.clone().router().call(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
     assert_eq!(rig.records(), 0);
+    // Its slot, the only one, is free again.
+    assert_eq!(rig.post("m1", true, "T-A-1").await, 200);
 }
 
 #[tokio::test]

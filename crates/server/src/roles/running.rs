@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::door::Door;
 use crate::grpc::{self, Guards, ServeError};
 use crate::ingest::ReplyWaits;
-use crate::notify::Notify;
+use crate::notify;
 
 /// The one ingest of a process on the embedded backend, in reply addresses.
 const INSTANCE: &str = "local";
@@ -25,6 +25,9 @@ const DOORS_SHARE: u32 = 4;
 
 /// How long a node that failed for good waits for its doors: callers hear a refusal instead of a broken connection.
 const FATAL_DRAIN: Duration = Duration::from_secs(1);
+
+/// However little of the drain time-out is left, closing the data folder may take this long.
+const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// How long a provider may keep a connection on which it says nothing.
 const NOTIFY_IDLE_MAX: Duration = Duration::from_secs(60);
@@ -38,9 +41,6 @@ pub enum NodeError {
     /// gRPC failed.
     #[error(transparent)]
     Grpc(#[from] ServeError),
-    /// The notifications' listener failed.
-    #[error("notifications ended: {0}")]
-    Notify(#[source] std::io::Error),
     /// A task ended that never should.
     #[error("a task of the node ended: {0}")]
     Task(String),
@@ -80,12 +80,13 @@ impl Node {
         let shared = open(config, &mut surroundings).await?;
         let access = &shared.config.access;
         let grpc = roles.ingest.then(|| door(listeners.grpc, access.grpc_tls.as_ref())).transpose()?;
-        let notify = roles.notify.then(|| door(listeners.notify, access.notify_tls.as_ref())).transpose()?;
+        let notify_door =
+            roles.notify.then(|| door(listeners.notify, access.notify_tls.as_ref())).transpose()?;
         let guards = roles.ingest.then(|| shared.guards()).transpose()?;
         // Nothing runs before everything that may fail is there.
         let mut status = NodeStatus {
             grpc: grpc.as_ref().and_then(Door::address),
-            notify: notify.as_ref().and_then(Door::address),
+            notify: notify_door.as_ref().and_then(Door::address),
             worker: None,
             notifications: None,
             access: guards.as_ref().map(|guards| Arc::clone(&guards.access)),
@@ -97,7 +98,7 @@ impl Node {
             background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
         }
         background.spawn(Arc::clone(&shared.reloader).run(shared.doors.clone()));
-        for tls in [&grpc, &notify].into_iter().flatten().filter_map(Door::tls) {
+        for tls in [&grpc, &notify_door].into_iter().flatten().filter_map(Door::tls) {
             background.spawn(tls.follow(shared.doors.clone()));
         }
         let worker = roles.worker.then(|| {
@@ -111,10 +112,14 @@ impl Node {
         if let (Some(door), Some(guards)) = (grpc, guards) {
             open_grpc(&shared, door, guards, &status, &mut open_doors, &mut background);
         }
-        if let Some(door) = notify {
+        if let Some(door) = notify_door {
             let notify = shared.notify();
             status.notifications = Some(Arc::clone(&notify));
-            open_doors.spawn(serve_notify(door, notify, shared.doors.clone()));
+            let serving = notify::serve(door.with_idle_max(NOTIFY_IDLE_MAX), notify, shared.doors.clone());
+            open_doors.spawn(async move {
+                serving.await;
+                Ok(())
+            });
         }
         let Shared { doors, backend, .. } = shared;
         Ok(Self { status, doors, open_doors, worker, background, backend, drain_timeout })
@@ -131,20 +136,27 @@ impl Node {
     /// # Errors
     /// When it ended by itself.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
+        let mut stop = std::pin::pin!(stop);
         let ended = tokio::select! {
             biased;
             reason = self.backend.failed() => Err(NodeError::Backend(reason)),
             ended = end_of_worker(&mut self.worker) => Err(ended),
             Some(ended) = self.open_doors.join_next() => Err(end_of_door(ended)),
-            () = stop => Ok(()),
+            () = &mut stop => Ok(()),
         };
-        match &ended {
-            Ok(()) => tracing::info!("stopping"),
-            Err(error) => tracing::error!(%error, "ending"),
+        let Err(error) = ended else {
+            tracing::info!("stopping");
+            let timeout = self.drain_timeout;
+            return self.drain(timeout).await;
+        };
+        tracing::error!(%error, "ending");
+        tokio::select! {
+            biased;
+            // What the drain of a failed node finds is less than why it failed.
+            _drained = self.drain(FATAL_DRAIN) => {}
+            () = &mut stop => tracing::warn!("stopped while it was ending"),
         }
-        let timeout = if ended.is_ok() { self.drain_timeout } else { FATAL_DRAIN };
-        let drained = self.drain(timeout).await;
-        ended.and(drained)
+        Err(error)
     }
 
     /// Shuts the doors, lets calls finish, drains the worker; what lasts beyond the deadline is broken off, and is
@@ -182,13 +194,20 @@ impl Node {
         }
         self.open_doors.shutdown().await;
         self.background.shutdown().await;
-        // Closing the data folder waits for the commit under way, on the disk.
-        let backend = self.backend;
-        if tokio::task::spawn_blocking(move || drop(backend)).await.is_err() {
-            failed = failed.and(Err(NodeError::Task("closing the data folder".to_owned())));
-        }
-        failed
+        failed.and(close(self.backend, deadline.max(Instant::now() + CLOSE_TIMEOUT_MIN)).await)
     }
+}
+
+/// Closes the data folder, which waits for the commit under way, on the disk. A disk that does not answer is not
+/// waited for: what was acknowledged is on it, and the next start repairs the rest.
+async fn close(backend: EmbeddedBackend, deadline: Instant) -> Result<(), NodeError> {
+    let closing = tokio::task::spawn_blocking(move || drop(backend));
+    match tokio::time::timeout_at(deadline, closing).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) => return Err(NodeError::Task("closing the data folder".to_owned())),
+        Err(_) => tracing::warn!("the data folder was still closing at the drain time-out"),
+    }
+    Ok(())
 }
 
 fn open_grpc(
@@ -208,11 +227,6 @@ fn open_grpc(
     background.spawn(health::follow(reporter, status.worker.clone(), shared.doors.clone()));
     let serving = grpc::serve(door, ingest, shared.operator(), health, shared.gate(), guards);
     open_doors.spawn(async move { Ok(serving.await?) });
-}
-
-async fn serve_notify(door: Door, notify: Arc<Notify>, stop: CancellationToken) -> Result<(), NodeError> {
-    let serving = axum::serve(door.with_idle_max(NOTIFY_IDLE_MAX), notify.router());
-    serving.with_graceful_shutdown(stop.cancelled_owned()).await.map_err(NodeError::Notify)
 }
 
 /// Completes only when the worker ends by itself.

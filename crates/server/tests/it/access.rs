@@ -376,6 +376,7 @@ async fn lists_without_a_merchant_show_the_callers_own_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn probes_need_no_key_and_reflection_does() {
     use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_check_response::ServingStatus;
     use tonic_health::pb::health_client::HealthClient;
     use tonic_reflection::pb::v1::ServerReflectionRequest;
     use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
@@ -385,8 +386,10 @@ async fn probes_need_no_key_and_reflection_does() {
     let rig = Rig::start(&reader.section("\"read\"", "\"m01\"", ""));
     let address = rig.server.grpc.clone();
     let channel = tonic::transport::Endpoint::from_shared(address).unwrap().connect().await.unwrap();
-    let healthy = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
-    assert_eq!(healthy.into_inner().status, 1);
+    // Readiness follows the worker, which may need a moment: watched, not asked once.
+    let mut statuses =
+        HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    while statuses.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
 
     let reflect = async |key: Option<&str>| {
         let list = ServerReflectionRequest {

@@ -297,11 +297,7 @@ async fn health_and_reflection_are_served() {
         // Readiness follows the worker, which may need a moment.
         let request = HealthCheckRequest { service: service.to_owned() };
         let mut statuses = health.watch(request).await.unwrap().into_inner();
-        while let Some(status) = statuses.message().await.unwrap() {
-            if status.status() == ServingStatus::Serving {
-                break;
-            }
-        }
+        while statuses.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
     }
     let request = ServerReflectionRequest {
         host: String::new(),

@@ -20,7 +20,7 @@ fn tamper(process: u32, how: &str) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap()
+        .expect("strace starts")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use paymux_proto::v1;
 use paymux_proto::v1::{ErrorReason, OrderState};
 use tempfile::TempDir;
 use tokio::time::Instant;
+use tokio_stream::StreamExt as _;
 
 use crate::rig::{Ports, Server, World, get, order, until};
 
@@ -66,6 +67,40 @@ fn without_a_worker_nothing_is_accepted() {
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(told.contains("add worker"), "{told}");
     }
+}
+
+/// Probes and tools keep their streams open; a stop that waited for them would use up its whole time.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_never_end_do_not_hold_a_stop_up() {
+    use tonic_health::pb::HealthCheckRequest;
+    use tonic_health::pb::health_client::HealthClient;
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+
+    let world = World::start(&[]);
+    let data = TempDir::new().unwrap();
+    // The doors' share of this is longer than the test waits for the end of a process.
+    let patient = "server.drain_timeout_ms=600000";
+    let mut server = Server::start_with(&world.config_file(), data.path(), Ports::free(), &[patient]);
+    let endpoint = tonic::transport::Endpoint::from_shared(server.grpc.clone()).unwrap();
+    let channel = endpoint.connect().await.unwrap();
+    let request = HealthCheckRequest { service: "liveness".to_owned() };
+    let mut health = HealthClient::new(channel.clone()).watch(request).await.unwrap().into_inner();
+    health.message().await.unwrap().unwrap();
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let open = tokio_stream::once(request).chain(tokio_stream::pending());
+    let mut reflection =
+        ServerReflectionClient::new(channel).server_reflection_info(open).await.unwrap().into_inner();
+    reflection.message().await.unwrap().unwrap();
+    server.process.signal("TERM");
+    let end = reflection.message().await.unwrap_err();
+    assert_eq!(Refusal::of(&end).reason, ErrorReason::ShuttingDown, "{end}");
+    while let Ok(Some(_)) = health.message().await {}
+    assert_eq!(server.process.exit_code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

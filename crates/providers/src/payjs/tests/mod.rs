@@ -40,7 +40,8 @@ const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 const SHOP: &str = r#"
     mchid = "123456"
-    keys = [{ key_env = "KEY" }, { key_file = "old" }]
+    key_env = "KEY"
+    previous_keys = [{ key_file = "old" }]
 "#;
 
 fn secrets(reference: &SecretRef) -> Result<SecretString, String> {

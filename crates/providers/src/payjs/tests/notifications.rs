@@ -64,7 +64,7 @@ fn order_of_fields_new_fields_and_empty_ones_do_not_matter() {
 
 #[test]
 fn keys_rotate_without_a_gap() {
-    let new_alone = kit_of(&[("shop", "mchid = \"123456\"\nkeys = [{ key_env = \"KEY\" }]")]);
+    let new_alone = kit_of(&[("shop", "mchid = \"123456\"\nkey_env = \"KEY\"")]);
     let by_the_old = form(&fields(), OLD_KEY);
     assert!(verify(&kit(), &by_the_old).is_ok());
     assert_eq!(verify(&new_alone, &by_the_old).unwrap_err().reason, RefusalReason::BadSignature);
@@ -147,7 +147,7 @@ fn the_cashiers_own_signature_makes_no_payment() {
 
 #[test]
 fn accounts_are_told_apart_by_their_number() {
-    let kit = kit_of(&[("shop", SHOP), ("other", "mchid = \"654321\"\nkeys = [{ key_file = \"old\" }]")]);
+    let kit = kit_of(&[("shop", SHOP), ("other", "mchid = \"654321\"\nkey_file = \"old\"")]);
     let other = with(&fields(), &[("mchid", "654321")]);
     assert_eq!(verify(&kit, &form(&other, OLD_KEY)).unwrap().account.as_str(), "other");
     assert_eq!(verify(&kit, &form(&fields(), KEY)).unwrap().account.as_str(), "shop");

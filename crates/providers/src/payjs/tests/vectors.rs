@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::super::sign::{Proof, Zeros, proof, text};
 use super::super::wire::Fields;
 use super::{ID, KEY, created, kit, sign};
-use crate::signing::KeyRing;
+use crate::key_ring::KeyRing;
 use secrecy::SecretString;
 
 fn ring(key: &str) -> KeyRing {
-    KeyRing::new([SecretString::from(key)]).unwrap()
+    KeyRing::new(SecretString::from(key), Vec::new())
 }
 
 /// A signature as it is made and as it is verified: by our rule, and by the tests' own.

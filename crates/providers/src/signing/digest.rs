@@ -1,0 +1,72 @@
+//! MD5 over text and a shared key, where a provider has that in place of a signature.
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use md5::{Digest as _, Md5};
+use secrecy::ExposeSecret as _;
+
+use crate::key_ring::KeyRing;
+
+/// An MD5.
+pub(crate) type Digest = [u8; 16];
+
+/// The MD5 of a text.
+pub(crate) fn md5(text: &str) -> Digest {
+    Md5::digest(text).into()
+}
+
+/// Reads 32 hexadecimal digits in either case.
+pub(crate) fn from_hex(text: &str) -> Option<Digest> {
+    let mut digest = Digest::default();
+    hex::decode_to_slice(text, &mut digest).ok()?;
+    Some(digest)
+}
+
+/// The digest by the key that signs.
+pub(crate) fn seal(keys: &KeyRing, digest: impl Fn(&str) -> Digest) -> Digest {
+    digest(keys.current().expose_secret())
+}
+
+/// Whether a digest is that of one of the keys. Each is tried, and compared in constant time.
+pub(crate) fn is_sealed(keys: &KeyRing, given: &Digest, digest: impl Fn(&str) -> Digest) -> bool {
+    keys.iter().fold(false, |found, key| {
+        found | verify_slices_are_equal(&digest(key.expose_secret()), given).is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    fn ring(current: &str, previous: &[&str]) -> KeyRing {
+        let previous = previous.iter().map(|key| SecretString::from(*key)).collect();
+        KeyRing::new(SecretString::from(current), previous)
+    }
+
+    #[test]
+    fn md5_is_that_of_rfc_1321() {
+        for (text, hex) in [
+            ("", "d41d8cd98f00b204e9800998ecf8427e"),
+            ("abc", "900150983cd24fb0d6963f7d28e17f72"),
+            ("message digest", "F96B697D7CB7938D525A2F31AAF161D0"),
+        ] {
+            assert_eq!(from_hex(hex), Some(md5(text)), "{text}");
+        }
+        for bad in ["", "d41d", "d41d8cd98f00b204e9800998ecf8427g", "d41d8cd98f00b204e9800998ecf8427e00"] {
+            assert_eq!(from_hex(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_current_key_seals_and_each_verifies() {
+        let digest = |text: &'static str| move |key: &str| md5(&format!("{text}{key}"));
+        let (new, both, old) = (ring("new", &[]), ring("new", &["old"]), ring("old", &[]));
+        assert_eq!(seal(&both, digest("a")), seal(&new, digest("a")));
+        for ring in [&new, &old] {
+            assert!(is_sealed(&both, &seal(ring, digest("a")), digest("a")));
+            assert!(!is_sealed(&both, &seal(ring, digest("a")), digest("b")));
+        }
+        assert!(!is_sealed(&new, &seal(&old, digest("a")), digest("a")));
+    }
+}
