@@ -11,6 +11,7 @@ mod limits;
 mod lists;
 mod merchants;
 mod notifications;
+mod refunds;
 mod retention;
 mod rig;
 mod shutdown;
