@@ -1,9 +1,10 @@
-//! Developer commands: check, test, sim, codegen, bench.
+//! Developer commands: check, test, sim, codegen, bench, services.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on its standard output")]
 
 mod check;
 mod codegen;
 mod process;
+mod services;
 mod test;
 mod tidy;
 
@@ -34,6 +35,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Real Kafka and Cassandra on this machine, without containers
+    Services(services::Services),
     /// Criterion benches; arguments after `--` go to criterion
     Bench {
         /// Which bench, and criterion's own arguments
@@ -70,6 +73,7 @@ fn main() -> Result<ExitCode> {
             process::run(&mut simulation(sim.seed, sim.count, &sim.args)).map(ExitCode::from)
         }
         Command::Codegen { check } => codegen::run(&root, check).map(|()| ExitCode::SUCCESS),
+        Command::Services(services) => services::run(&root, &services).map(|()| ExitCode::SUCCESS),
         Command::Bench { args } => {
             let mut bench = process::cargo(["bench", "-p", "paymux-benches"]);
             process::run(bench.args(args)).map(ExitCode::from)
