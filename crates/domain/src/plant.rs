@@ -1,6 +1,6 @@
 //! Rules of the protocol that the test-only feature `plant` can take out, one at a time, to see them missed.
 //!
-//! Three stories need a second rule out: behind the first stands another net. [`Plant::companion`] names it; the
+//! Some stories need a second rule out: behind the first stands another net. [`Plant::companion`] names it; the
 //! simulation shows besides that the companion alone does not lead to the story's end.
 
 /// A rule; taking it out must make the simulation fail. Stories are those of the protocol's model check.
@@ -57,13 +57,14 @@ pub enum Plant {
     FinalEndsACallOnly,
     /// V9: the ledger maps refund numbers to amounts, so that reserving twice reserves once.
     LedgerByNumber,
-    /// A refund that may not be repeated is marked before its call leaves.
+    /// A refund that may not be repeated is marked before its call leaves. Two calls of one number leave only when two
+    /// owners decide on it at once, so it needs [`Self::AnyLease`] out too.
     CallingMark,
-    /// The mark is a random value of this very call.
+    /// The mark is a random value of this very call. As the rule before it, it needs [`Self::AnyLease`] out too.
     MarkOfThisCall,
     /// An unknown refund keeps its reservation.
     UnknownRefundKeepsReservation,
-    /// Companion of V5: an owner without its lease does nothing but keep words.
+    /// Companion of V5 and of the marks: an owner without its lease does nothing but keep words.
     AnyLease,
     /// Companion of V6: a row lies at the horizon of a call before it leaves.
     RowBeforeCall,
@@ -76,7 +77,7 @@ impl Plant {
     #[must_use]
     pub const fn companion(self) -> Option<Self> {
         match self {
-            Self::ReplayWritesItsRow => Some(Self::AnyLease),
+            Self::ReplayWritesItsRow | Self::CallingMark | Self::MarkOfThisCall => Some(Self::AnyLease),
             Self::RowBeforeCompletion => Some(Self::RowBeforeCall),
             Self::OverlapAtTakeover => Some(Self::LeaseBeforeSweeping),
             _ => None,

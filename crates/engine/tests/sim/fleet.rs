@@ -34,12 +34,20 @@ const COMMIT: Duration = Duration::from_secs(6);
 /// Budget of each account and operation.
 pub(crate) const BUDGET: Budget = Budget { per_second: 2, burst: 4 };
 
+/// The configuration as one process knows it.
 struct SimDirectory {
     in_flight: u32,
+    clock: SimClock,
+    /// A merchant that this process does not know yet, or no more, until that time.
+    lacks: Mutex<Option<(MerchantId, Timestamp)>>,
 }
 
 impl Directory for SimDirectory {
     fn merchant(&self, merchant_id: &MerchantId) -> Option<MerchantPolicy> {
+        let lacks = |(lacked, until): &(MerchantId, _)| lacked == merchant_id && *until > self.clock.now();
+        if self.lacks.lock().as_ref().is_some_and(lacks) {
+            return None;
+        }
         // Every second merchant keeps late money for a person to judge; of the others some give it back.
         Some(match merchant_id.as_str().as_bytes().last().map_or(0, |digit| digit % 4) {
             0 => MerchantPolicy {
@@ -92,6 +100,7 @@ impl Spawn for Tasks {
 struct Process {
     clock: SimClock,
     hook: Arc<ProcessHook>,
+    directory: Arc<SimDirectory>,
     consumer: Arc<MemoryConsumer>,
     tasks: Tasks,
     stop: CancellationToken,
@@ -132,13 +141,15 @@ impl Fleet {
         config.window_max = world.plan.window;
         config.timing.plant = world.trial.out;
         let tasks = Tasks::default();
+        let in_flight = world.plan.in_flight;
+        let directory = Arc::new(SimDirectory { in_flight, clock: clock.clone(), lacks: Mutex::new(None) });
         let store = world.store.clone().with_steps(steps.clone());
         let parts = WorkerParts {
             consumer: Arc::new(Unreliable::new(consumer.clone() as Arc<dyn LogConsumer>, steps.clone())),
             log: Arc::new(Unreliable::new(Arc::new(world.cluster.log()), steps.clone())),
             store: Arc::new(Unreliable::new(Arc::new(store), steps)),
             gateway: Arc::new(world.providers.called_by(consumer.member())),
-            directory: Arc::new(SimDirectory { in_flight: world.plan.in_flight }),
+            directory: directory.clone(),
             clock: Arc::new(clock.clone()),
             entropy: Arc::new(SimEntropy(Mutex::new(seed(&mut self.rng)))),
             spawner: Arc::new(tasks.clone()),
@@ -151,7 +162,7 @@ impl Fleet {
             // A drain that does not end in time leaves its work to the next owner, as a crash does.
             drop(worker.run(stopping).await);
         }));
-        self.processes.push(Process { clock, hook, consumer, tasks, stop });
+        self.processes.push(Process { clock, hook, directory, consumer, tasks, stop });
     }
 
     /// Spreads the partitions over all processes. As in a real group, nobody gets a partition before its former owner
@@ -213,7 +224,7 @@ impl Fleet {
     async fn mishap(&mut self) {
         let which = self.rng.random_range(0..self.processes.len());
         let faults = &self.world.plan.faults;
-        match self.rng.random_range(0..5) {
+        match self.rng.random_range(0..6) {
             0 | 4 if faults.stall => self.stall(which).await,
             1 if faults.move_partitions => {
                 self.world.truth.lock().note(self.world.clock.now(), "a process comes and one goes");
@@ -234,6 +245,14 @@ impl Fleet {
                 outage.store(true, Ordering::Relaxed);
                 self.world.clock.sleep(Duration::from_secs(self.rng.random_range(10..1800))).await;
                 outage.store(false, Ordering::Relaxed);
+            }
+            5 if faults.stale_config => {
+                let merchant = self.rng.random_range(0..self.world.plan.merchants);
+                let merchant: MerchantId = format!("m{merchant}").parse().expect("a valid merchant");
+                self.world.truth.lock().note(self.world.clock.now(), format_args!("{merchant} is not known"));
+                let process = &self.processes[which];
+                let until = process.clock.now() + Duration::from_secs(self.rng.random_range(1..1200));
+                *process.directory.lacks.lock() = Some((merchant, until));
             }
             _ => {}
         }
@@ -274,11 +293,12 @@ impl Fleet {
         self.spread().await;
     }
 
-    /// Faults have stopped: processes that still wait for the broker wait no longer.
+    /// Faults have stopped: processes that still wait for the broker wait no longer, and know every merchant.
     pub(crate) fn settle(&mut self) {
         self.world.providers.outage.store(false, Ordering::Relaxed);
         for process in &self.processes {
             process.hook.stall_until(process.clock.now());
+            *process.directory.lacks.lock() = None;
         }
     }
 }

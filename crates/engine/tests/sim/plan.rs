@@ -38,6 +38,8 @@ pub(crate) struct Faults {
     pub(crate) wrong_amount: u32,
     pub(crate) second_payment: u32,
     pub(crate) outage: bool,
+    /// Processes do not know a merchant for a while, as between two reloads.
+    pub(crate) stale_config: bool,
     /// Records that are none.
     pub(crate) malformed: u32,
 }
@@ -150,8 +152,13 @@ impl Plan {
                 self.arrivals = Duration::from_secs(2 * 3600);
             }
             Theme::Rows => {
-                faults.slow_rows = 100;
+                faults.slow_rows = 300;
+                faults.crash = 0;
                 self.wheel = 0;
+                // Crowds that wait for budget, with nothing but a row before their first call, and are left alone.
+                self.merchants = 1;
+                self.kinds = vec!["quick"];
+                (self.repeated, self.requeried, self.closed_by_caller) = (0, 0, 0);
                 self.arrivals = Duration::from_secs(2 * 3600);
             }
             Theme::Handover => {
@@ -208,6 +215,7 @@ impl Plan {
             wrong_amount: some(rng, 20),
             second_payment: some(rng, 200),
             outage: rng.random_bool(0.2),
+            stale_config: rng.random_bool(0.3),
             malformed: some(rng, 6),
         };
         let some =

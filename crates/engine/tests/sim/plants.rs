@@ -111,8 +111,6 @@ const RARE: &[Plant] = &[
     Plant::RecordLeavesAfterEvents,
     Plant::FloorBeforeReading,
     Plant::DropOnlyEarlierRows,
-    Plant::CallingMark,
-    Plant::MarkOfThisCall,
 ];
 
 /// Takes each rule out in turn and expects its story within the allowed seeds.

@@ -11,7 +11,7 @@ use paymux_domain::command::{
 use paymux_domain::fact::Fulfilment;
 use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, RefundNo, RequestId};
-use paymux_domain::ports::{Clock, Undecodable};
+use paymux_domain::ports::{Bucket, Clock, Undecodable};
 use paymux_domain::shard::Partition;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -55,6 +55,9 @@ pub(crate) fn start(world: &Arc<World>, mut rng: ChaCha8Rng) {
     }
 }
 
+/// Pause between two crowds of that theme.
+const CROWD_EVERY: Duration = Duration::from_secs(1800);
+
 /// The bytes of a record that is none.
 pub(crate) fn nonsense(number: u32) -> Vec<u8> {
     format!("nonsense {number}").into_bytes()
@@ -79,6 +82,12 @@ async fn order(world: &World, number: u32, mut rng: ChaCha8Rng) {
         let queries_in_flight = plan.faults.notification_lost > 0;
         let offset = if queries_in_flight { every - 8_000..every + 6_000 } else { 12_000..21_000 };
         at = at / every * every + rng.random_range(offset);
+    }
+    if plan.theme == Theme::Rows {
+        // Slots come up while the sweeper goes from one bucket to the next.
+        let (every, bucket) = (CROWD_EVERY, Bucket::WIDTH);
+        let [every, bucket] = [every, bucket].map(|time| u64::try_from(time.as_millis()).expect("fits"));
+        at = at / every * every + rng.random_range(bucket - 6_000..bucket - 3_000);
     }
     world.clock.sleep(Duration::from_millis(at)).await;
     let created = Arc::new(resolved(world, number, &mut rng));
@@ -131,11 +140,12 @@ async fn refunds(world: &World, created: &Created, rng: &mut ChaCha8Rng) {
         return;
     }
     if matches!(world.plan.theme, Theme::Handover | Theme::Zombies) {
-        // The call is under way when its owner changes.
+        // The call is under way when the lease ends, or two owners that know nothing of each other decide on it.
         let every = u64::try_from(HANDOVER_EVERY.as_millis()).expect("fits");
         let now = world.clock.elapsed_ms();
         let next = now / every * every + every;
-        world.clock.sleep(Duration::from_millis(next - now + rng.random_range(0..21_000))).await;
+        let into = if rng.random_bool(0.5) { 0..21_000 } else { 48_000..63_000 };
+        world.clock.sleep(Duration::from_millis(next - now + rng.random_range(into))).await;
     }
     let whole = created.provider.as_str() == "local";
     let total = created.amount.minor();
