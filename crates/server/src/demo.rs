@@ -5,11 +5,15 @@ mod audit;
 mod ends;
 mod kept;
 mod load;
+mod money;
+mod payers;
 #[cfg(feature = "plant")]
 mod plant;
 mod progress;
+mod refunds;
 mod report;
 mod running;
+mod site;
 mod staying;
 mod truth;
 mod watching;
@@ -31,7 +35,9 @@ use crate::roles::Listeners;
 use crate::shutdown::Signals;
 use ends::Ends;
 use load::Planned;
+use payers::Payers;
 use progress::Progress;
+use refunds::Refunding;
 use report::Report;
 use running::{Folder, Running, loopback, near};
 use truth::Truth;
@@ -80,7 +86,7 @@ pub(crate) struct DemoArgs {
     /// How many orders.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     orders: u32,
-    /// How many merchants, on direct and partner accounts.
+    /// How many merchants: four at WeChat Pay (on direct and partner accounts) and four at PayJS by turns.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     merchants: u16,
     /// What is drawn at random follows this number.
@@ -126,6 +132,7 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
     let listeners = Listeners::bind(loopback(0), loopback(0)).await?;
     let wishes = Wishes {
         merchants: usize::from(args.merchants),
+        life: load::life(args.orders, factor(args.clock_factor)?),
         seed: args.seed,
         faults: args.faults.into(),
         payers: true,
@@ -140,8 +147,9 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
     let surroundings = plant::plant(args.plant, surroundings);
     let mut running = Running::start(config, listeners, surroundings).await?;
     let truth = Truth::new(simulator.base_url())?;
+    let payers = Payers::new(&simulator.base_url())?;
     let address = format!("http://{}", wishes.grpc);
-    let work = interruptible(orders(&args, &address, &merchants, &truth, begun));
+    let work = interruptible(orders(&args, &address, &merchants, (&truth, &payers), begun));
     let report = Box::pin(running.during(work)).await;
     let refused = running.refused();
     let stopped = running.stop().await;
@@ -158,18 +166,20 @@ async fn orders(
     args: &DemoArgs,
     address: &str,
     merchants: &[DemoMerchant],
-    truth: &Truth,
+    (truth, payers): (&Truth, &Payers),
     begun: Instant,
 ) -> anyhow::Result<Report> {
     let client = Client::connect(address).await.context("the demo's own server does not answer")?;
     let planned: Vec<Planned> = load::plan(merchants, args.orders, args.seed, factor(args.clock_factor)?);
     let mut watching = Watching::start(&client, merchants.iter().map(|merchant| merchant.id.clone())).await?;
     let progress = Progress::new(planned.len());
-    let created = load::create_all(address, &planned, usize::from(args.at_once), &progress).await?;
+    let created = load::create_all(address, payers, &planned, usize::from(args.at_once), &progress).await?;
+    let mut refunding = Refunding::new(client.clone());
     let ends = Ends { client, truth, planned: &planned };
-    ends.wait(&mut watching, begun + args.timeout(), &progress).await?;
+    ends.wait(&mut watching, &mut refunding, begun + args.timeout(), &progress).await?;
     drop(progress);
-    let mut report = ends.report(&watching).await?;
+    let mut report = ends.report(&watching, merchants).await?;
+    report.add_answers(refunding.into_answers());
     report.add_times(&created, begun.elapsed().as_secs_f64());
     Ok(report)
 }

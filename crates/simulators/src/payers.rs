@@ -45,8 +45,10 @@ pub struct PayerPlan {
     /// Longest think time, in milliseconds of provider time.
     pub think_max_ms: u32,
     /// How long before the expiry a late payer pays, in milliseconds of provider time. Its notification
-    /// leaves as long after the expiry. Who pays after the expiry does so as long after it.
+    /// leaves as long after the expiry.
     pub late_margin_ms: u32,
+    /// How long after the expiry payers come back, in milliseconds of provider time.
+    pub after_expiry_ms: u32,
     /// When merchants give an order of PayJS up, in milliseconds of provider time after the cashier was first
     /// opened. PayJS is never told; this is the expiry that late payers of PayJS go by.
     pub payjs_expiry_ms: u32,
@@ -63,6 +65,7 @@ impl Default for PayerPlan {
             think_min_ms: 1_000,
             think_max_ms: 180_000,
             late_margin_ms: 15_000,
+            after_expiry_ms: 15_000,
             payjs_expiry_ms: 30 * 60 * 1000,
         }
     }

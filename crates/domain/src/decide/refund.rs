@@ -380,8 +380,10 @@ fn next_of(draft: &mut Draft<'_>, no: &RefundNo) -> Plan {
         Some((_, time, _)) if ctx.capabilities.refund_query && !ctx.capabilities.refund_idempotent => {
             call_at(draft, Operation::Query, again.max(time + ctx.timing.settling(ctx.capabilities)))
         }
-        Some(_) if ctx.capabilities.refund_query && (book.ask || calls > 1) => {
-            call_at(draft, Operation::Query, again)
+        Some(_) if ctx.capabilities.refund_query && book.ask => call_at(draft, Operation::Query, again),
+        // Asked already, and the answer came too soon to settle it: the same answer does once it counts.
+        Some((_, time, _)) if ctx.capabilities.refund_query && calls > 1 => {
+            call_at(draft, Operation::Query, again.max(time + ctx.timing.settling(ctx.capabilities)))
         }
         Some((_, time, _)) if ctx.capabilities.refund_idempotent => {
             call_at(draft, Operation::Refund, again.max(time + backoff(ctx.timing, 1, ctx.jitter)))

@@ -1,11 +1,16 @@
 //! The audit: every order's end, and what was told of it, against the provider's truth.
 
+mod refunds;
+
 use std::collections::BTreeMap;
 
 use paymux_domain::fold::State;
 use paymux_proto::v1::{AttentionReason, Closure, Fulfilment, OrderEventKind, OrderState};
 use paymux_proto::{api, v1};
-use paymux_simulators::control::view::{OrderTruth, TradeState};
+use paymux_simulators::control::view::{OrderTruth, Payment, Provider, Pushing, TradeState};
+use paymux_simulators::payers::PayerAct;
+
+pub(super) use refunds::{Counts, recorded as refunds_recorded};
 
 /// What an order's end is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,8 +19,8 @@ pub(super) enum Verdict {
     Right,
     /// A person has to decide, and nothing that was said is wrong.
     Parked,
-    /// The truth itself is still open: the provider's order can be paid.
-    Undeterminable(String),
+    /// Paid there, and no word of it can reach anybody here: closed, and said not to be proven unpaid.
+    Undeterminable,
     /// It is not the truth, or was not told.
     Wrong(String),
 }
@@ -51,6 +56,30 @@ pub(super) fn has_ended(order: &v1::Order) -> bool {
     }
 }
 
+/// Whether nothing about an order is on its way any more: it has ended, its refunds too, its payer will not come back,
+/// and the pushing of its payment is over. `refunds_late`: its merchant gives late money back.
+pub(super) fn is_settled(order: &v1::Order, truth: Option<&OrderTruth>, refunds_late: bool) -> bool {
+    let is_pushed = truth
+        .and_then(|truth| truth.payjs.as_ref())
+        .is_some_and(|payjs| payjs.pushing == Pushing::Running && !payjs.undeterminable);
+    let is_awaited = is_pushed && money_recorded(order, truth) == 0;
+    has_ended(order)
+        && !is_awaited
+        && !truth.is_some_and(will_be_paid)
+        && refunds::are_settled(order, refunds_late)
+}
+
+/// Whether a payer has the cashier of PayJS open, which takes the money whenever they come, and has decided to pay.
+fn will_be_paid(truth: &OrderTruth) -> bool {
+    let decided = truth.payer.is_some_and(|act| act != PayerAct::DropsOut);
+    decided && truth.provider == Provider::Payjs && truth.trade_state == TradeState::Notpay
+}
+
+/// Whether nobody pays the order any more: its payer has dropped out.
+pub(super) fn is_given_up(truth: &OrderTruth) -> bool {
+    truth.payer == Some(PayerAct::DropsOut) && truth.payment.is_none()
+}
+
 /// Whether something about it waits for a person.
 fn is_open(order: &v1::Order) -> bool {
     order.attention.iter().any(|item| item.resolve_time.is_none())
@@ -70,9 +99,16 @@ fn is_parked(order: &v1::Order) -> bool {
     order.attention.iter().any(|item| item.resolve_time.is_none() && freezes(item.reason()))
 }
 
-/// Money that the provider says it took for an order, in fen. Where it misreports an amount, that is what it says.
+/// Money that the provider says it took for an order, in fen, unless nobody here can know of it. Where it misreports an
+/// amount, that is what it says.
 pub(super) fn money_taken(truth: Option<&OrderTruth>) -> i64 {
-    truth.and_then(|truth| truth.payment.as_ref()).map_or(0, |payment| payment.reported_total)
+    let knowable = truth.filter(|truth| !is_undeterminable(truth));
+    knowable.and_then(|truth| truth.payment.as_ref()).map_or(0, |payment| payment.reported_total)
+}
+
+/// Whether the simulator counts the order among those of whose payment nobody here can know.
+pub(super) fn is_undeterminable(truth: &OrderTruth) -> bool {
+    truth.payjs.as_ref().is_some_and(|payjs| payjs.undeterminable)
 }
 
 /// Money that the engine has on record for an order, in fen: its payments, and a payment that differs from the order
@@ -85,9 +121,12 @@ pub(super) fn money_recorded(order: &v1::Order, truth: Option<&OrderTruth>) -> i
 
 /// The part of the recorded money that stands in attentions only.
 pub(super) fn money_parked(order: &v1::Order, truth: Option<&OrderTruth>) -> i64 {
-    let Some(payment) = truth.and_then(|truth| truth.payment.as_ref()) else { return 0 };
-    let is_fact = order.payments.iter().any(|known| known.provider_trade_no == payment.transaction_id);
-    let stated = format!("{} states {} ", payment.transaction_id, payment.reported_total);
+    let Some((truth, payment)) = truth.and_then(|truth| Some((truth, truth.payment.as_ref()?))) else {
+        return 0;
+    };
+    let trade_no = trade_no(truth, payment);
+    let is_fact = order.payments.iter().any(|known| known.provider_trade_no == trade_no);
+    let stated = format!("{trade_no} states {} ", payment.reported_total);
     let in_attention = order
         .attention
         .iter()
@@ -95,12 +134,25 @@ pub(super) fn money_parked(order: &v1::Order, truth: Option<&OrderTruth>) -> i64
     if in_attention && !is_fact { payment.reported_total } else { 0 }
 }
 
-/// Judges one order.
-pub(super) fn judge(order: &v1::Order, truth: Option<&OrderTruth>, told: &Told) -> Verdict {
+/// The provider's number of a payment: PayJS gives it with the order.
+fn trade_no<'a>(truth: &'a OrderTruth, payment: &'a Payment) -> &'a str {
+    truth.payjs.as_ref().map_or(payment.transaction_id.as_str(), |payjs| payjs.payjs_order_id.as_str())
+}
+
+/// Judges one order. `refunds_late`: its merchant gives late money back.
+pub(super) fn judge(
+    order: &v1::Order,
+    truth: Option<&OrderTruth>,
+    told: &Told,
+    refunds_late: bool,
+) -> Verdict {
     if !has_ended(order) {
         return Verdict::Wrong(format!("it has not ended: {}", order.state().as_str_name()));
     }
-    if let Err(lie) = agrees(order, truth) {
+    let agreed = agrees(order, truth)
+        .and_then(|()| goods(order, refunds_late))
+        .and_then(|()| refunds::agree(order, truth, told));
+    if let Err(lie) = agreed {
         return Verdict::Wrong(lie);
     }
     if let Some(missing) = untold(order, told) {
@@ -112,12 +164,12 @@ pub(super) fn judge(order: &v1::Order, truth: Option<&OrderTruth>, told: &Told) 
     if is_parked(order) {
         return Verdict::Parked;
     }
-    match truth {
-        Some(truth) if truth.trade_state == TradeState::Notpay => {
-            Verdict::Undeterminable(format!("{} here, still open there", order.state().as_str_name()))
-        }
-        _ => Verdict::Right,
-    }
+    if truth.is_some_and(is_undeterminable) { Verdict::Undeterminable } else { Verdict::Right }
+}
+
+/// Whether the order has ended here and can still be paid there.
+pub(super) fn is_open_there(order: &v1::Order, truth: Option<&OrderTruth>) -> bool {
+    has_ended(order) && truth.is_some_and(|truth| truth.trade_state == TradeState::Notpay)
 }
 
 /// Whether nothing that the engine says is refuted by the truth.
@@ -127,17 +179,7 @@ fn agrees(order: &v1::Order, truth: Option<&OrderTruth>) -> Result<(), String> {
     if taken != recorded {
         return Err(format!("the provider took {taken} fen, {recorded} are recorded"));
     }
-    match order.fulfilment() {
-        Fulfilment::Fulfil if order.payments.is_empty() => {
-            return Err("FULFIL without a payment".to_owned());
-        }
-        // The demo's merchants complete late payments.
-        Fulfilment::DoNotFulfil if order.state() == OrderState::Paid => {
-            return Err("paid, and not to be fulfilled".to_owned());
-        }
-        _ => {}
-    }
-    let paid = truth.and_then(|truth| truth.payment.as_ref());
+    let paid = truth.and_then(|truth| Some(trade_no(truth, truth.payment.as_ref()?)));
     if order.closure() == Closure::ProviderConfirmed {
         let closed = truth.is_none_or(|truth| truth.trade_state == TradeState::Closed);
         if !closed {
@@ -146,19 +188,42 @@ fn agrees(order: &v1::Order, truth: Option<&OrderTruth>) -> Result<(), String> {
     }
     match order.state() {
         OrderState::Paid => match paid {
-            Some(paid)
-                if order.payments.iter().all(|known| known.provider_trade_no == paid.transaction_id) =>
-            {
-                Ok(())
-            }
+            Some(paid) if order.payments.iter().all(|known| known.provider_trade_no == paid) => Ok(()),
             Some(_) => Err("it names another payment than the provider".to_owned()),
             None => Err("paid here, not there".to_owned()),
         },
+        // Not proven unpaid: no word came, or one that a person has to judge.
+        OrderState::Closed
+            if order.closure() == Closure::LocalExpiry
+                && (truth.is_some_and(is_undeterminable) || money_parked(order, truth) > 0) =>
+        {
+            Ok(())
+        }
         OrderState::Closed if paid.is_some() => Err("closed here, paid there".to_owned()),
         OrderState::Closed if order.closure() == Closure::NeverSent && truth.is_some() => {
             Err("said never to have been sent, and the provider has it".to_owned())
         }
         OrderState::Failed if truth.is_some() => Err("failed here, and the provider has it".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether what is said about the goods follows from the money and the merchant's policy.
+fn goods(order: &v1::Order, refunds_late: bool) -> Result<(), String> {
+    let is_late = order.payments.iter().any(|payment| payment.late);
+    match order.fulfilment() {
+        Fulfilment::Fulfil if order.payments.is_empty() => Err("FULFIL without a payment".to_owned()),
+        Fulfilment::Fulfil if is_late && refunds_late => {
+            Err("FULFIL for late money that is to go back".to_owned())
+        }
+        Fulfilment::DoNotFulfil if order.state() == OrderState::Paid && !(is_late && refunds_late) => {
+            Err("paid, and not to be fulfilled".to_owned())
+        }
+        Fulfilment::DoNotFulfil
+            if order.state() == OrderState::Paid && !refunds::are_settled(order, true) =>
+        {
+            Err("late money did not go back".to_owned())
+        }
         _ => Ok(()),
     }
 }
@@ -202,13 +267,18 @@ fn unfounded(order: &v1::Order, told: &Told) -> Option<&'static str> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use paymux_simulators::control::view::{Payment, Product, Provider, RefundsTruth};
+    use paymux_simulators::control::view::{PayjsTruth, Product, RefundsTruth};
 
     use super::*;
 
-    const TRADE_NO: &str = "4200001";
+    fn judge(order: &v1::Order, truth: Option<&OrderTruth>, told: &Told) -> Verdict {
+        super::judge(order, truth, told, false)
+    }
 
-    fn truth(trade_state: TradeState, paid: Option<i64>) -> OrderTruth {
+    const TRADE_NO: &str = "4200001";
+    const PAYJS_ORDER_ID: &str = "2019101503054900456615858";
+
+    pub(super) fn truth(trade_state: TradeState, paid: Option<i64>) -> OrderTruth {
         let payment = paid.map(|reported_total| Payment {
             transaction_id: TRADE_NO.to_owned(),
             total: 100,
@@ -240,7 +310,7 @@ mod tests {
         v1::Order { state: state.into(), closure: closure.into(), ..v1::Order::default() }
     }
 
-    fn paid_order(minor: i64) -> v1::Order {
+    pub(super) fn paid_order(minor: i64) -> v1::Order {
         let total = Some(v1::Amount { currency: "CNY".to_owned(), minor });
         let payment = v1::Payment { provider_trade_no: TRADE_NO.to_owned(), total, ..v1::Payment::default() };
         v1::Order {
@@ -250,7 +320,7 @@ mod tests {
         }
     }
 
-    fn told(kinds: &[OrderEventKind]) -> Told {
+    pub(super) fn told(kinds: &[OrderEventKind]) -> Told {
         let mut told = Told::default();
         for kind in kinds {
             let event_id = kind.as_str_name().to_owned();
@@ -285,8 +355,10 @@ mod tests {
         let never = order(OrderState::Closed, Closure::NeverSent);
         assert!(is_wrong(&judge(&never, Some(&truth(TradeState::Closed, None)), &events)));
         let local = order(OrderState::Closed, Closure::LocalExpiry);
-        let open = judge(&local, Some(&truth(TradeState::Notpay, None)), &events);
-        assert!(matches!(open, Verdict::Undeterminable(_)), "{open:?}");
+        let open = truth(TradeState::Notpay, None);
+        assert_eq!(judge(&local, Some(&open), &events), Verdict::Right);
+        assert!(is_open_there(&local, Some(&open)));
+        assert!(is_wrong(&judge(&local, Some(&truth(TradeState::Success, Some(100))), &events)));
     }
 
     #[test]
@@ -294,6 +366,57 @@ mod tests {
         let late = v1::Order { closure: Closure::ProviderConfirmed.into(), ..paid_order(100) };
         let all = told(&[OrderEventKind::Paid, OrderEventKind::Fulfil, OrderEventKind::Closed]);
         assert!(is_wrong(&judge(&late, Some(&truth(TradeState::Success, Some(100))), &all)));
+    }
+
+    fn unheard(undeterminable: bool, pushing: Pushing) -> OrderTruth {
+        let payjs = PayjsTruth {
+            payjs_order_id: PAYJS_ORDER_ID.to_owned(),
+            opened: 1,
+            pushing,
+            pushes_delivered: 0,
+            undeterminable,
+            refund_calls: 0,
+        };
+        OrderTruth { payjs: Some(payjs), ..truth(TradeState::Success, Some(100)) }
+    }
+
+    #[test]
+    fn a_payment_of_which_no_word_can_come_is_undeterminable_and_its_money_is_not_expected() {
+        let closed = order(OrderState::Closed, Closure::LocalExpiry);
+        let events = told(&[OrderEventKind::Closed]);
+        let lost = unheard(true, Pushing::Lost);
+        assert_eq!(judge(&closed, Some(&lost), &events), Verdict::Undeterminable);
+        assert!(is_settled(&closed, Some(&lost), false));
+        assert!(!is_settled(&closed, Some(&unheard(false, Pushing::Running)), false));
+        assert_eq!(money_taken(Some(&lost)), 0);
+        let known = unheard(false, Pushing::Delivered);
+        assert!(is_wrong(&judge(&closed, Some(&known), &events)), "a push was delivered");
+        let confirmed = order(OrderState::Closed, Closure::ProviderConfirmed);
+        assert!(is_wrong(&judge(&confirmed, Some(&lost), &events)));
+        let attention = v1::Attention {
+            reason: AttentionReason::PaymentMismatch.into(),
+            detail: format!("payment {PAYJS_ORDER_ID} states 100 minor units of CNY, the order is 0.99 CNY"),
+            ..v1::Attention::default()
+        };
+        let parked = v1::Order { attention: vec![attention], ..closed };
+        let events = told(&[OrderEventKind::Closed, OrderEventKind::Attention]);
+        assert_eq!(judge(&parked, Some(&known), &events), Verdict::Parked, "a person judges what came late");
+        let all = told(&[OrderEventKind::Paid, OrderEventKind::Fulfil]);
+        assert!(is_wrong(&judge(&paid_order(100), Some(&lost), &all)), "it cannot be known");
+    }
+
+    #[test]
+    fn late_money_goes_back_where_that_is_the_policy_and_nowhere_else() {
+        let mut late = paid_order(100);
+        late.payments[0].late = true;
+        let truth = truth(TradeState::Success, Some(100));
+        let fulfilled = told(&[OrderEventKind::Paid, OrderEventKind::Fulfil]);
+        assert_eq!(super::judge(&late, Some(&truth), &fulfilled, false), Verdict::Right);
+        assert!(is_wrong(&super::judge(&late, Some(&truth), &fulfilled, true)));
+        late.fulfilment = Fulfilment::DoNotFulfil.into();
+        let kept = told(&[OrderEventKind::Paid, OrderEventKind::DoNotFulfil]);
+        assert!(is_wrong(&super::judge(&late, Some(&truth), &kept, true)), "nothing went back");
+        assert!(!is_settled(&late, Some(&truth), true));
     }
 
     #[test]

@@ -14,7 +14,9 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha12Rng;
 use tokio::time::Instant;
 
+use super::payers::Payers;
 use super::progress::Progress;
+use super::refunds::Script;
 use super::world::DemoMerchant;
 
 /// Life of an order in schedule time: above the five minutes before which WeChat Pay closes nothing.
@@ -35,8 +37,13 @@ const CONNECTIONS: usize = 4;
 pub(super) struct Planned {
     merchant_id: String,
     order_no: String,
+    pub(super) account: String,
     pub(super) mchid: String,
     pub(super) out_trade_no: String,
+    /// Its merchant gives late money back.
+    pub(super) refunds_late: bool,
+    /// What is given back once it is paid.
+    pub(super) script: Script,
     request: v1::CreateOrderRequest,
 }
 
@@ -58,19 +65,28 @@ pub(super) struct Created {
     pub(super) took: Duration,
 }
 
+/// How long each of so many orders lives, in schedule time.
+pub(super) fn life(orders: u32, factor: ClockFactor) -> Duration {
+    (EXPIRE_AFTER + factor.stretch(EXPIRE_AFTER_PER_ORDER * orders)).min(EXPIRY_MAX)
+}
+
 /// The orders of a seed: the same seed gives the same orders.
 pub(super) fn plan(merchants: &[DemoMerchant], orders: u32, seed: u64, factor: ClockFactor) -> Vec<Planned> {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
-    let life = EXPIRE_AFTER + factor.stretch(EXPIRE_AFTER_PER_ORDER * orders);
-    let seconds = i64::try_from(life.min(EXPIRY_MAX).as_secs()).unwrap_or(i64::MAX);
+    let mut refunds = ChaCha12Rng::seed_from_u64(seed);
+    refunds.set_stream(1);
+    let seconds = i64::try_from(life(orders, factor).as_secs()).unwrap_or(i64::MAX);
     let order = |(n, merchant): (usize, &DemoMerchant)| {
         // The last two digits 00 to 49 choose no behaviour of the simulator, so its rates do.
         let minor = rng.random_range(1..=999_i64) * 100 + rng.random_range(0..50_i64);
         let order_no = format!("S{seed}-{n:06}");
         Planned {
             merchant_id: merchant.id.clone(),
+            account: merchant.account.clone(),
             mchid: merchant.mchid.clone(),
             out_trade_no: format!("{}{order_no}", merchant.prefix),
+            refunds_late: merchant.refunds_late,
+            script: Script::draw(&mut refunds, merchant.provider, minor),
             request: v1::CreateOrderRequest {
                 merchant_id: merchant.id.clone(),
                 merchant_order_no: order_no.clone(),
@@ -102,6 +118,7 @@ pub(super) fn plan(merchants: &[DemoMerchant], orders: u32, seed: u64, factor: C
 /// Creates all orders by `at_once` callers.
 pub(super) async fn create_all(
     address: &str,
+    payers: &Payers,
     planned: &[Planned],
     at_once: usize,
     progress: &Progress,
@@ -113,7 +130,7 @@ pub(super) async fn create_all(
     let begun = Instant::now();
     let callers = planned.iter().enumerate().map(|(n, order)| {
         let client = clients.get(n % CONNECTIONS).cloned();
-        async move { create(client.context("no connection")?, order).await }
+        async move { create(client.context("no connection")?, payers, order).await }
     });
     let mut callers = futures_util::stream::iter(callers).buffer_unordered(at_once.max(1));
     let (mut latencies, mut launches) = (Vec::new(), Vec::new());
@@ -129,9 +146,13 @@ pub(super) async fn create_all(
     Ok(Created { latencies, launches, took })
 }
 
-/// One caller: creates an order, then waits for what its payer needs. Gives both times, the second unless it waited in
-/// vain.
-async fn create(client: Client, order: &Planned) -> anyhow::Result<(Duration, Option<Duration>)> {
+/// One caller: creates an order, then waits for what its payer needs, who goes on from there. Gives both times, the second
+/// unless it waited in vain.
+async fn create(
+    client: Client,
+    payers: &Payers,
+    order: &Planned,
+) -> anyhow::Result<(Duration, Option<Duration>)> {
     let sent = Instant::now();
     let (merchant_id, merchant_order_no) = order.name();
     let not_accepted = || format!("order {merchant_order_no} was not accepted");
@@ -143,13 +164,15 @@ async fn create(client: Client, order: &Planned) -> anyhow::Result<(Duration, Op
         wait: Some(prost_types::Duration { seconds: LAUNCH_WAIT.as_secs().try_into()?, nanos: 0 }),
         ..v1::GetOrderRequest::default()
     };
-    let launched = match client.orders().get_order(Client::request(request, Some(LAUNCH_WAIT))).await {
-        Ok(got) => got.into_inner().order.is_some_and(|order| order.state() >= v1::OrderState::Pending),
+    let order = match client.orders().get_order(Client::request(request, Some(LAUNCH_WAIT))).await {
+        Ok(got) => got.into_inner().order.unwrap_or_default(),
         // Accepted, and not yet taken out of the log after all the waiting.
-        Err(status) if status.code() == tonic::Code::NotFound => false,
+        Err(status) if status.code() == tonic::Code::NotFound => return Ok((latency, None)),
         Err(status) => return Err(Refusal::of(&status).into()),
     };
-    Ok((latency, launched.then(|| sent.elapsed())))
+    let launched = (order.state() >= v1::OrderState::Pending).then(|| sent.elapsed());
+    payers.open(&order).await?;
+    Ok((latency, launched))
 }
 
 /// A percentile of sorted times in milliseconds, 0 without any.
@@ -160,6 +183,8 @@ pub(super) fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use paymux_simulators::control::view::Provider;
+
     use super::*;
 
     #[test]
@@ -174,11 +199,13 @@ mod tests {
     fn the_same_seed_plans_the_same_orders_and_none_asks_for_a_fault() {
         let merchant = DemoMerchant {
             id: "m01".to_owned(),
+            provider: Provider::Wechatpay,
             account: "a".to_owned(),
             mchid: "19".to_owned(),
             sub_mchid: None,
             prefix: "A-".to_owned(),
             method: "jsapi",
+            refunds_late: false,
         };
         let merchants = [merchant];
         let (one, two) =

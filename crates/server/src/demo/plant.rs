@@ -26,6 +26,8 @@ pub(super) enum Plant {
     CloseWithoutQuery,
     /// A create without an answer counts as refused.
     GuessFailed,
+    /// A refund without an answer counts as refused.
+    GuessRefundFailed,
     /// Some events are acknowledged and never told.
     DropEvent,
     /// Orders that were closed unpaid are to be delivered all the same.
@@ -70,10 +72,12 @@ impl ProviderGateway for LyingGateway {
                 return CallReport::done(vec![Word::Closed]);
             }
             let report = self.inner.call(call).await;
-            if self.fault == Plant::GuessFailed
-                && operation == Operation::Create
-                && report.class == Class::Unknown
-            {
+            let guesses = match self.fault {
+                Plant::GuessFailed => operation == Operation::Create,
+                Plant::GuessRefundFailed => operation == Operation::Refund,
+                _ => false,
+            };
+            if guesses && report.class == Class::Unknown {
                 return CallReport { class: Class::Final, ..report };
             }
             report

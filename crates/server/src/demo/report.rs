@@ -1,16 +1,21 @@
-//! The report of a demo: one JSON object, or a table of the same.
+//! The report of a demo: one JSON object, or the same in words.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use paymux_proto::{api, v1};
-use paymux_simulators::control::view::{OrderTruth, StatsView};
+use paymux_simulators::control::view::{OrderTruth, Provider, StatsView};
 use paymux_simulators::faults::{FaultKind, Stage};
 use paymux_simulators::payers::PayerAct;
 use serde_json::{Value, json};
 
 use super::audit::{self, Told, Verdict};
-use super::load::{Created, percentile_ms};
+use super::load::{Created, Planned, percentile_ms};
+use super::money::Money;
+use super::refunds::Answers;
+use super::truth::Book;
+use super::world::DemoMerchant;
 
 /// Wrong orders that are told one by one.
 const WRONG_SHOWN_MAX: usize = 20;
@@ -21,15 +26,20 @@ pub(super) struct Report {
     orders: u64,
     right_end: u64,
     wrong_end: u64,
-    undeterminable: u64,
+    /// By merchant number and out_trade_no, as the simulator names them.
+    undeterminable: BTreeSet<(String, String)>,
+    undeterminable_there: BTreeSet<(String, String)>,
     parked: u64,
+    open_there: u64,
     by_state: BTreeMap<&'static str, u64>,
     healed_by_sweep: u64,
     late_payments: u64,
     late_recorded: u64,
-    money_taken: i64,
-    money_recorded: i64,
+    money: Money,
     money_parked: i64,
+    refunds: audit::Counts,
+    refunds_asked: u64,
+    refunds_refused: u64,
     wrong: Vec<String>,
     faults: BTreeMap<&'static str, u64>,
     notifications: Value,
@@ -45,38 +55,69 @@ pub(super) struct Report {
 /// One order as the audit sees it.
 #[derive(Debug)]
 pub(super) struct Audited<'a> {
+    pub(super) planned: &'a Planned,
     pub(super) timeline: &'a v1::GetTimelineResponse,
     pub(super) truth: Option<&'a OrderTruth>,
     pub(super) told: Told,
 }
 
+impl Audited<'_> {
+    pub(super) fn verdict(&self) -> Verdict {
+        let order = self.timeline.order.clone().unwrap_or_default();
+        audit::judge(&order, self.truth, &self.told, self.planned.refunds_late)
+    }
+}
+
 impl Report {
+    /// A report that knows the simulators' money and nothing of the orders yet.
+    pub(super) fn new(book: &Book, merchants: &[DemoMerchant]) -> Self {
+        let undeterminable = book.iter().filter(|(_, truth)| audit::is_undeterminable(truth));
+        Self {
+            money: Money::of(book, merchants),
+            undeterminable_there: undeterminable.map(|(name, _)| name.clone()).collect(),
+            ..Self::default()
+        }
+    }
+
     /// Judges an order and counts it.
-    pub(super) fn add(&mut self, name: &str, audited: &Audited<'_>) {
-        let Audited { timeline, truth, told } = audited;
+    pub(super) fn add(&mut self, audited: &Audited<'_>) {
+        let Audited { planned, timeline, truth, .. } = audited;
         let order = timeline.order.clone().unwrap_or_default();
+        let (merchant_id, order_no) = planned.name();
+        let name = format!("{merchant_id}/{order_no}");
         self.orders += 1;
         *self.by_state.entry(api::state_word(order.state)).or_default() += 1;
-        self.money_taken += audit::money_taken(*truth);
-        self.money_recorded += audit::money_recorded(&order, *truth);
+        self.money.add(&planned.account, &order, *truth);
         self.money_parked += audit::money_parked(&order, *truth);
-        let paid_late = truth.is_some_and(|t| t.payer == Some(PayerAct::PaysLate) && t.payment.is_some());
+        self.refunds.add(&order);
+        self.open_there += u64::from(audit::is_open_there(&order, *truth));
+        let came_late = |act| matches!(act, PayerAct::PaysLate | PayerAct::PaysAfterExpiry);
+        let paid_late = truth.is_some_and(|t| t.payment.is_some() && t.payer.is_some_and(came_late));
         self.late_payments += u64::from(paid_late);
         self.late_recorded += u64::from(order.payments.iter().any(|payment| payment.late));
-        match audit::judge(&order, *truth, told) {
+        match audited.verdict() {
             Verdict::Right => {
                 self.right_end += 1;
                 self.healed_by_sweep += u64::from(healed_by_sweep(timeline));
             }
             Verdict::Parked => self.parked += 1,
-            Verdict::Undeterminable(why) => {
-                self.undeterminable += 1;
-                self.note(format!("{name}: {why}"));
+            Verdict::Undeterminable => {
+                self.undeterminable.insert((planned.mchid.clone(), planned.out_trade_no.clone()));
             }
             Verdict::Wrong(why) => {
                 self.wrong_end += 1;
                 self.note(format!("{name}: {why}"));
             }
+        }
+    }
+
+    /// Adds how asking for refunds went.
+    pub(super) fn add_answers(&mut self, answers: Answers) {
+        self.refunds_asked += answers.asked;
+        self.refunds_refused += answers.refused;
+        for wrong in answers.wrong {
+            self.wrong_end += 1;
+            self.note(wrong);
         }
     }
 
@@ -86,12 +127,16 @@ impl Report {
         }
     }
 
-    /// Adds what the simulator counted: each kind of fault that an order of WeChat Pay can meet, with 0 where it never
-    /// happened. All merchants of a demo are there, and none refunds.
-    pub(super) fn add_stats(&mut self, stats: &StatsView) {
+    /// Adds what the simulator counted: each kind of fault that orders of these merchants can meet, with 0 where it never
+    /// happened.
+    pub(super) fn add_stats(&mut self, stats: &StatsView, merchants: &[DemoMerchant]) {
         let count = |kind: FaultKind| (kind.name(), stats.faults.get(&kind).copied().unwrap_or(0));
-        let is_met = |kind: &FaultKind| kind.stage() < Stage::Refund;
-        self.faults = FaultKind::WECHATPAY.into_iter().filter(is_met).map(count).collect();
+        let is_met = |kind: &FaultKind| {
+            // Orders of PayJS are never closed there: before its push nobody knows their number.
+            let is_called = kind.provider() != Provider::Payjs || kind.stage() != Stage::Close;
+            is_called && merchants.iter().any(|merchant| merchant.provider == kind.provider())
+        };
+        self.faults = FaultKind::ALL.into_iter().filter(is_met).map(count).collect();
         let sent = &stats.notifications;
         self.notifications = json!({
             "sent": sent.sent,
@@ -123,75 +168,65 @@ impl Report {
         self.seconds = seconds;
     }
 
-    /// Whether nothing is wrong: every end is the truth, and all money is recorded.
+    /// Whether nothing is wrong: every end is the truth, and each account's money is recorded to the fen.
     pub(super) fn is_clean(&self) -> bool {
-        self.wrong_end == 0 && self.money_taken == self.money_recorded
+        self.wrong_end == 0
+            && self.undeterminable == self.undeterminable_there
+            && self.money.uneven().is_empty()
     }
 
     pub(super) fn json(&self) -> Value {
+        let money = self.money.sum();
         json!({
             "orders": self.orders,
             "right_end": self.right_end,
             "wrong_end": self.wrong_end,
-            "undeterminable": self.undeterminable,
+            "undeterminable": self.undeterminable.len(),
+            "undeterminable_orders": self.undeterminable.iter().map(provider_name).collect::<Vec<_>>(),
             "parked": self.parked,
             "by_state": self.by_state,
             "faults_injected": self.faults,
             "notifications": self.notifications,
             "notifications_refused": self.refused,
             "healed_by_sweep": self.healed_by_sweep,
+            "open_at_provider": self.open_there,
             "late_payments": self.late_payments,
             "late_recorded": self.late_recorded,
-            "money_taken": self.money_taken,
-            "money_recorded": self.money_recorded,
+            "money_taken": money.taken,
+            "money_undeterminable": money.undeterminable,
+            "money_recorded": money.recorded,
             "money_parked": self.money_parked,
+            "refunds": {
+                "asked": self.refunds_asked,
+                "refused": self.refunds_refused,
+                "requested": self.refunds.requested,
+                "automatic": self.refunds.automatic,
+                "done": self.refunds.done,
+                "failed": self.refunds.failed,
+                "unresolved": self.refunds.unresolved(),
+            },
+            "money_refunded": money.refunded,
+            "refunds_recorded": money.refunds_recorded,
+            "accounts": self.money.json(),
             "orders_per_s": round(self.orders_per_s),
             "create_ms": { "p50": round(self.create_p50_ms), "p99": round(self.create_p99_ms) },
             "launch_ms": { "p50": round(self.launch_p50_ms), "p99": round(self.launch_p99_ms) },
             "seconds": round(self.seconds),
-            "wrong": self.wrong,
+            "wrong": self.wrong_told(),
         })
     }
 
-    pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let mut line = |name: &str, value: String| {
-            let _ok = writeln!(text, "{name:18} {value}");
-        };
-        line("orders", self.orders.to_string());
-        line("right end", self.right_end.to_string());
-        line("wrong end", self.wrong_end.to_string());
-        line("undeterminable", self.undeterminable.to_string());
-        line("parked", format!("{} (a person has to decide)", self.parked));
-        for (state, count) in &self.by_state {
-            line("", format!("{state:10} {count}"));
-        }
-        let faults: u64 = self.faults.values().sum();
-        line("faults injected", format!("{faults}"));
-        for (kind, count) in self.faults.iter().filter(|(_, count)| **count > 0) {
-            line("", format!("{kind:26} {count}"));
-        }
-        line("healed by sweep", format!("{} (paid, and learnt by asking)", self.healed_by_sweep));
-        line("late payments", format!("{}, {} after the end", self.late_payments, self.late_recorded));
-        line("money taken", yuan(self.money_taken));
-        line(
-            "money recorded",
-            format!("{}, {} of it parked", yuan(self.money_recorded), yuan(self.money_parked)),
-        );
-        line(
-            "create",
-            format!(
-                "{:.0} orders/s, p50 {:.1} ms, p99 {:.1} ms",
-                self.orders_per_s, self.create_p50_ms, self.create_p99_ms
-            ),
-        );
-        line("launch", format!("p50 {:.1} ms, p99 {:.1} ms", self.launch_p50_ms, self.launch_p99_ms));
-        line("took", format!("{:.1} s", self.seconds));
-        for wrong in &self.wrong {
-            line("!", wrong.clone());
-        }
-        text.trim_end().to_owned()
+    /// What is wrong: accounts first, then orders.
+    fn wrong_told(&self) -> Vec<String> {
+        let mut told = self.money.uneven();
+        let differing = self.undeterminable.symmetric_difference(&self.undeterminable_there);
+        told.extend(differing.take(WRONG_SHOWN_MAX).map(|name| {
+            let (yes, no) =
+                if self.undeterminable.contains(name) { ("here", "there") } else { ("there", "here") };
+            format!("{} is undeterminable {yes}, not {no}", provider_name(name))
+        }));
+        told.extend(self.wrong.iter().cloned());
+        told
     }
 }
 
@@ -203,8 +238,9 @@ fn healed_by_sweep(timeline: &v1::GetTimelineResponse) -> bool {
     })
 }
 
-fn yuan(minor: i64) -> String {
-    format!("{}.{:02} CNY", minor / 100, minor % 100)
+/// How the provider names an order: merchant number and out_trade_no.
+fn provider_name((mchid, out_trade_no): &(String, String)) -> String {
+    format!("{mchid}/{out_trade_no}")
 }
 
 /// Three digits behind the point are enough for a report.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use paymux_domain::limits::EXPIRY_DEFAULT;
+use paymux_simulators::control::view::Provider;
 use serde_json::json;
 
 use super::running::{Folder, Running, loopback, near};
@@ -13,6 +15,10 @@ use super::{Faults, factor};
 use crate::cli::{Exit, Output};
 use crate::roles::Listeners;
 use crate::shutdown::Signals;
+
+/// Number and amount in fen of the order in the commands that `dev` prints; the amount, and its half, choose no fault.
+const ORDER_NO: &str = "ORDER-1";
+const AMOUNT: i64 = 1240;
 
 /// Arguments of `dev`.
 #[derive(Debug, Args)]
@@ -31,7 +37,7 @@ pub(crate) struct DevArgs {
     /// Port of the simulator and its control API; 0 takes a free one.
     #[arg(long, default_value_t = 7702)]
     simulator_port: u16,
-    /// How many merchants, on direct and partner accounts.
+    /// How many merchants: four at WeChat Pay (on direct and partner accounts) and four at PayJS by turns.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
     merchants: u16,
     /// What is drawn at random follows this number.
@@ -58,6 +64,7 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
     let listeners = Listeners::bind(loopback(args.grpc_port), loopback(args.notify_port)).await?;
     let wishes = Wishes {
         merchants: usize::from(args.merchants),
+        life: EXPIRY_DEFAULT,
         seed: args.seed,
         faults: args.faults.into(),
         payers: args.payers,
@@ -94,50 +101,80 @@ fn told(wishes: &Wishes, world: &World) -> String {
          simulator       {sim}  (control API under /control/)\n\
          configuration   {}\n\
          seed {seed}, schedules run {} times as fast as real time\n\n\
-         merchant  method         mchid       prefix\n",
+         merchant  provider   method         mchid       prefix\n",
         world.config_file.display(),
         factor.get(),
     );
     for merchant in &world.merchants {
         let DemoMerchant { id, method, mchid, prefix, .. } = merchant;
+        let provider = merchant.provider_name();
         // Writing to a string cannot fail.
-        let _ok = writeln!(text, "{id:9} {method:14} {mchid:11} {prefix}");
+        let _ok = writeln!(text, "{id:9} {provider:10} {method:14} {mchid:11} {prefix}");
     }
-    if let Some(merchant) = world.merchants.first() {
-        let DemoMerchant { id, mchid, prefix, .. } = merchant;
-        let _ok = write!(
-            text,
-            "\nCreate an order, pay it, look at it:\n\n  \
-             {}\n\n  \
-             curl -s {sim}/control/pay -d '{{\"mchid\":\"{mchid}\",\"out_trade_no\":\"{prefix}ORDER-1\"}}'\n\n  \
-             paymux order explain --server http://{grpc} --merchant {id} --order ORDER-1\n\n\
-             The truth: curl -s {sim}/control/orders    What was counted: curl -s {sim}/control/stats\n\
-             Faults:    curl -s {sim}/control/faults -d '{{\"preset\":\"heavy\",\"seed\":7}}'\n\
-             Stop with Ctrl-C; a second one leaves at once.",
-            grpcurl(&grpc.to_string(), merchant),
-        );
+    for (title, provider) in [("WeChat Pay", Provider::Wechatpay), ("PayJS", Provider::Payjs)] {
+        if let Some(merchant) = world.merchants.iter().find(|merchant| merchant.provider == provider) {
+            let _ok = write!(text, "\n{title}: create an order, pay it, give it back, look at it\n\n");
+            for command in commands(&grpc.to_string(), &sim, merchant) {
+                let _ok = writeln!(text, "  {command}");
+            }
+        }
     }
+    let _ok = write!(
+        text,
+        "\nThe truth: curl -s {sim}/control/orders    What was counted: curl -s {sim}/control/stats\n\
+         Faults:    curl -s {sim}/control/faults -d '{{\"preset\":\"heavy\",\"seed\":7}}'\n\
+         Stop with Ctrl-C; a second one leaves at once.",
+    );
     text
 }
 
-/// A grpcurl command that creates an order, ready to paste.
-fn grpcurl(address: &str, merchant: &DemoMerchant) -> String {
+/// Commands that take an order of a merchant from its creation to its refund, ready to paste.
+fn commands(grpc: &str, sim: &str, merchant: &DemoMerchant) -> Vec<String> {
+    let DemoMerchant { id, mchid, prefix, .. } = merchant;
+    let paid = json!({ "mchid": mchid, "out_trade_no": format!("{prefix}{ORDER_NO}") });
+    let (create, refunded) = match merchant.provider {
+        Provider::Wechatpay => (create_command(grpc, merchant), AMOUNT / 2),
+        // The payer's browser opens the URL of the launch: only then does PayJS know the order.
+        Provider::Payjs => {
+            let open = format!("jq '{{url: .order.launch.redirectUrl}}' | curl -s {sim}/control/open -d @-");
+            (format!("{} | {open}", create_command(grpc, merchant)), AMOUNT)
+        }
+    };
+    let refund = json!({
+        "merchant_id": id,
+        "merchant_order_no": ORDER_NO,
+        "refund_no": "R-1",
+        "request_id": "refund-1",
+        "amount": { "currency": "CNY", "minor": refunded },
+        "wait": "5s",
+    });
+    vec![
+        create,
+        format!("curl -s {sim}/control/pay -d '{paid}'"),
+        format!("grpcurl -plaintext -d '{refund}' {grpc} paymux.v1.OrderService/RefundOrder"),
+        format!("paymux order explain --server http://{grpc} --merchant {id} --order {ORDER_NO}"),
+    ]
+}
+
+/// A grpcurl command that creates an order.
+fn create_command(grpc: &str, merchant: &DemoMerchant) -> String {
     let request = json!({
         "merchant_id": merchant.id,
-        "merchant_order_no": "ORDER-1",
-        "request_id": "first",
-        "amount": { "currency": "CNY", "minor": 1234 },
+        "merchant_order_no": ORDER_NO,
+        "request_id": "create-1",
+        "amount": { "currency": "CNY", "minor": AMOUNT },
         "description": "Tea",
         "payer": { "open_id": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "client_ip": "127.0.0.1" },
         "wait": "5s",
     });
-    format!("grpcurl -plaintext -d '{request}' {address} paymux.v1.OrderService/CreateOrder")
+    format!("grpcurl -plaintext -d '{request}' {grpc} paymux.v1.OrderService/CreateOrder")
 }
 
 fn told_json(wishes: &Wishes, world: &World) -> serde_json::Value {
     let merchant = |merchant: &DemoMerchant| {
         json!({
             "merchant_id": merchant.id,
+            "provider": merchant.provider_name(),
             "account": merchant.account,
             "method": merchant.method,
             "mchid": merchant.mchid,
@@ -153,6 +190,6 @@ fn told_json(wishes: &Wishes, world: &World) -> serde_json::Value {
         "seed": wishes.seed,
         "clock_factor": wishes.factor.get(),
         "merchants": world.merchants.iter().map(merchant).collect::<Vec<_>>(),
-        "grpcurl": world.merchants.first().map(|first| grpcurl(&wishes.grpc.to_string(), first)),
+        "grpcurl": world.merchants.first().map(|first| create_command(&wishes.grpc.to_string(), first)),
     })
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use paymux_proto::v1::{ErrorReason, RefundState};
 use serde_json::json;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tonic::Code;
 
 use crate::rig::{World, order, seconds, until};
@@ -48,8 +49,8 @@ async fn thousand(number: &str, paid_minor: i64, refund_minor: i64) -> (World, T
     let world = World::start(&["--clock-factor", "100"]);
     let client = world.client().await;
     let create = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", number, paid_minor) };
-    client.create(create).await.unwrap();
-    let merchant = world.merchants.first().unwrap();
+    client.create(create).await.expect("an order that is accepted");
+    let merchant = world.merchants.first().expect("a merchant");
     let out_trade_no = format!("{}{number}", merchant.prefix);
     world.control("pay", &json!({ "mchid": merchant.mchid, "out_trade_no": out_trade_no })).await;
     until(&client, "m01", number, |order| order.fulfilment() == v1::Fulfilment::Fulfil).await;
@@ -66,7 +67,7 @@ async fn thousand(number: &str, paid_minor: i64, refund_minor: i64) -> (World, T
     }
     let mut tally = Tally::default();
     while let Some(end) = calls.join_next().await {
-        match end.unwrap() {
+        match end.expect("a task that ends") {
             Ok(refund_no) => tally.done.push(refund_no),
             Err(reason) => *tally.refused.entry(name(reason)).or_default() += 1,
         }
@@ -96,7 +97,7 @@ async fn ended(
         assert!(began.elapsed() < PATIENCE, "{refund_no} has no end");
         let request = Client::request(request.clone(), Some(Duration::from_secs(30)));
         match client.orders().refund_order(request).await {
-            Ok(answer) => match answer.into_inner().refund.unwrap().state() {
+            Ok(answer) => match answer.into_inner().refund.expect("a refund").state() {
                 RefundState::Done => return Ok(refund_no),
                 RefundState::Failed => panic!("{refund_no} failed, and no fault makes a refund fail"),
                 _ => {}
@@ -116,7 +117,7 @@ async fn ended(
 /// The order's own list, the ledger behind it and the provider name the same refunds and the same money.
 async fn agree(world: &World, number: &str, tally: &Tally, refund_minor: i64) {
     let client = world.client().await;
-    let sum = refund_minor * i64::try_from(tally.done.len()).unwrap();
+    let sum = refund_minor * i64::try_from(tally.done.len()).expect("few refunds");
     let order =
         until(&client, "m01", number, |order| order.refunded_amount.as_ref().is_some_and(|a| a.minor == sum))
             .await;
@@ -124,7 +125,7 @@ async fn agree(world: &World, number: &str, tally: &Tally, refund_minor: i64) {
     listed.sort();
     assert_eq!(listed, tally.done, "the engine's list");
 
-    let merchant = world.merchants.first().unwrap();
+    let merchant = world.merchants.first().expect("a merchant");
     let truth = world.truth().await;
     let refunds = &truth[&format!("{}{number}", merchant.prefix)]["refunds"];
     assert_eq!(
@@ -132,10 +133,10 @@ async fn agree(world: &World, number: &str, tally: &Tally, refund_minor: i64) {
         (Some(sum), Some(sum)),
         "{refunds}"
     );
-    let made = refunds["list"].as_array().unwrap();
+    let made = refunds["list"].as_array().expect("a list");
     assert_eq!(made.len(), tally.done.len());
     assert!(
-        made.iter().any(|refund| !refund["faults"].as_array().unwrap().is_empty()),
+        made.iter().any(|refund| !refund["faults"].as_array().is_none_or(Vec::is_empty)),
         "no time-out was met"
     );
 }

@@ -135,10 +135,16 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// A world with four merchants at WeChat Pay.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::of(4, args)
+    }
+
+    /// A world with so many merchants; the fifth to eighth are at PayJS.
+    pub(crate) fn of(merchants: u16, args: &[&str]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let mut command = Command::new(PAYMUX);
-        command.args(["dev", "--output", "json", "--log", "warn", "--merchants", "4"]);
+        command.args(["dev", "--output", "json", "--log", "warn", "--merchants", &merchants.to_string()]);
         command.args(["--grpc-port", "0", "--notify-port", "0", "--simulator-port", "0", "--folder"]);
         command.arg(folder.path()).args(args).stdout(Stdio::piped());
         let mut process = Process::start(&mut command);
@@ -188,6 +194,17 @@ impl World {
                 None => return all,
             }
         }
+    }
+
+    /// What the provider knows of one order; `None` if it never came into being.
+    pub(crate) async fn truth_of(&self, mchid: &str, out_trade_no: &str) -> Option<Value> {
+        let url = format!("{}/control/orders/{mchid}/{out_trade_no}", self.simulator);
+        let answer = http().get(url).send().await.expect("an answer");
+        if answer.status() == reqwest::StatusCode::NOT_FOUND {
+            return None;
+        }
+        let detail: Value = answer.json().await.expect("JSON");
+        Some(detail["order"].clone()).filter(|order| !order.is_null())
     }
 
     pub(crate) fn config_file(&self) -> PathBuf {

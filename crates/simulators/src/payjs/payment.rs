@@ -84,7 +84,7 @@ impl Payjs {
             }
             PayerAct::Pays => (opened_ms + i64::from(think_ms), None),
             PayerAct::PaysLate => (opened_ms.max(expiry_ms - margin_ms), Some(expiry_ms + margin_ms)),
-            PayerAct::PaysAfterExpiry => (expiry_ms + margin_ms, None),
+            PayerAct::PaysAfterExpiry => (expiry_ms + i64::from(plan.after_expiry_ms), None),
         };
         let (provider, key) = (Arc::clone(self), key.clone());
         self.world.spawn(async move {

@@ -76,7 +76,7 @@ impl Wechatpay {
             }
             PayerAct::Pays => (created_ms + i64::from(think_ms), None),
             PayerAct::PaysLate => (created_ms.max(expire_ms - margin_ms), Some(expire_ms + margin_ms)),
-            PayerAct::PaysAfterExpiry => (expire_ms + margin_ms, None),
+            PayerAct::PaysAfterExpiry => (expire_ms + i64::from(plan.after_expiry_ms), None),
         };
         let (provider, key) = (Arc::clone(self), key.clone());
         self.world.spawn(async move {

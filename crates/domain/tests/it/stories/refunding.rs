@@ -244,3 +244,20 @@ fn a_throttled_refund_is_asked_about() {
     model.answer(hint(Class::Unknown));
     until(&mut model, Operation::Query);
 }
+
+#[test]
+fn absence_that_was_told_too_soon_to_count_is_asked_for_once_more_when_it_would() {
+    let mut model = paid_at(wechat());
+    model.refund("r1", 1);
+    model.answer(report(Class::Retry));
+    until(&mut model, Operation::Refund);
+    let called = model.now();
+    model.answer(report(Class::Unknown));
+    until(&mut model, Operation::Query);
+    assert!(model.now() < called + model.scene.timing.settling(&wechat()), "asked at once: {model:?}");
+    model.answer(told(refund_word("r1", RefundProgress::NotExist)));
+    until(&mut model, Operation::Query);
+    assert!(model.now() >= called + model.scene.timing.settling(&wechat()), "not over and over: {model:?}");
+    model.answer(told(refund_word("r1", RefundProgress::NotExist)));
+    until(&mut model, Operation::Refund);
+}

@@ -1,0 +1,235 @@
+//! The audit of refunds: what the engine says of each, against the provider's truth and what was told.
+
+use paymux_proto::v1;
+use paymux_proto::v1::{AttentionReason, Fulfilment, OrderEventKind, RefundState};
+use paymux_simulators::control::view::{self, OrderTruth, Provider, RefundTruth};
+
+use super::Told;
+
+/// Whether every refund has ended or waits for a person, and money that is to go back by itself is on its way.
+pub(super) fn are_settled(order: &v1::Order, refunds_late: bool) -> bool {
+    let settled = |refund: &v1::Refund| has_ended(refund) || waits_for_person(order, refund);
+    let owed = refunds_late && order.fulfilment() == Fulfilment::DoNotFulfil && !order.payments.is_empty();
+    order.refunds.iter().all(settled) && !(owed && order.refunds.is_empty() && !is_unresolved(order))
+}
+
+fn has_ended(refund: &v1::Refund) -> bool {
+    matches!(refund.state(), RefundState::Done | RefundState::Failed)
+}
+
+/// Whether an open attention names the refund.
+fn waits_for_person(order: &v1::Order, refund: &v1::Refund) -> bool {
+    let (begun, stuck) =
+        (format!("refund {}: ", refund.refund_no), format!("refund {} is ", refund.refund_no));
+    order.attention.iter().filter(|item| item.resolve_time.is_none()).any(|item| match item.reason() {
+        AttentionReason::RefundUnresolved => item.detail.starts_with(&begun),
+        AttentionReason::RefundFailed => item.detail.starts_with(&stuck),
+        _ => false,
+    })
+}
+
+fn is_unresolved(order: &v1::Order) -> bool {
+    let open = order.attention.iter().filter(|item| item.resolve_time.is_none());
+    { open }.any(|item| item.reason() == AttentionReason::RefundUnresolved)
+}
+
+/// Refunds by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::demo) struct Counts {
+    /// Reserved by the engine, its own included.
+    pub(in crate::demo) requested: u64,
+    pub(in crate::demo) done: u64,
+    pub(in crate::demo) failed: u64,
+    /// The engine's own, of late money.
+    pub(in crate::demo) automatic: u64,
+}
+
+impl Counts {
+    /// Those that wait for a person.
+    pub(in crate::demo) fn unresolved(&self) -> u64 {
+        self.requested.saturating_sub(self.done + self.failed)
+    }
+
+    pub(in crate::demo) fn add(&mut self, order: &v1::Order) {
+        for refund in &order.refunds {
+            self.requested += 1;
+            self.done += u64::from(refund.state() == RefundState::Done);
+            self.failed += u64::from(refund.state() == RefundState::Failed);
+            self.automatic += u64::from(refund.automatic);
+        }
+    }
+}
+
+/// Money that the engine has on record as given back, in fen.
+pub(in crate::demo) fn recorded(order: &v1::Order) -> i64 {
+    let done = order.refunds.iter().filter(|refund| refund.state() == RefundState::Done);
+    done.map(minor).sum()
+}
+
+fn minor(refund: &v1::Refund) -> i64 {
+    refund.amount.as_ref().map_or(0, |amount| amount.minor)
+}
+
+/// Whether nothing that the engine says of refunds is refuted by the truth, and every end was told.
+pub(super) fn agree(order: &v1::Order, truth: Option<&OrderTruth>, told: &Told) -> Result<(), String> {
+    let there: &[RefundTruth] = truth.map_or(&[], |truth| &truth.refunds.list);
+    let has_numbers = truth.is_none_or(|truth| truth.provider == Provider::Wechatpay);
+    for refund in &order.refunds {
+        let found = there.iter().find(|known| !has_numbers || known.out_refund_no == refund.out_refund_no);
+        agrees(order, refund, found).map_err(|lie| format!("refund {}: {lie}", refund.refund_no))?;
+    }
+    let known = |there: &RefundTruth| {
+        let mut refunds = order.refunds.iter();
+        refunds.any(|refund| !has_numbers || refund.out_refund_no == there.out_refund_no)
+    };
+    if let Some(strange) = there.iter().find(|there| !there.is_by_hand && !known(there)) {
+        return Err(format!("{} fen went back that nobody here asked for", strange.amount));
+    }
+    let refunded: i64 = there.iter().filter(|there| is_back(there)).map(|there| there.amount).sum();
+    if refunded != recorded(order) {
+        return Err(format!("the provider gave back {refunded} fen, {} are recorded", recorded(order)));
+    }
+    if order.refunded_amount.as_ref().map_or(0, |amount| amount.minor) != recorded(order) {
+        return Err("refunded_amount is not the sum of the refunds that are DONE".to_owned());
+    }
+    let ended = order.refunds.iter().filter(|refund| has_ended(refund)).count();
+    if told.count(OrderEventKind::RefundEnded) < ended {
+        return Err("the event REFUND_ENDED was never told".to_owned());
+    }
+    Ok(())
+}
+
+fn is_back(there: &RefundTruth) -> bool {
+    there.state == view::RefundState::Success
+}
+
+/// Whether what is said of one refund is so.
+fn agrees(order: &v1::Order, refund: &v1::Refund, there: Option<&RefundTruth>) -> Result<(), String> {
+    let state = there.map(|there| there.state);
+    let known = state.map_or("never made", state_word);
+    match refund.state() {
+        RefundState::Done => match there {
+            Some(there) if is_back(there) && there.amount == minor(refund) => Ok(()),
+            Some(there) => {
+                Err(format!("{} fen done here, {known} of {} fen there", minor(refund), there.amount))
+            }
+            None => Err("done here, never made there".to_owned()),
+        },
+        RefundState::Failed if matches!(state, None | Some(view::RefundState::Closed)) => Ok(()),
+        RefundState::Failed => Err(format!("failed here, {known} there")),
+        _ if waits_for_person(order, refund) => Ok(()),
+        _ => Err(format!("has not ended here, {known} there")),
+    }
+}
+
+/// The provider's word for a state.
+fn state_word(state: view::RefundState) -> &'static str {
+    match state {
+        view::RefundState::Processing => "PROCESSING",
+        view::RefundState::Success => "SUCCESS",
+        view::RefundState::Closed => "CLOSED",
+        view::RefundState::Abnormal => "ABNORMAL",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paymux_simulators::control::view::{RefundCalls, RefundState as There};
+
+    use super::super::tests::{paid_order, told, truth};
+    use super::*;
+
+    fn here(no: &str, minor: i64, state: RefundState) -> v1::Refund {
+        v1::Refund {
+            refund_no: no.to_owned(),
+            out_refund_no: format!("out-{no}"),
+            amount: Some(v1::Amount { currency: "CNY".to_owned(), minor }),
+            state: state.into(),
+            ..v1::Refund::default()
+        }
+    }
+
+    fn there(no: &str, amount: i64, state: There) -> RefundTruth {
+        RefundTruth {
+            out_refund_no: format!("out-{no}"),
+            refund_id: "50".to_owned(),
+            state,
+            amount,
+            payer_amount: amount,
+            created_ms: 2000,
+            ended_ms: None,
+            is_by_hand: false,
+            calls: RefundCalls::default(),
+            faults: std::collections::BTreeSet::new(),
+            pushes: Vec::new(),
+        }
+    }
+
+    fn outcome(here: Vec<v1::Refund>, there: Vec<RefundTruth>) -> Result<(), String> {
+        let mut order = paid_order(100);
+        order.refunds = here;
+        order.refunded_amount = Some(v1::Amount { currency: "CNY".to_owned(), minor: recorded(&order) });
+        let mut truth = truth(view::TradeState::Refund, Some(100));
+        truth.refunds.list = there;
+        agree(&order, Some(&truth), &told(&[OrderEventKind::RefundEnded]))
+    }
+
+    #[test]
+    fn a_refund_is_right_when_the_provider_says_the_same() {
+        for (here_is, there_is) in [
+            (RefundState::Done, Some(There::Success)),
+            (RefundState::Failed, Some(There::Closed)),
+            (RefundState::Failed, None),
+        ] {
+            let there = there_is.map(|state| there("R1", 40, state)).into_iter().collect();
+            assert_eq!(outcome(vec![here("R1", 40, here_is)], there), Ok(()), "{here_is:?} {there_is:?}");
+        }
+    }
+
+    #[test]
+    fn a_refund_is_wrong_when_the_provider_says_otherwise() {
+        for (here_is, there_is) in [
+            (RefundState::Done, None),
+            (RefundState::Done, Some(There::Processing)),
+            (RefundState::Done, Some(There::Abnormal)),
+            (RefundState::Failed, Some(There::Success)),
+            (RefundState::Failed, Some(There::Processing)),
+            (RefundState::Processing, Some(There::Success)),
+            (RefundState::Requested, None),
+        ] {
+            let there = there_is.map(|state| there("R1", 40, state)).into_iter().collect();
+            assert!(outcome(vec![here("R1", 40, here_is)], there).is_err(), "{here_is:?} {there_is:?}");
+        }
+        let other_sum =
+            outcome(vec![here("R1", 40, RefundState::Done)], vec![there("R1", 41, There::Success)]);
+        assert!(other_sum.is_err());
+        assert!(
+            outcome(Vec::new(), vec![there("R1", 40, There::Processing)]).is_err(),
+            "nobody asked for it"
+        );
+    }
+
+    #[test]
+    fn a_refund_that_is_stuck_waits_for_a_person() {
+        let mut order = paid_order(100);
+        order.refunds = vec![here("R1", 40, RefundState::Processing)];
+        order.attention = vec![v1::Attention {
+            reason: AttentionReason::RefundFailed.into(),
+            detail: "refund R1 is stuck on its way to the payer (ABNORMAL)".to_owned(),
+            ..v1::Attention::default()
+        }];
+        assert!(are_settled(&order, false));
+        let mut stuck = truth(view::TradeState::Success, Some(100));
+        stuck.refunds.list = vec![there("R1", 40, There::Abnormal)];
+        assert_eq!(agree(&order, Some(&stuck), &Told::default()), Ok(()));
+        order.refunds.push(here("R11", 10, RefundState::Processing));
+        assert!(!are_settled(&order, false), "the attention names another refund");
+    }
+
+    #[test]
+    fn an_end_that_was_not_told_is_wrong() {
+        let mut order = paid_order(100);
+        order.refunds = vec![here("R1", 40, RefundState::Failed)];
+        assert!(agree(&order, Some(&truth(view::TradeState::Success, Some(100))), &Told::default()).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! What a demo writes into its folder: the configuration, and what its merchants are given by the providers.
+//!
+//! Everything goes through the configuration file, as it would in production: the same file serves
+//! `paymux serve --config`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use paymux_simulators::RunningSimulator;
+use paymux_simulators::control::view::Provider;
+use paymux_simulators::keys::GeneratedKey;
+use paymux_simulators::wechatpay::PlatformVerifier;
+
+use super::kept;
+use super::world::{DemoMerchant, GRACE, Wishes, app_id, payjs_key, verifier};
+
+/// Key of every account's notifications at WeChat Pay; a demo has nothing to hide.
+pub(super) const APIV3_KEY: &str = "demo-apiv3-key-of-thirty-two-byt";
+
+/// Real time for an answer of the simulator.
+const CALL_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Within this real time a call must leave after its fact; shorter than in production, since nothing is far away.
+const SEND_MARGIN: Duration = Duration::from_secs(3);
+
+/// Real time that a call may take altogether.
+const CALL_HORIZON: Duration = Duration::from_secs(10);
+
+/// Partitions of the demo's log.
+const PARTITIONS: u16 = 8;
+
+/// What merchants are given; private keys are in the folder already.
+pub(super) fn write_secrets(
+    secrets: &Path,
+    merchants: &[DemoMerchant],
+    simulator: &RunningSimulator,
+) -> anyhow::Result<()> {
+    let write = |name: &str, text: &str| {
+        fs::write(secrets.join(name), text).with_context(|| format!("secrets/{name} cannot be written"))
+    };
+    let platform = simulator.platform();
+    write("certificate_pub.pem", &platform.certificate_public_key_pem)?;
+    write("platform_pub.pem", &platform.public_key_pem)?;
+    write("apiv3_key", APIV3_KEY)?;
+    for merchant in merchants.iter().filter(|merchant| merchant.provider == Provider::Payjs) {
+        write(&format!("{}.key", merchant.mchid), &payjs_key(&merchant.mchid))?;
+    }
+    Ok(())
+}
+
+/// The configuration of a demo.
+pub(super) fn config_toml(
+    wishes: &Wishes,
+    merchants: &[DemoMerchant],
+    keys: &BTreeMap<String, GeneratedKey>,
+    simulator: &RunningSimulator,
+    origin_ms: i64,
+) -> String {
+    let Wishes { factor, grpc, notify, .. } = wishes;
+    let mut toml = format!(
+        "# Written by the demo.\n\
+         clock_factor = {}\nclock_origin_ms = {origin_ms}\n\n\
+         [server]\ngrpc_listen = \"{grpc}\"\nnotify_listen = \"{notify}\"\nnotify_base_url = \"http://{notify}\"\n\n\
+         [backend]\nfolder = \"{}\"\npartitions = {PARTITIONS}\n\n\
+         [engine]\nsend_margin_ms = {}\ncall_horizon_ms = {}\n",
+        factor.get(),
+        kept::DATA_FOLDER,
+        SEND_MARGIN.as_millis(),
+        CALL_HORIZON.as_millis(),
+    );
+    let mut known: Vec<&str> = Vec::new();
+    for merchant in merchants {
+        if !known.contains(&merchant.account.as_str()) {
+            known.push(&merchant.account);
+            // Writing to a string cannot fail.
+            let _ok = write!(toml, "\n{}", account_toml(merchant, keys, simulator));
+        }
+        let DemoMerchant { id, account, prefix, method, refunds_late, .. } = merchant;
+        let late = if *refunds_late { "refund" } else { "complete" };
+        let _ok = write!(
+            toml,
+            "\n[merchants.{id}]\nname = \"Demo {id}\"\nshard_group = \"{account}\"\nlate_payment = \"{late}\"\n\
+             accept_per_s_max = 100000\n[[merchants.{id}.routes]]\naccount = \"{account}\"\nmethods = [\"{method}\"]\n"
+        );
+        if !prefix.is_empty() {
+            let _ok = writeln!(toml, "order_prefix = \"{prefix}\"");
+        }
+    }
+    toml
+}
+
+fn account_toml(
+    merchant: &DemoMerchant,
+    keys: &BTreeMap<String, GeneratedKey>,
+    simulator: &RunningSimulator,
+) -> String {
+    let own = match merchant.provider {
+        Provider::Wechatpay => wechatpay_toml(merchant, keys, simulator),
+        Provider::Payjs => payjs_toml(merchant),
+    };
+    let (account, provider) = (&merchant.account, merchant.provider_name());
+    format!(
+        "[accounts.{account}]\nprovider = \"{provider}\"\nbase_url = \"{}\"\ntimeout_ms = {}\n{own}\
+         [accounts.{account}.budgets]\ncreate_per_s = 2000\ncreate_burst = 500\nquery_per_s = 2000\n\
+         query_burst = 500\nclose_per_s = 2000\nclose_burst = 500\nrefund_per_s = 2000\nrefund_burst = 500\n",
+        simulator.base_url(),
+        CALL_TIMEOUT.as_millis(),
+    )
+}
+
+fn wechatpay_toml(
+    merchant: &DemoMerchant,
+    keys: &BTreeMap<String, GeneratedKey>,
+    simulator: &RunningSimulator,
+) -> String {
+    let DemoMerchant { mchid, sub_mchid, .. } = merchant;
+    let serial = keys.get(mchid).map(|key| key.serial.as_str()).unwrap_or_default();
+    let who = match sub_mchid {
+        None => format!("kind = \"direct\"\nmchid = \"{mchid}\""),
+        Some(sub) => {
+            format!(
+                "kind = \"partner\"\nsp_mchid = \"{mchid}\"\nsub_mchid = \"{sub}\"\nstore_out_id = \"0001\""
+            )
+        }
+    };
+    let platform = simulator.platform();
+    let (id, file) = match verifier(mchid) {
+        PlatformVerifier::Certificate => (platform.certificate_serial, "certificate_pub.pem"),
+        PlatformVerifier::PublicKey => (platform.public_key_id, "platform_pub.pem"),
+    };
+    format!(
+        "{who}\napp_ids = [\"{}\"]\nserial_no = \"{serial}\"\nprivate_key_file = \"secrets/{mchid}.pem\"\n\
+         apiv3_key_file = \"secrets/apiv3_key\"\n\
+         platform_keys = [{{ id = \"{id}\", public_key_file = \"secrets/{file}\" }}]\n",
+        app_id(mchid),
+    )
+}
+
+fn payjs_toml(merchant: &DemoMerchant) -> String {
+    let mchid = &merchant.mchid;
+    format!("mchid = \"{mchid}\"\nkey_file = \"secrets/{mchid}.key\"\nexpiry_grace_s = {}\n", GRACE.as_secs())
+}
