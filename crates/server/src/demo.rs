@@ -6,6 +6,7 @@ mod ends;
 mod kept;
 mod load;
 mod money;
+mod newcomer;
 mod payers;
 #[cfg(feature = "plant")]
 mod plant;
@@ -21,6 +22,7 @@ mod world;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -31,10 +33,12 @@ use paymux_simulators::faults::Preset;
 use tokio::time::Instant;
 
 use crate::cli::{Exit, Output};
+use crate::reload::Reloader;
 use crate::roles::Listeners;
 use crate::shutdown::Signals;
 use ends::Ends;
-use load::Planned;
+use load::{Created, Planned};
+use newcomer::Newcomer;
 use payers::Payers;
 use progress::Progress;
 use refunds::Refunding;
@@ -136,12 +140,14 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
         seed: args.seed,
         faults: args.faults.into(),
         payers: true,
+        newcomer: true,
         factor: factor(args.clock_factor)?,
         grpc: listeners.grpc.local_addr()?,
         notify: listeners.notify.local_addr()?,
         simulator: loopback(0),
     };
-    let World { merchants, simulator, clock, config, .. } = World::build(&wishes, folder.path()).await?;
+    let World { merchants, simulator, clock, config, newcomer, .. } =
+        World::build(&wishes, folder.path()).await?;
     let surroundings = near(clock);
     #[cfg(feature = "plant")]
     let surroundings = plant::plant(args.plant, surroundings);
@@ -149,7 +155,8 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
     let truth = Truth::new(simulator.base_url())?;
     let payers = Payers::new(&simulator.base_url())?;
     let address = format!("http://{}", wishes.grpc);
-    let work = interruptible(orders(&args, &address, &merchants, (&truth, &payers), begun));
+    let coming = newcomer.map(|newcomer| (newcomer, running.reloader()));
+    let work = interruptible(orders(&args, &address, (&merchants, coming), (&truth, &payers), begun));
     let report = Box::pin(running.during(work)).await;
     let refused = running.refused();
     let stopped = running.stop().await;
@@ -165,20 +172,37 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
 async fn orders(
     args: &DemoArgs,
     address: &str,
-    merchants: &[DemoMerchant],
+    (merchants, coming): (&[DemoMerchant], Option<(Newcomer, Arc<Reloader>)>),
     (truth, payers): (&Truth, &Payers),
     begun: Instant,
 ) -> anyhow::Result<Report> {
     let client = Client::connect(address).await.context("the demo's own server does not answer")?;
-    let planned: Vec<Planned> = load::plan(merchants, args.orders, args.seed, factor(args.clock_factor)?);
-    let mut watching = Watching::start(&client, merchants.iter().map(|merchant| merchant.id.clone())).await?;
+    let mut planned: Vec<Planned> = load::plan(merchants, args.orders, args.seed, factor(args.clock_factor)?);
+    let comes = |merchant: &&DemoMerchant| {
+        coming.as_ref().is_none_or(|(newcomer, _)| newcomer.merchant_id != merchant.id)
+    };
+    let known = merchants.iter().filter(comes).map(|merchant| merchant.id.clone());
+    let mut watching = Watching::start(&client, known).await?;
     let progress = Progress::new(planned.len());
-    let created = load::create_all(address, payers, &planned, usize::from(args.at_once), &progress).await?;
+    let before = coming.as_ref().map_or(0, |(new, _)| load::put_back(&mut planned, &new.merchant_id));
+    let (first, rest) = planned.split_at(before);
+    let create = async |orders, created| {
+        load::create_all(address, payers, orders, usize::from(args.at_once), &progress, created).await
+    };
+    let mut created = create(first, Created::default()).await?;
+    let mut joined = None;
+    if let Some((newcomer, reloader)) = coming {
+        let new = newcomer.join(&client, rest, &reloader).await?;
+        watching.add(&client, new.merchant_id.clone()).await?;
+        joined = Some(new);
+    }
+    created = create(rest, created).await?;
     let mut refunding = Refunding::new(client.clone());
     let ends = Ends { client, truth, planned: &planned };
     ends.wait(&mut watching, &mut refunding, begun + args.timeout(), &progress).await?;
     drop(progress);
     let mut report = ends.report(&watching, merchants).await?;
+    report.add_joined(joined);
     report.add_answers(refunding.into_answers());
     report.add_times(&created, begun.elapsed().as_secs_f64());
     Ok(report)

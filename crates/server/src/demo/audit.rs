@@ -479,6 +479,16 @@ mod tests {
     }
 
     #[test]
+    fn an_order_that_its_payer_comes_back_to_is_not_settled() {
+        let closed = order(OrderState::Closed, Closure::LocalExpiry);
+        let unpaid = OrderTruth { provider: Provider::Payjs, ..truth(TradeState::Notpay, None) };
+        let payer = |act| OrderTruth { payer: Some(act), ..unpaid.clone() };
+        assert!(!is_settled(&closed, Some(&payer(PayerAct::PaysAfterExpiry)), false));
+        assert!(is_settled(&closed, Some(&payer(PayerAct::DropsOut)), false));
+        assert!(is_given_up(&payer(PayerAct::DropsOut)) && !is_given_up(&unpaid));
+    }
+
+    #[test]
     fn an_order_that_has_not_ended_is_wrong() {
         assert!(is_wrong(&judge(&order(OrderState::Pending, Closure::Unspecified), None, &Told::default())));
     }

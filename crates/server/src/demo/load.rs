@@ -48,6 +48,15 @@ pub(super) struct Planned {
 }
 
 impl Planned {
+    /// What asks for it.
+    pub(super) fn request(&self) -> v1::CreateOrderRequest {
+        self.request.clone()
+    }
+
+    pub(super) fn merchant_id(&self) -> &str {
+        &self.merchant_id
+    }
+
     /// Merchant and order number.
     pub(super) fn name(&self) -> (String, String) {
         (self.merchant_id.clone(), self.order_no.clone())
@@ -55,14 +64,27 @@ impl Planned {
 }
 
 /// What creating took.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Created {
     /// Latency of each create until it was durable, sorted.
     pub(super) latencies: Vec<Duration>,
     /// From each create until the payer could pay, or it was known that nobody can, sorted.
     pub(super) launches: Vec<Duration>,
-    /// From the first create to the last answer.
+    /// From the first create to the last answer, pauses left out.
     pub(super) took: Duration,
+}
+
+/// Puts the orders of a merchant who comes in the midst of them behind the first half of the others; gives how many come
+/// before it.
+pub(super) fn put_back(planned: &mut Vec<Planned>, newcomer: &str) -> usize {
+    let mut later = planned.split_off(planned.len() / 2);
+    let (mut back, first): (Vec<_>, Vec<_>) =
+        std::mem::take(planned).into_iter().partition(|order| order.merchant_id == newcomer);
+    *planned = first;
+    let before = planned.len();
+    planned.append(&mut back);
+    planned.append(&mut later);
+    before
 }
 
 /// How long each of so many orders lives, in schedule time.
@@ -115,13 +137,14 @@ pub(super) fn plan(merchants: &[DemoMerchant], orders: u32, seed: u64, factor: C
         .collect()
 }
 
-/// Creates all orders by `at_once` callers.
+/// Creates orders by `at_once` callers, and adds them to those created before.
 pub(super) async fn create_all(
     address: &str,
     payers: &Payers,
     planned: &[Planned],
     at_once: usize,
     progress: &Progress,
+    mut created: Created,
 ) -> anyhow::Result<Created> {
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
@@ -133,17 +156,16 @@ pub(super) async fn create_all(
         async move { create(client.context("no connection")?, payers, order).await }
     });
     let mut callers = futures_util::stream::iter(callers).buffer_unordered(at_once.max(1));
-    let (mut latencies, mut launches) = (Vec::new(), Vec::new());
     while let Some(timed) = callers.next().await {
         let (latency, launch) = timed?;
-        latencies.push(latency);
-        launches.extend(launch);
-        progress.created(latencies.len());
+        created.latencies.push(latency);
+        created.launches.extend(launch);
+        progress.created(created.latencies.len());
     }
-    let took = begun.elapsed();
-    latencies.sort_unstable();
-    launches.sort_unstable();
-    Ok(Created { latencies, launches, took })
+    created.took += begun.elapsed();
+    created.latencies.sort_unstable();
+    created.launches.sort_unstable();
+    Ok(created)
 }
 
 /// One caller: creates an order, then waits for what its payer needs, who goes on from there. Gives both times, the second
@@ -215,5 +237,11 @@ mod tests {
             one.iter().filter_map(|planned| planned.request.amount.as_ref()).map(|amount| amount.minor);
         assert!({ minors }.all(|minor| minor % 100 < 50));
         assert!(one.iter().all(|planned| (6..=32).contains(&planned.out_trade_no.len())));
+        let (mut all, other) = (one, DemoMerchant { id: "m02".to_owned(), ..merchants[0].clone() });
+        all.extend(plan(&[other], 50, 7, ClockFactor::REAL));
+        all.rotate_left(25);
+        let before = put_back(&mut all, "m02");
+        assert_eq!((before, all.len()), (25, 100));
+        assert!(all[..before].iter().all(|planned| planned.merchant_id == "m01"));
     }
 }

@@ -76,7 +76,6 @@ impl Script {
 /// The provider refunds parts: one to three of them, some over the payment, repeated, or with other content.
 fn in_parts(plot: u8, total: i64) -> Vec<Vec<Asked>> {
     let part = normal(total / 3);
-    let most = normal(total - total / 4);
     let taken = |no, minor, waits| Asked { no, minor, waits, may: May::Refund };
     let refused = |no, minor, reason| Asked { no, minor, waits: false, may: May::Refuse(reason) };
     match plot {
@@ -89,7 +88,7 @@ fn in_parts(plot: u8, total: i64) -> Vec<Vec<Asked>> {
         3 => {
             let either = |no, waits| Asked {
                 no,
-                minor: most,
+                minor: normal(total),
                 waits,
                 may: May::Either(ErrorReason::RefundExceedsPayment),
             };

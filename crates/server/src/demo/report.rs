@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::audit::{self, Told, Verdict};
 use super::load::{Created, Planned, percentile_ms};
 use super::money::Money;
+use super::newcomer::Joined;
 use super::refunds::Answers;
 use super::truth::Book;
 use super::world::DemoMerchant;
@@ -44,6 +45,7 @@ pub(super) struct Report {
     faults: BTreeMap<&'static str, u64>,
     notifications: Value,
     refused: BTreeMap<&'static str, u64>,
+    joined: Option<Joined>,
     orders_per_s: f64,
     create_p50_ms: f64,
     create_p99_ms: f64,
@@ -152,6 +154,11 @@ impl Report {
         }
     }
 
+    /// Adds the merchant who came while orders were under way.
+    pub(super) fn add_joined(&mut self, joined: Option<Joined>) {
+        self.joined = joined;
+    }
+
     /// Adds the notifications that the node refused, by reason.
     pub(super) fn add_refused(&mut self, refused: BTreeMap<&'static str, u64>) {
         self.refused = refused;
@@ -170,9 +177,15 @@ impl Report {
 
     /// Whether nothing is wrong: every end is the truth, and each account's money is recorded to the fen.
     pub(super) fn is_clean(&self) -> bool {
-        self.wrong_end == 0
-            && self.undeterminable == self.undeterminable_there
-            && self.money.uneven().is_empty()
+        self.wrong_ends() == 0
+    }
+
+    /// Wrong ends; where no order shows why sums or names differ, each difference is one.
+    fn wrong_ends(&self) -> u64 {
+        if self.wrong_end > 0 {
+            return self.wrong_end;
+        }
+        u64::try_from(self.differences().len()).unwrap_or(u64::MAX)
     }
 
     pub(super) fn json(&self) -> Value {
@@ -180,7 +193,7 @@ impl Report {
         json!({
             "orders": self.orders,
             "right_end": self.right_end,
-            "wrong_end": self.wrong_end,
+            "wrong_end": self.wrong_ends(),
             "undeterminable": self.undeterminable.len(),
             "undeterminable_orders": self.undeterminable.iter().map(provider_name).collect::<Vec<_>>(),
             "parked": self.parked,
@@ -208,6 +221,11 @@ impl Report {
             "money_refunded": money.refunded,
             "refunds_recorded": money.refunds_recorded,
             "accounts": self.money.json(),
+            "joined": self.joined.as_ref().map(|joined| json!({
+                "merchant_id": joined.merchant_id,
+                "merchants": joined.merchants,
+                "reload_ms": round(joined.took.as_secs_f64() * 1000.0),
+            })),
             "orders_per_s": round(self.orders_per_s),
             "create_ms": { "p50": round(self.create_p50_ms), "p99": round(self.create_p99_ms) },
             "launch_ms": { "p50": round(self.launch_p50_ms), "p99": round(self.launch_p99_ms) },
@@ -216,16 +234,21 @@ impl Report {
         })
     }
 
-    /// What is wrong: accounts first, then orders.
+    /// What is wrong: differences first, then orders.
     fn wrong_told(&self) -> Vec<String> {
+        let differences = self.differences().into_iter().take(WRONG_SHOWN_MAX);
+        differences.chain(self.wrong.iter().cloned()).collect()
+    }
+
+    /// Accounts whose money differs, and orders that are undeterminable on one side only.
+    fn differences(&self) -> Vec<String> {
         let mut told = self.money.uneven();
         let differing = self.undeterminable.symmetric_difference(&self.undeterminable_there);
-        told.extend(differing.take(WRONG_SHOWN_MAX).map(|name| {
+        told.extend(differing.map(|name| {
             let (yes, no) =
                 if self.undeterminable.contains(name) { ("here", "there") } else { ("there", "here") };
             format!("{} is undeterminable {yes}, not {no}", provider_name(name))
         }));
-        told.extend(self.wrong.iter().cloned());
         told
     }
 }
@@ -246,4 +269,28 @@ fn provider_name((mchid, out_trade_no): &(String, String)) -> String {
 /// Three digits behind the point are enough for a report.
 fn round(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn undeterminable_orders_are_compared_by_name() {
+        let name = |no: &str| ("16".to_owned(), no.to_owned());
+        let mut report = Report {
+            undeterminable: BTreeSet::from([name("A"), name("B")]),
+            undeterminable_there: BTreeSet::from([name("A"), name("C")]),
+            ..Report::default()
+        };
+        assert!(!report.is_clean(), "as many on both sides, and not the same");
+        assert_eq!(
+            report.wrong_told(),
+            ["16/B is undeterminable here, not there", "16/C is undeterminable there, not here"]
+        );
+        assert_eq!(report.json()["wrong_end"], 2);
+        report.undeterminable_there = report.undeterminable.clone();
+        assert!(report.is_clean());
+        assert_eq!(report.json()["undeterminable_orders"], json!(["16/A", "16/B"]));
+    }
 }

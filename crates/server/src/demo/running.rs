@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::world::Nearby;
 use crate::clock::ScaledClock;
 use crate::config::Config;
+use crate::reload::Reloader;
 use crate::roles::{Listeners, Node, NodeError, NodeStatus, Roles, Surroundings};
 
 /// A folder that is deleted, or one that stays.
@@ -83,6 +85,11 @@ impl Running {
     /// Notifications that the node refused, by reason.
     pub(super) fn refused(&self) -> BTreeMap<&'static str, u64> {
         self.status.notifications.as_ref().map(|notify| notify.counts().refused()).unwrap_or_default()
+    }
+
+    /// Reads the merchants' files again.
+    pub(super) fn reloader(&self) -> Arc<Reloader> {
+        Arc::clone(&self.status.reloader)
     }
 
     /// The work, unless the node ends before it.

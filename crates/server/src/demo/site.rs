@@ -16,6 +16,7 @@ use paymux_simulators::keys::GeneratedKey;
 use paymux_simulators::wechatpay::PlatformVerifier;
 
 use super::kept;
+use super::newcomer::MERCHANTS_FOLDER;
 use super::world::{DemoMerchant, GRACE, Wishes, app_id, payjs_key, verifier};
 
 /// Key of every account's notifications at WeChat Pay; a demo has nothing to hide.
@@ -52,27 +53,31 @@ pub(super) fn write_secrets(
     Ok(())
 }
 
-/// The configuration of a demo.
-pub(super) fn config_toml(
-    wishes: &Wishes,
-    merchants: &[DemoMerchant],
-    keys: &BTreeMap<String, GeneratedKey>,
-    simulator: &RunningSimulator,
-    origin_ms: i64,
-) -> String {
+/// The configuration of a demo with its merchants.
+pub(super) fn config_toml(wishes: &Wishes, merchants: &str, origin_ms: i64) -> String {
     let Wishes { factor, grpc, notify, .. } = wishes;
-    let mut toml = format!(
+    format!(
         "# Written by the demo.\n\
-         clock_factor = {}\nclock_origin_ms = {origin_ms}\n\n\
+         clock_factor = {}\nclock_origin_ms = {origin_ms}\nmerchants_dir = \"{MERCHANTS_FOLDER}\"\n\n\
          [server]\ngrpc_listen = \"{grpc}\"\nnotify_listen = \"{notify}\"\nnotify_base_url = \"http://{notify}\"\n\n\
          [backend]\nfolder = \"{}\"\npartitions = {PARTITIONS}\n\n\
-         [engine]\nsend_margin_ms = {}\ncall_horizon_ms = {}\n",
+         [engine]\nsend_margin_ms = {}\ncall_horizon_ms = {}\n{merchants}",
         factor.get(),
         kept::DATA_FOLDER,
         SEND_MARGIN.as_millis(),
         CALL_HORIZON.as_millis(),
-    );
-    let mut known: Vec<&str> = Vec::new();
+    )
+}
+
+/// Merchants with their accounts, but for the accounts that others have brought.
+pub(super) fn merchants_toml(
+    merchants: &[DemoMerchant],
+    others: &[DemoMerchant],
+    keys: &BTreeMap<String, GeneratedKey>,
+    simulator: &RunningSimulator,
+) -> String {
+    let mut toml = String::new();
+    let mut known: Vec<&str> = others.iter().map(|merchant| merchant.account.as_str()).collect();
     for merchant in merchants {
         if !known.contains(&merchant.account.as_str()) {
             known.push(&merchant.account);

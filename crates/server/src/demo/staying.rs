@@ -68,6 +68,7 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
         seed: args.seed,
         faults: args.faults.into(),
         payers: args.payers,
+        newcomer: false,
         factor: factor(args.clock_factor)?,
         grpc: listeners.grpc.local_addr()?,
         notify: listeners.notify.local_addr()?,

@@ -34,23 +34,28 @@ impl Watching {
         client: &Client,
         merchants: impl IntoIterator<Item = String>,
     ) -> anyhow::Result<Self> {
-        let heard = Arc::new(Mutex::new(Heard::default()));
-        let mut tasks = JoinSet::new();
+        let mut watching = Self { heard: Arc::new(Mutex::new(Heard::default())), tasks: JoinSet::new() };
         for merchant_id in merchants {
-            let request = v1::WatchOrdersRequest { merchant_id, ..v1::WatchOrdersRequest::default() };
-            let mut watch = client.watch(request);
-            watch.open().await?;
-            let heard = Arc::clone(&heard);
-            tasks.spawn(async move {
-                loop {
-                    match watch.next().await {
-                        Ok(event) => heard.lock().take(&event),
-                        Err(refusal) => return refusal,
-                    }
-                }
-            });
+            watching.add(client, merchant_id).await?;
         }
-        Ok(Self { heard, tasks })
+        Ok(watching)
+    }
+
+    /// Opens a watch for one more merchant.
+    pub(super) async fn add(&mut self, client: &Client, merchant_id: String) -> anyhow::Result<()> {
+        let request = v1::WatchOrdersRequest { merchant_id, ..v1::WatchOrdersRequest::default() };
+        let mut watch = client.watch(request);
+        watch.open().await?;
+        let heard = Arc::clone(&self.heard);
+        self.tasks.spawn(async move {
+            loop {
+                match watch.next().await {
+                    Ok(event) => heard.lock().take(&event),
+                    Err(refusal) => return refusal,
+                }
+            }
+        });
+        Ok(())
     }
 
     /// Orders of which something was told since the last call.

@@ -24,7 +24,8 @@ use paymux_simulators::wechatpay::{
 use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 
 use super::kept;
-use super::site::{APIV3_KEY, config_toml, write_secrets};
+use super::newcomer::{MERCHANTS_FOLDER, Newcomer};
+use super::site::{APIV3_KEY, config_toml, merchants_toml, write_secrets};
 use crate::clock::ScaledClock;
 use crate::config::{ClockConfig, Config};
 
@@ -65,6 +66,8 @@ pub(super) struct Wishes {
     pub(super) seed: u64,
     pub(super) faults: Preset,
     pub(super) payers: bool,
+    /// The last of several merchants comes later.
+    pub(super) newcomer: bool,
     pub(super) factor: ClockFactor,
     pub(super) grpc: SocketAddr,
     pub(super) notify: SocketAddr,
@@ -103,6 +106,8 @@ pub(super) struct World {
     pub(super) clock: ScaledClock,
     pub(super) config_file: PathBuf,
     pub(super) config: Config,
+    /// The last merchant, if it comes later.
+    pub(super) newcomer: Option<Newcomer>,
 }
 
 impl World {
@@ -147,10 +152,19 @@ impl World {
         .context("the simulator does not start")?;
         let config_file = folder.join(kept::CONFIG_FILE);
         write_secrets(&secrets, &merchants, &simulator)?;
-        let toml = config_toml(wishes, &merchants, &keys, &simulator, clock.origin_ms());
+        let comes_later = wishes.newcomer && merchants.len() > 1;
+        let known = merchants.len() - usize::from(comes_later);
+        let (first, later) = merchants.split_at(known);
+        let toml = config_toml(wishes, &merchants_toml(first, &[], &keys, &simulator), clock.origin_ms());
         fs::write(&config_file, toml).context("the configuration cannot be written")?;
+        fs::create_dir_all(folder.join(MERCHANTS_FOLDER))
+            .context("the folder of merchants cannot be made")?;
         let config = Config::load(Some(&config_file), [], &[])?;
-        Ok(Self { merchants, simulator, clock, config_file, config })
+        let newcomer = later.first().map(|merchant| {
+            let toml = merchants_toml(later, first, &keys, &simulator);
+            Newcomer::new(&merchant.id, folder, &toml)
+        });
+        Ok(Self { merchants, simulator, clock, config_file, config, newcomer })
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::audit;
 use super::super::money::yuan;
+use super::super::newcomer::Joined;
 use super::Report;
 
 /// Kinds of faults on one line.
@@ -30,7 +31,7 @@ impl Report {
         vec![
             ("orders", format!("{}: {}", self.orders, by_state.join(", "))),
             ("right end", self.right_end.to_string()),
-            ("wrong end", self.wrong_end.to_string()),
+            ("wrong end", self.wrong_ends().to_string()),
             (
                 "undeterminable",
                 format!("{undeterminable} (paid at PayJS and every push lost; the simulator names {there})"),
@@ -94,6 +95,13 @@ impl Report {
             kinds.join("   ").trim_end().to_owned()
         }));
         let mut told = titled("faults injected", faults);
+        told.extend(self.joined.as_ref().map(|Joined { merchant_id, merchants, took }| {
+            let took = took.as_secs_f64() * 1000.0;
+            let came = format!(
+                "{merchants}; {merchant_id} came in the midst, by a file and a reload of {took:.1} ms"
+            );
+            ("merchants", came)
+        }));
         told.extend([
             (
                 "create",
