@@ -136,6 +136,12 @@ impl ProcessHook {
             // Longer, and the engine's deadline would end it.
             return Fault::delayed(Duration::from_millis(rng.random_range(1_000..7_500)));
         }
+        if point.operation == "put_followup"
+            && point.when == When::Before
+            && chance(&mut rng, faults.late_followups)
+        {
+            return Fault::of(Then::LandLater(Duration::from_millis(rng.random_range(20_000..240_000))));
+        }
         let then = if chance(&mut rng, faults.op_fail) {
             Then::Fail
         } else if chance(&mut rng, faults.op_unknown) {

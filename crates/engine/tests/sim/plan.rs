@@ -16,6 +16,8 @@ pub(crate) struct Faults {
     pub(crate) freeze: u32,
     /// A due row takes seconds to be written, or lands minutes after its writer has given up.
     pub(crate) slow_rows: u32,
+    /// Bookkeeping lands minutes after its writer has given up, over what was written since.
+    pub(crate) late_followups: u32,
     pub(crate) op_fail: u32,
     pub(crate) op_unknown: u32,
     pub(crate) op_land_later: u32,
@@ -91,7 +93,7 @@ pub(crate) enum Theme {
     Slow,
     /// Owners that the broker gave up go on working (V2 to V5, V12).
     Zombies,
-    /// Processes die again and again (V5, V6, V10, V11).
+    /// Processes die again and again, and know only what the store says (V5, V6, V10).
     Crashes,
     /// Timers rest on their rows alone, and rows are written slowly (V11, V12).
     Rows,
@@ -194,6 +196,7 @@ impl Plan {
             op_delay_max: Duration::from_millis(rng.random_range(5..10_000)),
             freeze: if rng.random_bool(0.3) { rng.random_range(1..10) } else { 0 },
             slow_rows: 0,
+            late_followups: if rng.random_bool(0.3) { 100 } else { 0 },
             op_fail: some(rng, 40),
             op_unknown: some(rng, 40),
             op_land_later: some(rng, 30),
