@@ -27,6 +27,7 @@ pub mod signing;
 mod text;
 mod url;
 mod wechatpay;
+pub mod workbench;
 
 pub use gateway::Gateway;
 pub use key_ring::KeyRing;

@@ -14,6 +14,7 @@ use paymux_domain::time::ClockFactor;
 
 use crate::settings::{AccountSection, ConfigFault, Reader, SecretSource};
 use crate::signing::{KeyCache, SigningKey, SigningKeys};
+use crate::workbench::Workbench;
 
 /// One provider: the only thing that its folder shows to the rest.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,7 @@ impl<'a> Loading<'a> {
 /// What a provider's factory gives. Where it noted faults, this is thrown away.
 pub(crate) struct Loaded {
     pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) workbench: Arc<dyn Workbench>,
     pub(crate) accounts: Vec<(AccountId, AccountInfo)>,
     pub(crate) keys: Vec<(String, Arc<SigningKey>)>,
 }
@@ -75,6 +77,7 @@ pub struct AccountInfo {
 /// All accounts, read and free of faults.
 pub struct Accounts {
     providers: BTreeMap<ProviderId, Arc<dyn Provider>>,
+    workbenches: BTreeMap<ProviderId, Arc<dyn Workbench>>,
     infos: BTreeMap<AccountId, AccountInfo>,
     keys: SigningKeys,
 }
@@ -106,8 +109,12 @@ impl Accounts {
     ) -> Result<Self, Vec<ConfigFault>> {
         let faults = RefCell::new(Vec::new());
         check_names(sections, &faults);
-        let mut accounts =
-            Self { providers: BTreeMap::new(), infos: BTreeMap::new(), keys: SigningKeys::default() };
+        let mut accounts = Self {
+            providers: BTreeMap::new(),
+            workbenches: BTreeMap::new(),
+            infos: BTreeMap::new(),
+            keys: SigningKeys::default(),
+        };
         for registration in crate::PROVIDERS {
             let sections: Vec<&AccountSection> =
                 sections.iter().filter(|section| section.provider.as_str() == registration.name).collect();
@@ -116,6 +123,7 @@ impl Accounts {
             }
             let loaded =
                 (registration.load)(&Loading { sections, clock_factor, keys, secrets, faults: &faults });
+            accounts.workbenches.insert(loaded.provider.id().clone(), loaded.workbench);
             accounts.providers.insert(loaded.provider.id().clone(), loaded.provider);
             accounts.infos.extend(loaded.accounts);
             accounts.keys = accounts.keys.merged(&loaded.keys.into_iter().collect());
@@ -132,6 +140,12 @@ impl Accounts {
     #[must_use]
     pub fn provider(&self, id: &ProviderId) -> Option<Arc<dyn Provider>> {
         self.providers.get(id).cloned()
+    }
+
+    /// The workbench of that provider, if it has an account.
+    #[must_use]
+    pub fn workbench(&self, id: &ProviderId) -> Option<Arc<dyn Workbench>> {
+        self.workbenches.get(id).cloned()
     }
 
     /// What is known of an account.

@@ -1,5 +1,6 @@
 //! The command line: arguments, help with examples, exit codes.
 
+mod account;
 mod caller;
 mod config_cmd;
 mod connect;
@@ -8,8 +9,10 @@ mod merchants;
 mod order;
 mod output;
 mod serve;
+mod sign;
 #[cfg(feature = "demo")]
 mod simulator;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -27,10 +30,12 @@ pub enum Exit {
     Failed = 1,
     /// Wrong usage of the command line.
     Usage = 2,
-    /// The server refused the call, or there is no such order.
+    /// The server refused the call, there is no such order, or `verify` found a notification that would be refused.
     Refused = 3,
     /// The configuration has faults.
     BadConfig = 64,
+    /// What was given to `sign` or `verify` cannot be read.
+    BadInput = 65,
 }
 
 impl From<Exit> for ExitCode {
@@ -52,8 +57,9 @@ Exit codes:
   0   everything went well
   1   it failed while running{wrong_end}
   2   wrong usage of the command line
-  3   the server refused the call, or there is no such order
+  3   the server refused the call, there is no such order, or a verified notification would be refused
   64  the configuration has faults
+  65  what was to be signed or verified cannot be read
 
 Examples:{demo}
   paymux config example > paymux.toml
@@ -110,6 +116,10 @@ enum Command {
     Config(config_cmd::ConfigArgs),
     /// Make keys for callers.
     Caller(caller::CallerArgs),
+    /// Sign a request or a launch as the engine does, to compare it with your own.
+    Sign(sign::SignArgs),
+    /// Say what is right and what is wrong with a notification.
+    Verify(verify::VerifyArgs),
     /// Run everything in one process and check every order's end against the providers' truth.
     #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
@@ -157,6 +167,8 @@ impl Cli {
             Command::Merchants(args) => merchants::run(args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
             Command::Caller(args) => caller::run(args, &output),
+            Command::Sign(args) => sign::run(args, &output).await,
+            Command::Verify(args) => verify::run(&args, &output),
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,
             #[cfg(feature = "demo")]

@@ -6,6 +6,7 @@
 //! Secrets come only from files or the environment and are never printed.
 
 mod access;
+mod account_file;
 mod dump;
 mod example;
 mod fault;
@@ -35,6 +36,7 @@ use paymux_engine::EngineConfig;
 use paymux_providers::signing::SigningKeys;
 
 pub use access::AccessConfig;
+pub use account_file::{OneAccount, read_account};
 pub use example::{example, merchant_file_example};
 pub use fault::{Fault, Faults, Origin};
 pub use held::Held;

@@ -130,6 +130,7 @@ impl Plan {
                 faults.crash = 0;
                 // All at once through one permit: calls wait long in line.
                 self.in_flight = 1;
+                self.flight_ms_max = 5_000;
                 self.merchants = 2;
                 self.burst = 1000;
                 self.kinds = vec!["quick"];

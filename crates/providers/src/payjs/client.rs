@@ -16,9 +16,10 @@ use paymux_domain::time::Timestamp;
 
 use super::config::{self, Account};
 use super::notify::{self, ByMchid};
-use super::{CASHIER, answer, check, request};
+use super::{CASHIER, answer, check, request, workbench};
 use crate::gateway::UNKNOWN_ACCOUNT;
 use crate::registry::{AccountInfo, Loaded, Loading};
+use crate::workbench::{Examination, SignFault, SignedText, Workbench};
 
 /// All accounts at PayJS.
 struct Payjs {
@@ -49,7 +50,8 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
         timeout: account.timeout,
     };
     let infos = accounts.values().map(|account| (account.id.clone(), info(account))).collect();
-    Loaded { provider: Arc::new(Payjs { id, accounts, by_mchid }), accounts: infos, keys: Vec::new() }
+    let provider = Arc::new(Payjs { id, accounts, by_mchid });
+    Loaded { workbench: provider.clone(), provider, accounts: infos, keys: Vec::new() }
 }
 
 impl Payjs {
@@ -107,5 +109,24 @@ impl Provider for Payjs {
 
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
         notify::answer(fate)
+    }
+}
+
+impl Workbench for Payjs {
+    fn sign<'a>(
+        &'a self,
+        account: &'a AccountId,
+        input: &'a [u8],
+        _: &'a dyn Signer,
+    ) -> BoxFuture<'a, Result<SignedText, SignFault>> {
+        let known = self.accounts.get(account);
+        let known = known.ok_or_else(|| SignFault::UnknownAccount(account.clone()));
+        let signed = known.and_then(|account| workbench::signed(account, input));
+        Box::pin(async move { signed })
+    }
+
+    fn examine(&self, account: &AccountId, raw: &RawNotification, now: Timestamp) -> Option<Examination> {
+        let (checks, said) = workbench::examine(self.accounts.get(account)?, raw);
+        Some(Examination { checks, said, verdict: self.verify(raw, now) })
     }
 }

@@ -25,6 +25,7 @@ mod sign;
 mod status;
 mod transaction;
 mod wire;
+mod workbench;
 
 use std::time::Duration;
 

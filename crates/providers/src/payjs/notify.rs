@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
+use paymux_domain::name::OutTradeNo;
 use paymux_domain::outcome::Word;
 use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
@@ -44,18 +45,20 @@ pub(super) fn verify(
         Proof::Ambiguous => return Err(malformed("the signed text can be read in two ways")),
         Proof::Wrong => return Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
     }
+    let (out_trade_no, words) = said(&fields)?;
+    let notification_id = notification_id(&raw.body);
+    Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id, words })
+}
+
+/// The order's number, and what is said of it.
+pub(super) fn said(fields: &Fields) -> Result<(OutTradeNo, Vec<Word>), NotificationRefusal> {
     if fields.get("return_code") != Some("1") {
         return Err(refusal(RefusalReason::UnknownKind, "return_code is not 1"));
     }
     let unreadable = |field: &str| malformed(&format!("{field} cannot be read"));
     let out_trade_no = fields.get("out_trade_no").and_then(|number| number.parse().ok());
-    let payment = transaction::payment(&fields, "time_end").map_err(unreadable)?;
-    Ok(VerifiedNotification {
-        account: account.id.clone(),
-        out_trade_no: out_trade_no.ok_or_else(|| unreadable("out_trade_no"))?,
-        notification_id: notification_id(&raw.body),
-        words: vec![Word::Paid(payment)],
-    })
+    let payment = transaction::payment(fields, "time_end").map_err(unreadable)?;
+    Ok((out_trade_no.ok_or_else(|| unreadable("out_trade_no"))?, vec![Word::Paid(payment)]))
 }
 
 /// PayJS gives its notifications no id: the SHA-256 of the body, so that the same push again has the same.

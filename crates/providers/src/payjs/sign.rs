@@ -7,12 +7,14 @@
 //! signature over a payment that never was. Therefore a signature counts only if each field that matters stands in its
 //! text exactly once, however the text is cut.
 
+use secrecy::SecretString;
+
 use super::wire::Fields;
 use crate::key_ring::KeyRing;
 use crate::signing::{Digest, from_hex, is_sealed, md5, seal};
 
 /// The field of the signature.
-const SIGN: &str = "sign";
+pub(super) const SIGN: &str = "sign";
 
 /// The fields that decide what a message means.
 const COUNTING: [&str; 8] = [
@@ -79,8 +81,24 @@ pub(super) fn proof(keys: &KeyRing, fields: &Fields) -> Proof {
     }
 }
 
+/// The key that made the signature of a received message, counted from the current one, and which text is under it.
+pub(super) fn sealed_by(keys: &KeyRing, fields: &Fields) -> Option<(usize, Zeros)> {
+    let given = from_hex(fields.get(SIGN)?)?;
+    [Zeros::Kept, Zeros::Dropped].into_iter().find_map(|zeros| {
+        let text = text(fields.iter(), zeros);
+        let made_it =
+            |key: &SecretString| is_sealed(&KeyRing::new(key.clone(), Vec::new()), &given, digest(&text));
+        Some((keys.iter().position(made_it)?, zeros))
+    })
+}
+
+/// The text with the key behind it.
+pub(super) fn keyed(text: &str, key: &str) -> String {
+    format!("{text}&key={key}")
+}
+
 fn digest(text: &str) -> impl Fn(&str) -> Digest {
-    move |key| md5(&format!("{text}&key={key}"))
+    move |key| md5(&keyed(text, key))
 }
 
 /// Whether each field that counts stands in the text once at most, whichever `&` ends a value.

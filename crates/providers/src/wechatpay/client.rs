@@ -18,9 +18,10 @@ use paymux_domain::time::Timestamp;
 use super::config::{self, Account, Kind};
 use super::notify::{self, Verifiers};
 use super::sign::SKEW_MAX;
-use super::{answer, check, product, request, resolve};
+use super::{answer, check, product, request, resolve, workbench};
 use crate::gateway::UNKNOWN_ACCOUNT;
 use crate::registry::{AccountInfo, Loaded, Loading};
+use crate::workbench::{Examination, SignFault, SignedText, Workbench};
 
 /// All accounts at WeChat Pay.
 pub(super) struct Wechatpay {
@@ -50,7 +51,8 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
     let infos = accounts.values().map(|account| (account.id.clone(), info(&id, account))).collect();
     let verifiers = Verifiers::of(accounts.values());
     let skew_max = loading.clock_factor.stretch(SKEW_MAX);
-    Loaded { provider: Arc::new(Wechatpay { id, accounts, verifiers, skew_max }), accounts: infos, keys }
+    let provider = Arc::new(Wechatpay { id, accounts, verifiers, skew_max });
+    Loaded { workbench: provider.clone(), provider, accounts: infos, keys }
 }
 
 fn info(id: &ProviderId, account: &Account) -> AccountInfo {
@@ -135,5 +137,25 @@ impl Provider for Wechatpay {
 
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {
         Some(notify::answer(fate))
+    }
+}
+
+impl Workbench for Wechatpay {
+    fn sign<'a>(
+        &'a self,
+        account: &'a AccountId,
+        input: &'a [u8],
+        signer: &'a dyn Signer,
+    ) -> BoxFuture<'a, Result<SignedText, SignFault>> {
+        Box::pin(async move {
+            let known = self.accounts.get(account);
+            let known = known.ok_or_else(|| SignFault::UnknownAccount(account.clone()))?;
+            workbench::signed(known, input, signer).await
+        })
+    }
+
+    fn examine(&self, account: &AccountId, raw: &RawNotification, now: Timestamp) -> Option<Examination> {
+        let (checks, said) = workbench::examine(self.accounts.get(account)?, raw, now, self.skew_max);
+        Some(Examination { checks, said, verdict: self.verify(raw, now) })
     }
 }

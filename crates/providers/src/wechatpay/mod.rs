@@ -27,6 +27,7 @@ mod sign;
 mod status;
 mod transaction;
 mod wire;
+mod workbench;
 
 use std::time::Duration;
 

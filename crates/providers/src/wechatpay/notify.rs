@@ -29,7 +29,7 @@ use crate::signing::PlatformKey;
 
 /// The kinds of notifications that are handled (`providers.md` sections 4.9 and 4.10).
 #[derive(Clone, Copy)]
-enum Event {
+pub(super) enum Event {
     /// A payment.
     Paid,
     /// The end of a refund.
@@ -109,24 +109,35 @@ pub(super) fn verify(
         return Err(refusal(RefusalReason::Stale, "signed too far from our time"));
     }
     let accounts = verifiers.signers(&signed, &raw.body)?;
+    let (body, event) = read_body(&raw.body)?;
+    let (account, out_trade_no, words) = said(accounts, event, &body.resource)?;
+    let out_trade_no = out_trade_no.parse().map_err(|_| malformed("out_trade_no cannot be read"))?;
+    Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id: body.id, words })
+}
+
+/// Reads a body, still sealed, and which kind it is.
+pub(super) fn read_body(body: &[u8]) -> Result<(NotificationBody, Event), NotificationRefusal> {
     let body: NotificationBody =
-        serde_json::from_slice(&raw.body).map_err(|_| malformed("the body is not a notification"))?;
+        serde_json::from_slice(body).map_err(|_| malformed("the body is not a notification"))?;
     let unhandled = || refusal(RefusalReason::UnknownKind, "an event_type that is not handled");
     let event = Event::of(&body.event_type).ok_or_else(unhandled)?;
     let allowed = (1..=ID_BYTES_MAX).contains(&body.id.len());
     if !allowed || !body.id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(malformed("id is missing or unreadable"));
     }
-    let (account, out_trade_no, words) = match event {
-        Event::Paid => payment(accounts, &body.resource)?,
-        Event::Refund(progress) => refunded(accounts, &body.resource, progress)?,
-    };
-    let out_trade_no = out_trade_no.parse().map_err(|_| malformed("out_trade_no cannot be read"))?;
-    Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id: body.id, words })
+    Ok((body, event))
 }
 
 /// Whose it is, the order's number, and what it says of it.
-type Said<'a> = Result<(&'a Account, String, Vec<Word>), NotificationRefusal>;
+pub(super) type Said<'a> = Result<(&'a Account, String, Vec<Word>), NotificationRefusal>;
+
+/// Opens the sealed text and reads it.
+pub(super) fn said<'a>(accounts: &'a [Arc<Account>], event: Event, resource: &Resource) -> Said<'a> {
+    match event {
+        Event::Paid => payment(accounts, resource),
+        Event::Refund(progress) => refunded(accounts, resource, progress),
+    }
+}
 
 fn payment<'a>(accounts: &'a [Arc<Account>], resource: &Resource) -> Said<'a> {
     let (account, order) = opened(accounts, resource, |order: &Transaction| &order.parties)?;
@@ -153,11 +164,7 @@ fn opened<'a, T: DeserializeOwned>(
     resource: &Resource,
     parties: fn(&T) -> &Parties,
 ) -> Result<(&'a Account, T), NotificationRefusal> {
-    if resource.algorithm != ALGORITHM {
-        return Err(malformed("resource.algorithm is not AEAD_AES_256_GCM"));
-    }
-    let sealed =
-        STANDARD.decode(&resource.ciphertext).map_err(|_| malformed("resource.ciphertext is not Base64"))?;
+    let sealed = sealed(resource)?;
     let plain =
         |account: &Account| account.apiv3_keys.iter().find_map(|key| open(key, resource, sealed.clone()));
     let (first, text) = accounts
@@ -175,6 +182,14 @@ fn opened<'a, T: DeserializeOwned>(
             Err(refusal(RefusalReason::WrongMerchant, &format!("{field} is not the account's")))
         }
     }
+}
+
+/// The sealed bytes.
+pub(super) fn sealed(resource: &Resource) -> Result<Vec<u8>, NotificationRefusal> {
+    if resource.algorithm != ALGORITHM {
+        return Err(malformed("resource.algorithm is not AEAD_AES_256_GCM"));
+    }
+    STANDARD.decode(&resource.ciphertext).map_err(|_| malformed("resource.ciphertext is not Base64"))
 }
 
 /// AES-GCM; the last 16 bytes of the sealed text are its tag.

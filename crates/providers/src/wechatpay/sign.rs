@@ -17,6 +17,10 @@ const SIGNATURE_BYTES_MAX: usize = 1024;
 /// Bytes of the other signature headers; the longest, a public key's id, has 43.
 const HEADER_BYTES_MAX: usize = 128;
 
+/// The headers that carry a signature of WeChat Pay's.
+pub(super) const HEADERS: [&str; 4] =
+    ["wechatpay-signature", "wechatpay-serial", "wechatpay-nonce", "wechatpay-timestamp"];
+
 /// The text under a request: method, path with query as sent, time, nonce, body, each ended by a line feed.
 pub(super) fn request_message(
     method: Method,
@@ -105,6 +109,11 @@ impl<'a> Signed<'a> {
         message.extend_from_slice(body);
         message.push(b'\n');
         message
+    }
+
+    /// When it was made.
+    pub(super) const fn time(&self) -> Timestamp {
+        self.time
     }
 
     /// The signature's bytes.

@@ -69,7 +69,7 @@ fn check(source: &ConfigSource, output: &Output) -> anyhow::Result<Exit> {
     }
 }
 
-fn faults_json(faults: &Faults) -> serde_json::Value {
+pub(super) fn faults_json(faults: &Faults) -> serde_json::Value {
     let fault = |fault: &crate::config::Fault| {
         let line = match fault.origin {
             Origin::File(_, line) => line,

@@ -15,6 +15,8 @@ pub(super) fn order(order: &v1::Order) -> Value {
         "amount": amount(order.amount.as_ref()),
         "description": order.description,
         "payments": order.payments.iter().map(payment).collect::<Vec<_>>(),
+        "refunds": order.refunds.iter().map(refund).collect::<Vec<_>>(),
+        "refunded_amount": amount(order.refunded_amount.as_ref()),
         "closure": word(order.closure().as_str_name(), "CLOSURE_"),
         "failure": order.failure.as_ref().map(|f| json!({ "code": f.code, "message": f.message })),
         "fulfilment": word(order.fulfilment().as_str_name(), "FULFILMENT_"),
@@ -40,6 +42,24 @@ fn payment(payment: &v1::Payment) -> Value {
         "evidence": word(payment.evidence().as_str_name(), "PAYMENT_EVIDENCE_"),
         "late": payment.late,
         "duplicate": payment.duplicate,
+    })
+}
+
+pub(super) fn refund(refund: &v1::Refund) -> Value {
+    json!({
+        "merchant_id": refund.merchant_id,
+        "merchant_order_no": refund.merchant_order_no,
+        "refund_no": refund.refund_no,
+        "out_refund_no": refund.out_refund_no,
+        "provider_trade_no": refund.provider_trade_no,
+        "amount": amount(refund.amount.as_ref()),
+        "state": word(refund.state().as_str_name(), "REFUND_STATE_"),
+        "reason": refund.reason,
+        "failure": refund.failure.as_ref().map(|f| json!({ "code": f.code, "message": f.message })),
+        "provider_refund_no": refund.provider_refund_no,
+        "create_time": time(refund.create_time.as_ref()),
+        "end_time": time(refund.end_time.as_ref()),
+        "automatic": refund.automatic,
     })
 }
 

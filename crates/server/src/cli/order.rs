@@ -1,6 +1,7 @@
 //! `paymux order`: calls at a running server.
 
 mod create;
+mod refund;
 mod text;
 
 use std::time::Duration;
@@ -65,6 +66,20 @@ Examples:
     #[command(after_help = "Examples:
   paymux order requery --merchant m01 --order ORDER-1 --wait 10")]
     Requery(GetArgs),
+    /// Give money of a paid order back; without --wait it may say only that this was accepted.
+    #[command(after_help = "\
+The refund's number is its idempotency key: the same command again is the same refund, and with other content it is
+refused. PayJS gives back payments as a whole only.
+
+Examples:
+  paymux order refund --merchant m01 --order ORDER-1 --refund R1 --amount 500 --reason 'one cup was cold' --wait 30
+  paymux order refund --merchant m01 --order ORDER-1 --refund R2 --amount 100 --output json")]
+    Refund(refund::RefundArgs),
+    /// Show a refund as it is.
+    #[command(after_help = "Examples:
+  paymux order get-refund --merchant m01 --order ORDER-1 --refund R1
+  paymux order get-refund --merchant m01 --order ORDER-1 --refund R1 --wait 30 --output json")]
+    GetRefund(refund::GetRefundArgs),
     /// Show everything that happened to an order.
     #[command(after_help = "Examples:
   paymux order timeline --merchant m01 --order ORDER-1")]
@@ -166,6 +181,8 @@ pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit
         OrderCommand::Watch(watch) => self::watch(&client, watch, output).await,
         OrderCommand::Close(close) => self::close(&client, close, output).await,
         OrderCommand::Requery(requery) => self::requery(&client, requery, output).await,
+        OrderCommand::Refund(refund) => refund::run(&client, refund, output).await,
+        OrderCommand::GetRefund(get) => refund::get(&client, get, output).await,
         OrderCommand::Timeline(name) => self::timeline(&client, name, output).await,
         OrderCommand::Explain(name) => self::explain(&client, name, output).await,
     };

@@ -1,10 +1,15 @@
 //! `paymux serve`.
 
+#[cfg(feature = "plant")]
+mod leak;
+
 use anyhow::Context as _;
 use clap::Args;
 
 use super::{ConfigSource, Exit};
-use crate::roles::{Listeners, Node, Roles, Surroundings};
+#[cfg(not(feature = "plant"))]
+use crate::roles::Surroundings;
+use crate::roles::{Listeners, Node, Roles};
 use crate::shutdown::{Hangups, Signals};
 
 /// Arguments of `serve`.
@@ -25,6 +30,10 @@ pub(super) struct ServeArgs {
     /// nobody but this process works on what it accepts, so ingest and notify need worker.
     #[arg(long, default_value = "all")]
     roles: Roles,
+    /// Plant a leak; the search for secrets and personal data must find it.
+    #[cfg(feature = "plant")]
+    #[arg(long, value_enum)]
+    plant: Option<leak::Leak>,
 }
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
@@ -37,7 +46,11 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::install().context("signals cannot be caught")?;
     let hangups = Hangups::install().context("SIGHUP cannot be caught")?;
     let listeners = Listeners::bind(config.server.grpc_listen, config.server.notify_listen).await?;
-    let node = Node::start(config, args.roles, listeners, Surroundings::default()).await?;
+    #[cfg(feature = "plant")]
+    let surroundings = leak::surroundings(args.plant);
+    #[cfg(not(feature = "plant"))]
+    let surroundings = Surroundings::default();
+    let node = Node::start(config, args.roles, listeners, surroundings).await?;
     let status = node.status();
     let reloader = std::sync::Arc::clone(&status.reloader);
     tokio::spawn(hangups.each(move || reloader.request()));

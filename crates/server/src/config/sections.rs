@@ -54,6 +54,26 @@ pub(super) fn read(
     }
 }
 
+/// Reads one account alone: what every account has, and its provider's own keys.
+pub(super) fn read_account(
+    layers: &Layers,
+    secrets: &Secrets<'_>,
+    source: &Arc<Source>,
+    name: &AccountId,
+    table: Table,
+) -> Result<Providers, Faults> {
+    let notes = Notes::default();
+    let sections = Sections { layers, notes: &notes, secrets, source, held: None };
+    let top = sections.reader("", schema::TOP, Table::new());
+    let (_, section) = sections.account(name, table);
+    let providers = section.and_then(|section| sections.providers(&top, &[section], ClockFactor::REAL));
+    let faults = notes.faults.take();
+    match providers {
+        Some(providers) if faults.is_empty() => Ok(providers),
+        _ => Err(Faults(faults)),
+    }
+}
+
 /// The sources and the notes, for as long as reading goes on.
 #[derive(Clone, Copy)]
 struct Sections<'a> {

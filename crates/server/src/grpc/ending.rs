@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use axum::body::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -47,10 +47,42 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let stop = Box::pin(self.stop.clone().cancelled_owned());
+        let over = CancellationToken::new();
+        let answered = Box::pin(over.clone().cancelled_owned());
+        let request = request.map(|inner| Body::new(EndingRequest { inner, answered }));
         let answering = self.inner.call(request);
         Box::pin(async move {
-            Ok(answering.await?.map(|inner| Body::new(EndingBody { inner, stop, ended: false })))
+            let ends_request = Some(over.drop_guard());
+            Ok(answering
+                .await?
+                .map(|inner| Body::new(EndingBody { inner, stop, ends_request, ended: false })))
         })
+    }
+}
+
+/// A stream of requests, which ends with the answers: whoever reads it holds the connection, and a caller that keeps it
+/// open would hold up the stop.
+struct EndingRequest {
+    inner: Body,
+    answered: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl http_body::Body for EndingRequest {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.answered.as_mut().poll(cx).is_ready() {
+            self.inner = Body::empty();
+        }
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
     }
 }
 
@@ -58,6 +90,8 @@ where
 struct EndingBody {
     inner: Body,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Ends the requests when it is dropped.
+    ends_request: Option<DropGuard>,
     ended: bool,
 }
 
@@ -76,6 +110,8 @@ impl http_body::Body for EndingBody {
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Pending if this.stop.as_mut().poll(cx).is_ready() => {
                 this.ended = true;
+                this.inner = Body::empty();
+                drop(this.ends_request.take());
                 let mut trailers = HeaderMap::new();
                 let told = Status::from(Refusal::ShuttingDown).add_header(&mut trailers);
                 Poll::Ready(Some(told.map(|()| Frame::trailers(trailers))))

@@ -94,6 +94,55 @@ fn an_order_goes_its_whole_way_by_the_command_line() {
 }
 
 #[test]
+fn a_refund_goes_its_way_by_the_command_line() {
+    let world = World::start(&[]);
+    let order = |format: &str, args: &[&str]| {
+        paymux(&[&["order", "--server", &world.grpc, "--output", format, "--log", "warn"], args].concat())
+    };
+    let name = ["--merchant", "m01", "--order", "REFUND-1"];
+    let create = ["create", "--amount", "1200", "--description", "Tea", "--open-id", "o1", "--wait", "20"];
+    order("json", &[&create[..], &name].concat());
+    let refund = |format: &str, amount: &str| {
+        let args = ["refund", "--refund", "R1", "--amount", amount, "--reason", "cold", "--wait", "25"];
+        order(format, &[&args[..], &name].concat())
+    };
+    let unpaid = refund("json", "500");
+    assert_eq!(unpaid.status.code(), Some(3), "{unpaid:?}");
+    assert_eq!(json_of(&unpaid)["error"]["reason"], "ORDER_NOT_PAID");
+
+    let merchant = world.merchants.first().unwrap().clone();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let payment = json!({ "mchid": merchant.mchid, "out_trade_no": format!("{}REFUND-1", merchant.prefix) });
+    runtime.block_on(world.control("pay", &payment));
+    let client = runtime.block_on(world.client());
+    let is_paid = |order: &paymux_proto::v1::Order| !order.payments.is_empty();
+    runtime.block_on(crate::rig::until(&client, "m01", "REFUND-1", is_paid));
+
+    let refunded = refund("json", "500");
+    assert_eq!(refunded.status.code(), Some(0), "{refunded:?}");
+    let refunded = json_of(&refunded);
+    assert_eq!((&refunded["basis"], &refunded["refund"]["state"]), (&json!("CURRENT"), &json!("DONE")));
+    let again = String::from_utf8_lossy(&refund("text", "500").stdout).into_owned();
+    assert!(again.contains("m01/REFUND-1/R1") && again.contains("5.00 CNY"), "{again}");
+    let conflict = refund("json", "501");
+    assert_eq!(conflict.status.code(), Some(3));
+    assert_eq!(json_of(&conflict)["error"]["reason"], "REFUND_CONFLICT");
+
+    let get = |number: &str| order("json", &[&["get-refund", "--refund", number], &name[..]].concat());
+    let mut got = json_of(&get("R1"));
+    assert_eq!(got.as_object_mut().unwrap().remove("reason"), Some(json!("cold")));
+    assert_eq!(got["amount"], json!({ "currency": "CNY", "minor": 500 }));
+    let missing = get("R9");
+    assert_eq!(missing.status.code(), Some(3));
+    assert_eq!(json_of(&missing)["error"]["reason"], "REFUND_NOT_FOUND");
+    let shown = json_of(&order("json", &[&["get"], &name[..]].concat()));
+    assert_eq!(shown["refunds"][0]["refund_no"], "R1");
+    assert_eq!(shown["refunded_amount"]["minor"], 500);
+    let shown = String::from_utf8_lossy(&order("text", &[&["get"], &name[..]].concat()).stdout).into_owned();
+    assert!(shown.contains("refund             R1 5.00 CNY DONE"), "{shown}");
+}
+
+#[test]
 fn a_list_goes_over_its_pages_and_a_watch_behind_its_token() {
     let world = World::start(&[]);
     let order = |format: &str, args: &[&str]| {

@@ -14,5 +14,7 @@ mod notifications;
 mod refunds;
 mod retention;
 mod rig;
+mod secrets;
 mod shutdown;
 mod tls;
+mod workbench;

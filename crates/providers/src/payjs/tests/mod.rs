@@ -8,6 +8,7 @@ mod properties;
 mod requests;
 mod table;
 mod vectors;
+mod workbench;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ mod requests;
 mod resolving;
 mod table;
 mod vectors;
+mod workbench;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use super::{STRANGER_KEY, TEST_KEY, TEST_KEY_PUBLIC, signature_by};
 use crate::signing::{PlatformKey, certificate_key};
 
 /// Signs with the other implementation.
-fn oracle(pem: &str, message: &[u8]) -> String {
+pub(super) fn oracle(pem: &str, message: &[u8]) -> String {
     let key = rsa::RsaPrivateKey::from_pkcs8_pem(pem).unwrap();
     STANDARD.encode(OracleKey::<Sha256>::new(key).sign(message).to_bytes())
 }

@@ -38,6 +38,10 @@ pub(super) fn order(order: &v1::Order) -> String {
         let total = amount(payment.total.as_ref());
         lines.add("payment", &format!("{} {total}{marks}", payment.provider_trade_no));
     }
+    for refund in &order.refunds {
+        let (sum, state) = (amount(refund.amount.as_ref()), refund_state(refund));
+        lines.add("refund", &format!("{} {sum} {state}", refund.refund_no));
+    }
     if let Some(failure) = &order.failure {
         lines.add("failure", &format!("{} {}", failure.code, failure.message));
     }
@@ -56,6 +60,31 @@ pub(super) fn order(order: &v1::Order) -> String {
     lines.add("updated", &time(order.update_time.as_ref()).unwrap_or_default());
     lines.add("version", &order.version);
     lines.0.trim_end().to_owned()
+}
+
+/// A refund on several lines.
+pub(super) fn refund(refund: &v1::Refund) -> String {
+    let mut lines = Lines(String::new());
+    lines.add("refund", &format!("{}/{}/{}", refund.merchant_id, refund.merchant_order_no, refund.refund_no));
+    lines.add("state", refund_state(refund));
+    lines.add("amount", &amount(refund.amount.as_ref()));
+    lines.add("payment", &refund.provider_trade_no);
+    lines.add("reason", &refund.reason);
+    if refund.automatic {
+        lines.add("asked for by", "the engine");
+    }
+    if let Some(failure) = &refund.failure {
+        lines.add("failure", &format!("{} {}", failure.code, failure.message));
+    }
+    lines.add("out_refund_no", &refund.out_refund_no);
+    lines.add("provider_refund_no", &refund.provider_refund_no);
+    lines.add("created", &time(refund.create_time.as_ref()).unwrap_or_default());
+    lines.add("ended", &time(refund.end_time.as_ref()).unwrap_or_default());
+    lines.0.trim_end().to_owned()
+}
+
+fn refund_state(refund: &v1::Refund) -> &'static str {
+    word(refund.state().as_str_name(), "REFUND_STATE_")
 }
 
 /// An order on one line.

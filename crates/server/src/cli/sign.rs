@@ -1,0 +1,111 @@
+//! `paymux sign`: the text under a signature and the signature, for integrators who compare them with their own.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use paymux_domain::ports::FieldFault;
+use paymux_providers::SigningPool;
+use paymux_providers::signing::PoolOptions;
+use paymux_providers::workbench::{SignFault, SignedText};
+use serde_json::{Value, json};
+
+use super::account::{AccountArgs, read_input};
+use super::config_cmd::faults_json;
+use super::{Exit, Output};
+
+/// Arguments of `sign`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Prints one JSON object: canonical, the text under the signature; signature; and for a request to wechatpay
+authorization, the header's value. A key that is part of the text is shown as <key>.
+
+Fields of the input, all of them texts; whole numbers may stand without quotes:
+  wechatpay  a request: method, path (with its query, as sent), timestamp, nonce, body (of a POST, as sent)
+             a launch:  appId, timeStamp, nonceStr, package
+  payjs      the cashier: mchid, total_fee, out_trade_no, and as sent body, attach, notify_url, callback_url, auto,
+             hide, logo;  check, close and refund: payjs_order_id, and mchid where it is sent
+
+Exit codes: 0 signed; 1 a file cannot be read; 2 wrong usage; 64 the account has faults; 65 the input has faults, all of
+them named.
+
+A whole example:
+  $ cat shop.toml
+  mchid = \"123456\"
+  key_env = \"PAYJS_KEY\"
+  $ cat fields.json
+  { \"mchid\": \"123456\", \"total_fee\": 1, \"out_trade_no\": \"T1\", \"body\": \"a b\" }
+  $ PAYJS_KEY=xxxxxx paymux sign payjs --account shop.toml --input fields.json
+  {
+    \"canonical\": \"body=a b&mchid=123456&out_trade_no=T1&total_fee=1&key=<key>\",
+    \"signature\": \"E7A75F7B39A54C137DF69AFE2EFED7F1\"
+  }
+
+And for wechatpay:
+  $ cat direct.toml
+  kind = \"direct\"
+  mchid = \"1900000109\"
+  app_ids = [\"wx8888888888888888\"]
+  serial_no = \"5F1C72E2A8931B72A2E13AF8DEE92471EB397115\"
+  private_key_file = \"apiclient_key.pem\"
+  apiv3_key_env = \"WECHATPAY_APIV3_KEY\"
+  platform_keys = [{ id = \"PUB_KEY_ID_0119000001092024010100000000000001\", public_key_file = \"pub_key.pem\" }]
+  $ echo '{\"method\":\"GET\",\"path\":\"/v3/certificates\",\"timestamp\":1704038400,\"nonce\":\"593BEC0C930BF1AF\"}' |
+      paymux sign wechatpay --account direct.toml --input -")]
+pub(super) struct SignArgs {
+    #[command(flatten)]
+    account: AccountArgs,
+    /// The fields as a JSON object; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+}
+
+pub(super) async fn run(args: SignArgs, output: &Output) -> anyhow::Result<Exit> {
+    let account = match args.account.read() {
+        Ok(account) => account,
+        Err(faults) => {
+            output.print(&faults, &faults_json(&faults))?;
+            return Ok(Exit::BadConfig);
+        }
+    };
+    let input = read_input("--input", &args.input)?;
+    let providers = account.providers;
+    let workbench = providers.registry.in_force().workbench(&account.provider);
+    let workbench = workbench.context("the provider has no account")?;
+    let pool = SigningPool::start(PoolOptions { threads: 1, queue: 1 }, providers.signing_keys)
+        .context("no thread for signing")?;
+    match workbench.sign(&account.id, &input, &pool).await {
+        Ok(signed) => {
+            let json = signed_json(&signed);
+            output.print(format!("{json:#}"), &json)?;
+            Ok(Exit::Ok)
+        }
+        Err(SignFault::Input(faults)) => {
+            output.print(fault_lines(&faults), &json!({ "faults": input_faults(&faults) }))?;
+            Ok(Exit::BadInput)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn signed_json(signed: &SignedText) -> Value {
+    let mut json = json!({ "canonical": signed.canonical, "signature": signed.signature });
+    if let (Some(authorization), Some(object)) = (&signed.authorization, json.as_object_mut()) {
+        object.insert("authorization".to_owned(), json!(authorization));
+    }
+    json
+}
+
+fn fault_lines(faults: &[FieldFault]) -> String {
+    let mut lines = "the input has faults:".to_owned();
+    for fault in faults {
+        // Writing to a string cannot fail.
+        let _ok = write!(lines, "\n{}: {}", fault.field, fault.reason);
+    }
+    lines
+}
+
+fn input_faults(faults: &[FieldFault]) -> Vec<Value> {
+    faults.iter().map(|fault| json!({ "field": fault.field, "problem": fault.reason })).collect()
+}
