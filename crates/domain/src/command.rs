@@ -5,11 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::amount::Amount;
+use crate::confirm::ConfirmCommand;
 use crate::name::{
     AccountId, MerchantId, MerchantOrderNo, OrderKey, OutTradeNo, ProviderId, ProviderTradeNo, RefundNo,
     RequestId, ShardGroup,
 };
 use crate::outcome::Word;
+use crate::replay::ReplayCommand;
 use crate::shard::stable_hash;
 use crate::time::Timestamp;
 
@@ -201,6 +203,10 @@ pub enum Record {
     Refund(RefundCommand),
     /// The provider told something.
     Notification(Notification),
+    /// Set it going again.
+    Replay(ReplayCommand),
+    /// A person confirms what happened at the provider.
+    Confirm(ConfirmCommand),
 }
 
 impl Record {
@@ -212,6 +218,8 @@ impl Record {
             Self::Close(command) | Self::Requery(command) => &command.key,
             Self::Refund(command) => &command.order.key,
             Self::Notification(notification) => &notification.key,
+            Self::Replay(command) => &command.order.key,
+            Self::Confirm(command) => &command.order.key,
         }
     }
 
@@ -224,6 +232,8 @@ impl Record {
             Self::Requery(_) => "requery",
             Self::Refund(_) => "refund",
             Self::Notification(_) => "notification",
+            Self::Replay(_) => "replay",
+            Self::Confirm(_) => "confirm",
         }
     }
 

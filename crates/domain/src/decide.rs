@@ -6,6 +6,7 @@
 mod absorb;
 mod conclude;
 mod giveback;
+mod operator;
 mod plan;
 mod refund;
 pub mod schedule;
@@ -13,6 +14,7 @@ pub mod timing;
 
 use crate::capabilities::{Capabilities, CreateKind};
 use crate::command::{CreateCommand, Notification, OrderCommand, RefundCommand};
+use crate::confirm::{ConfirmCommand, ConfirmRefusal};
 use crate::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
 use crate::fold::Order;
 use crate::followup::Followup;
@@ -22,6 +24,7 @@ use crate::outcome::{CallReport, Operation};
 use crate::plant::Plant;
 use crate::ports::{MerchantPolicy, Reserved};
 use crate::refund::RefundRefusal;
+use crate::replay::ReplayCommand;
 use crate::time::Timestamp;
 
 pub use refund::Reservation;
@@ -38,6 +41,10 @@ pub enum Input<'a> {
     Requery(&'a OrderCommand),
     /// A command to refund a payment.
     Refund(&'a RefundCommand),
+    /// An operator sets it going again.
+    Replay(&'a ReplayCommand),
+    /// An operator confirms what happened at the provider.
+    Confirm(&'a ConfirmCommand),
     /// A verified notification.
     Notification(&'a Notification),
     /// A call of ours has ended.
@@ -55,6 +62,8 @@ impl Input<'_> {
             Self::Close(_) => "close",
             Self::Requery(_) => "requery",
             Self::Refund(_) => "refund",
+            Self::Replay(_) => "replay",
+            Self::Confirm(_) => "confirm",
             Self::Notification(_) => "notification",
             Self::Report(Completed { refund: Some(_), .. }) => "refund report",
             Self::Report(Completed { operation: Operation::Create, .. }) => "create report",
@@ -143,6 +152,8 @@ pub struct Decision {
     pub not_found: bool,
     /// The refund is refused.
     pub refusal: Option<RefundRefusal>,
+    /// What a person confirms is refused.
+    pub contradiction: Option<ConfirmRefusal>,
 }
 
 /// A create whose number was taken with other content.
@@ -179,6 +190,7 @@ pub fn decide(order: &Order, followup: &Followup, input: Input<'_>, ctx: &Contex
         conflict: draft.conflict,
         not_found: draft.not_found,
         refusal: draft.refusal,
+        contradiction: draft.contradiction,
     }
 }
 
@@ -193,6 +205,7 @@ struct Draft<'a> {
     conflict: Option<Conflict>,
     not_found: bool,
     refusal: Option<RefundRefusal>,
+    contradiction: Option<ConfirmRefusal>,
     reserve: Option<Reservation>,
     /// The same create came again.
     repeated: bool,
@@ -204,6 +217,8 @@ impl<'a> Draft<'a> {
             Input::Create(command) => Cause::Command(command.created.request_id.clone()),
             Input::Close(command) | Input::Requery(command) => Cause::Command(command.request_id.clone()),
             Input::Refund(command) => Cause::Command(command.order.request_id.clone()),
+            Input::Replay(command) => Cause::Operator(command.order.caller.clone()),
+            Input::Confirm(command) => Cause::Operator(command.order.caller.clone()),
             Input::Notification(notification) => Cause::Notification(notification.notification_id.clone()),
             Input::Report(_) => Cause::Answer,
             Input::Timer => Cause::Timer,
@@ -218,6 +233,7 @@ impl<'a> Draft<'a> {
             conflict: None,
             not_found: false,
             refusal: None,
+            contradiction: None,
             reserve: None,
             repeated: false,
         }

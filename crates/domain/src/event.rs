@@ -77,6 +77,15 @@ impl Event {
             FactBody::Fulfilment(crate::fact::Fulfilment::DoNotFulfil) => EventKind::DoNotFulfil,
             FactBody::RefundDone(_) => EventKind::RefundEnded { done: true },
             FactBody::RefundFailed(_) => EventKind::RefundEnded { done: false },
+            // The provider's own word tells of the same payment.
+            FactBody::OperatorPaid { payment, .. } if order.has(&FactKey::Paid(payment.trade_no.clone())) => {
+                return None;
+            }
+            FactBody::OperatorPaid { .. } => EventKind::Paid,
+            FactBody::OperatorUnpaid(_) => EventKind::Closed(Closure::OperatorConfirmed),
+            FactBody::OperatorRefund { .. } => {
+                EventKind::RefundEnded { done: matches!(fact.key, FactKey::OperatorRefundDone(_)) }
+            }
             FactBody::Attention(_) => EventKind::Attention,
             FactBody::AttentionResolved { .. } => EventKind::AttentionResolved,
             _ => return None,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 pub use key::{FactKey, FactKeyError};
 
 use crate::command::Created;
+use crate::confirm::OperatorWord;
 use crate::launch::Launch;
 use crate::name::RequestId;
 use crate::outcome::Class;
@@ -71,6 +72,8 @@ pub enum Closure {
     NeverSent,
     /// The provider can be neither asked nor told: expired plus grace. Not proven unpaid.
     LocalExpiry,
+    /// A person found out at the provider that nothing was paid.
+    OperatorConfirmed,
 }
 
 /// What the caller is to do with the goods.
@@ -80,6 +83,17 @@ pub enum Fulfilment {
     Fulfil,
     /// Do not deliver: the money goes back.
     DoNotFulfil,
+}
+
+impl Fulfilment {
+    /// The name in fact keys and the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fulfil => "FULFIL",
+            Self::DoNotFulfil => "DO_NOT_FULFIL",
+        }
+    }
 }
 
 /// Why a person should look.
@@ -105,11 +119,13 @@ pub enum AttentionReason {
     RefundUnresolved,
     /// The provider refused a refund, or it failed on the way to the payer.
     RefundFailed,
+    /// The provider's own word contradicts what a person confirmed.
+    ConfirmationContradicted,
 }
 
 impl AttentionReason {
     /// All reasons.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::PaymentMismatch,
         Self::AnswerMismatch,
         Self::DuplicatePayment,
@@ -120,6 +136,7 @@ impl AttentionReason {
         Self::ProviderOps,
         Self::RefundUnresolved,
         Self::RefundFailed,
+        Self::ConfirmationContradicted,
     ];
 
     /// The name in fact keys and the API.
@@ -136,6 +153,7 @@ impl AttentionReason {
             Self::ProviderOps => "PROVIDER_OPS",
             Self::RefundUnresolved => "REFUND_UNRESOLVED",
             Self::RefundFailed => "REFUND_FAILED",
+            Self::ConfirmationContradicted => "CONFIRMATION_CONTRADICTED",
         }
     }
 
@@ -143,9 +161,11 @@ impl AttentionReason {
     #[must_use]
     pub const fn freezes(self) -> bool {
         match self {
-            Self::PaymentMismatch | Self::AnswerMismatch | Self::UnknownOrder | Self::RetriesExhausted => {
-                true
-            }
+            Self::PaymentMismatch
+            | Self::AnswerMismatch
+            | Self::UnknownOrder
+            | Self::RetriesExhausted
+            | Self::ConfirmationContradicted => true,
             Self::DuplicatePayment
             | Self::LatePayment
             | Self::RefundedElsewhere
@@ -153,6 +173,38 @@ impl AttentionReason {
             | Self::RefundUnresolved
             | Self::RefundFailed => false,
         }
+    }
+
+    /// Whether an open one leaves it to a person what becomes of the goods. A payment settles by itself why an order was
+    /// parked for want of answers; money that went back elsewhere may be the very payment.
+    #[must_use]
+    pub const fn withholds_goods(self) -> bool {
+        match self {
+            Self::PaymentMismatch
+            | Self::AnswerMismatch
+            | Self::UnknownOrder
+            | Self::RefundedElsewhere
+            | Self::ConfirmationContradicted => true,
+            Self::DuplicatePayment
+            | Self::LatePayment
+            | Self::RetriesExhausted
+            | Self::ProviderOps
+            | Self::RefundUnresolved
+            | Self::RefundFailed => false,
+        }
+    }
+
+    /// Whether the goods wait until a person has settled it: it withholds them, or the merchant's policy for late money
+    /// is that a person decides.
+    #[must_use]
+    pub const fn leaves_goods(self) -> bool {
+        self.withholds_goods() || matches!(self, Self::LatePayment)
+    }
+
+    /// Whether something of the order stands still until a person has acted: the engine, a refund, or the goods.
+    #[must_use]
+    pub const fn parks(self) -> bool {
+        self.freezes() || self.leaves_goods() || matches!(self, Self::RefundUnresolved)
     }
 }
 
@@ -195,5 +247,21 @@ pub enum FactBody {
         caller: String,
         /// Why.
         reason: String,
+    },
+    /// A person confirms a payment.
+    OperatorPaid {
+        /// The payment as the person stated it.
+        payment: Payment,
+        /// Who said so.
+        by: OperatorWord,
+    },
+    /// A person confirms that nothing was paid.
+    OperatorUnpaid(OperatorWord),
+    /// A person confirms how a refund ended; the key says how.
+    OperatorRefund {
+        /// The provider's number of the refund, where known.
+        provider_refund_no: Option<String>,
+        /// Who said so.
+        by: OperatorWord,
     },
 }

@@ -8,7 +8,8 @@ use crate::command::Created;
 use crate::fact::{AttemptOutcome, AttentionReason, Closure, Fact, FactBody, FactKey, Fulfilment};
 use crate::followup::digest_of_keys;
 use crate::launch::Launch;
-use crate::outcome::Class;
+use crate::name::ProviderTradeNo;
+use crate::outcome::{Class, Operation};
 use crate::payment::{Evidence, Payment};
 use crate::time::Timestamp;
 
@@ -210,6 +211,35 @@ impl Order {
         self.attempts().filter(Attempt::may_have_left).last()
     }
 
+    /// The facts of calls whose outcome is not known and still matters: creates while nobody can pay, the last close of
+    /// an order that has not ended, calls of refunds that have not.
+    #[must_use]
+    pub fn unresolved_calls(&self) -> Vec<(Operation, &Fact)> {
+        let state = self.state();
+        let open = |key: FactKey, outcome: Option<FactKey>| {
+            let told = outcome.is_some_and(|outcome| self.has(&outcome));
+            self.facts.get(&key).filter(|_| !told)
+        };
+        let mut calls = Vec::new();
+        if state == State::Submitting || (state == State::Closing && self.launch().is_none()) {
+            let numbers = self.attempts().map(|attempt| attempt.number);
+            let facts = numbers.filter_map(|n| open(FactKey::Attempt(n), Some(FactKey::AttemptOutcome(n))));
+            calls.extend(facts.map(|fact| (Operation::Create, fact)));
+        }
+        if state == State::Closing {
+            let fact = open(FactKey::Closing(self.last_closing_number()), None);
+            calls.extend(fact.map(|fact| (Operation::Close, fact)));
+        }
+        for refund in self.refunds().iter().filter(|refund| refund.end().is_none()) {
+            let facts = refund.calls().filter_map(|call| {
+                let key = FactKey::RefundCall(refund.no.clone(), call.number);
+                open(key, Some(FactKey::RefundCallOutcome(refund.no.clone(), call.number)))
+            });
+            calls.extend(facts.map(|fact| (Operation::Refund, fact)));
+        }
+        calls
+    }
+
     /// The highest attempt number, 0 when there is none.
     #[must_use]
     pub fn last_attempt_number(&self) -> u32 {
@@ -238,7 +268,8 @@ impl Order {
         self.facts.range(FactKey::Launch(0)..=FactKey::Launch(u32::MAX)).map(|(_, fact)| fact).next_back()
     }
 
-    /// The payments, each once, with what a notification stated of one that a query only named.
+    /// The payments, each once, with what a notification stated of one that a query only named. Those that only a
+    /// person confirmed come last: the provider's word about a payment stands before a person's.
     pub fn payments(&self) -> impl Iterator<Item = &Payment> {
         self.facts.iter().filter_map(|(key, fact)| match (key, &fact.body) {
             (FactKey::Paid(no), FactBody::Paid(payment)) => {
@@ -247,8 +278,20 @@ impl Order {
                     _ => Some(payment),
                 }
             }
+            (FactKey::OperatorPaid(no), FactBody::OperatorPaid { payment, .. })
+                if !self.has(&FactKey::Paid(no.clone())) =>
+            {
+                Some(payment)
+            }
             _ => None,
         })
+    }
+
+    /// The fact by which a payment was first learnt: the provider's word, or a person's where it is the only one.
+    #[must_use]
+    pub fn learnt(&self, trade_no: &ProviderTradeNo) -> Option<&Fact> {
+        let proven = self.facts.get(&FactKey::Paid(trade_no.clone()));
+        proven.or_else(|| self.facts.get(&FactKey::OperatorPaid(trade_no.clone())))
     }
 
     /// Sum of all payments in minor units.
@@ -257,12 +300,19 @@ impl Order {
         self.payments().fold(0, |sum, payment| sum.saturating_add(payment.total_minor))
     }
 
-    /// How it was closed. It stands even when a late payment made it PAID.
+    /// How it was closed. It stands even when a late payment made it PAID. A person's word stands before what is not
+    /// proven unpaid, and behind everything else.
     #[must_use]
     pub fn closure(&self) -> Option<Closure> {
-        match self.facts.get(&FactKey::Closed).map(|fact| &fact.body) {
+        let closed = match self.facts.get(&FactKey::Closed).map(|fact| &fact.body) {
             Some(FactBody::Closed(closure)) => Some(*closure),
             _ => None,
+        };
+        match closed {
+            None | Some(Closure::LocalExpiry) if self.has(&FactKey::OperatorUnpaid) => {
+                Some(Closure::OperatorConfirmed)
+            }
+            closed => closed,
         }
     }
 
@@ -293,7 +343,13 @@ impl Order {
         count
     }
 
-    /// Whether an unresolved attention keeps the engine from concluding anything: the order is parked.
+    /// Whether something of the order stands still until a person has acted.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        self.attention().any(|(reason, _, _)| reason.parks())
+    }
+
+    /// Whether an unresolved attention keeps the engine from concluding anything.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.attention().any(|(reason, _, _)| reason.freezes())
@@ -308,7 +364,7 @@ impl Order {
     /// What the state would be had nobody paid: tells whether a payment is late.
     #[must_use]
     pub fn state_without_payment(&self) -> State {
-        if self.has(&FactKey::Closed) {
+        if self.has(&FactKey::Closed) || self.has(&FactKey::OperatorUnpaid) {
             State::Closed
         } else if self.failed_by().is_some() {
             State::Failed

@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod capabilities;
 pub mod command;
+pub mod confirm;
 pub mod decide;
 pub mod event;
 pub mod explain;
@@ -22,6 +23,7 @@ pub mod payment;
 pub mod plant;
 pub mod ports;
 pub mod refund;
+pub mod replay;
 pub mod retention;
 pub mod shard;
 pub mod time;

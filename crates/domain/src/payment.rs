@@ -11,6 +11,8 @@ pub enum Evidence {
     Stated,
     /// The provider said "paid" and no more; the order's own amount is taken (XorPay's query).
     Assumed,
+    /// A person set it, from the provider's console or its export.
+    Operator,
 }
 
 /// Verified proof that money was taken. Numbers are as the provider stated them, even where they are wrong.
@@ -32,4 +34,12 @@ pub struct Payment {
     pub bank_type: Option<String>,
     /// How well the numbers are known.
     pub evidence: Evidence,
+}
+
+impl Payment {
+    /// Whether two words about a payment name the same money.
+    #[must_use]
+    pub fn same_money(&self, other: &Self) -> bool {
+        self.total_minor == other.total_minor && self.currency == other.currency
+    }
 }

@@ -185,18 +185,23 @@ impl<'a> Refund<'a> {
         })
     }
 
-    /// The fact that ended it. DONE stands before FAILED.
+    /// The fact that ended it. The provider's word stands before a person's, and DONE before FAILED.
     #[must_use]
     pub fn end(&self) -> Option<&'a Fact> {
-        let done = self.order.fact(&FactKey::RefundDone(self.no.clone()));
-        done.or_else(|| self.order.fact(&FactKey::RefundFailed(self.no.clone())))
+        let ends: [fn(RefundNo) -> FactKey; 4] = [
+            FactKey::RefundDone,
+            FactKey::RefundFailed,
+            FactKey::OperatorRefundDone,
+            FactKey::OperatorRefundFailed,
+        ];
+        ends.into_iter().find_map(|key| self.order.fact(&key(self.no.clone())))
     }
 
     /// Where it stands.
     #[must_use]
     pub fn state(&self) -> RefundState {
-        match self.end().map(|fact| &fact.body) {
-            Some(FactBody::RefundDone(_)) => RefundState::Done,
+        match self.end().map(|fact| &fact.key) {
+            Some(FactKey::RefundDone(_) | FactKey::OperatorRefundDone(_)) => RefundState::Done,
             Some(_) => RefundState::Failed,
             None if self.calls().next().is_some() => RefundState::Processing,
             None => RefundState::Requested,

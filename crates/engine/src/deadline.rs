@@ -1,5 +1,6 @@
 //! Deadlines around the seams: no request to store or log is waited for longer than the margins allow.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,16 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
         Box::pin(self.read(self.inner.read_due(partition, bucket, after, limit)))
+    }
+
+    fn read_due_between(
+        &self,
+        partition: Partition,
+        buckets: Range<Bucket>,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
+        Box::pin(self.read(self.inner.read_due_between(partition, buckets, after, limit)))
     }
 
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {

@@ -8,12 +8,19 @@ use paymux_domain::ports::{Reply, ReplyKind};
 
 use crate::effects::Step;
 use crate::queue::Work;
+use crate::step::told_of;
 use crate::waiters::Awaited;
 
 /// Answers the caller of this step's record at once or lets it wait, and answers those whose wait is over.
 pub(crate) fn answer(step: &Step<'_>, order: &Order, decision: &Decision) {
     let shared = &step.owner.shared;
     let reply = |to, kind| shared.log.reply(Reply { to, key: step.key.clone(), kind });
+    // What a person confirmed is known as soon as its facts are.
+    if let Work::Record { record: Record::Confirm(command), .. } = step.work
+        && let Some(to) = command.order.reply_to.clone()
+    {
+        reply(to, told_of(decision));
+    }
     if let Work::Record { record, .. } = step.work
         && let Some((awaited, to)) = awaited(record)
     {
@@ -42,7 +49,7 @@ fn awaited(record: &Record) -> Option<(Awaited, ReplyAddress)> {
         Record::Close(command) => (Awaited::End, &command.reply_to),
         Record::Requery(command) => (Awaited::Answer, &command.reply_to),
         Record::Refund(command) => (Awaited::Refund(command.refund_no.clone()), &command.order.reply_to),
-        Record::Notification(_) => return None,
+        Record::Notification(_) | Record::Replay(_) | Record::Confirm(_) => return None,
     };
     Some((awaited, to.clone()?))
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use paymux_domain::capabilities::Capabilities;
-use paymux_domain::command::{Record, RefundCommand};
+use paymux_domain::command::{OrderCommand, Record, RefundCommand};
+use paymux_domain::confirm::ConfirmCommand;
 use paymux_domain::decide::{Completed, Context, Decision, Input, Reservation, decide};
 use paymux_domain::event::Event;
 use paymux_domain::fold::Order;
@@ -13,6 +14,7 @@ use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
     AppendError, DuplicatePolicy, LatePolicy, MerchantPolicy, Reply, ReplyKind, Reserved, StoreError,
 };
+use paymux_domain::replay::ReplayCommand;
 use paymux_domain::shard::stable_hash;
 use paymux_domain::time::Timestamp;
 
@@ -115,7 +117,7 @@ async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Wor
     }
     let now = owner.shared.clock.now();
     let Some(around) = surroundings(owner, &order, work, now)? else {
-        // An order that nobody created: only a notification has something to say about it.
+        // An order that nobody created: only a notification, or a person, has something to say about it.
         return unknown_order(owner, key, mind, work, &order, &followup).await;
     };
     let step = Step { owner, key, work, before: &order, followup: &followup, around: &around, now };
@@ -240,6 +242,8 @@ fn input_of(work: &Work) -> Input<'_> {
         Work::Record { record: Record::Requery(command), .. } => Input::Requery(command),
         Work::Record { record: Record::Refund(command), .. } => Input::Refund(command),
         Work::Record { record: Record::Notification(notification), .. } => Input::Notification(notification),
+        Work::Record { record: Record::Replay(command), .. } => Input::Replay(command),
+        Work::Record { record: Record::Confirm(command), .. } => Input::Confirm(command),
         Work::Timer { .. } => Input::Timer,
         Work::Report { operation, number, refund, left_time, report } => Input::Report(Completed {
             operation: *operation,
@@ -264,17 +268,17 @@ async fn unknown_order(
     match record {
         Record::Close(command)
         | Record::Requery(command)
-        | Record::Refund(RefundCommand { order: command, .. }) => {
-            if let Some(to) = command.reply_to.clone() {
-                owner.shared.log.reply(Reply { to, key: key.clone(), kind: ReplyKind::NotFound });
-            }
+        | Record::Refund(RefundCommand { order: command, .. })
+        | Record::Replay(ReplayCommand { order: command, .. }) => {
+            reply(owner, key, command, ReplyKind::NotFound);
             Ok(())
         }
         Record::Create(_) => Ok(()),
-        Record::Notification(_) => {
+        Record::Notification(_) | Record::Confirm(_) => {
             let now = owner.shared.clock.now();
             let decision = decide_without_order(owner, order, followup, input_of(work), now);
-            let facts = decision.words;
+            let told = told_of(&decision);
+            let facts: Vec<_> = decision.words.into_iter().chain(decision.own).collect();
             if !facts.is_empty() {
                 owner.shared.store.add_facts(key, &facts).await?;
             }
@@ -286,7 +290,25 @@ async fn unknown_order(
                 known.facts().filter_map(|fact| Event::of_fact(key, &known, fact)).collect();
             effects::publish(owner, events).await?;
             mind.known = None;
+            if let Record::Confirm(ConfirmCommand { order: command, .. }) = record {
+                reply(owner, key, command, told);
+            }
             Ok(())
         }
+    }
+}
+
+/// What whoever waits for a confirmation is told.
+pub(crate) fn told_of(decision: &Decision) -> ReplyKind {
+    match &decision.contradiction {
+        _ if decision.not_found => ReplyKind::NotFound,
+        Some(refusal) => ReplyKind::Unconfirmed(refusal.clone()),
+        None => ReplyKind::Ready,
+    }
+}
+
+fn reply(owner: &Owner, key: &OrderKey, command: &OrderCommand, kind: ReplyKind) {
+    if let Some(to) = command.reply_to.clone() {
+        owner.shared.log.reply(Reply { to, key: key.clone(), kind });
     }
 }

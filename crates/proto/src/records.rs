@@ -7,6 +7,7 @@ mod bodies;
 mod command;
 mod created;
 mod fact;
+mod operator;
 mod refund;
 mod rows;
 mod topics;

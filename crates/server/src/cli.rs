@@ -8,10 +8,13 @@ mod json;
 mod merchants;
 mod order;
 mod output;
+mod parked;
 mod serve;
+mod settle;
 mod sign;
 #[cfg(feature = "demo")]
 mod simulator;
+mod unresolved;
 mod verify;
 
 use std::process::ExitCode;
@@ -32,9 +35,11 @@ pub enum Exit {
     Usage = 2,
     /// The server refused the call, there is no such order, or `verify` found a notification that would be refused.
     Refused = 3,
+    /// What was compared contradicts what is known: a person has to look.
+    Differs = 4,
     /// The configuration has faults.
     BadConfig = 64,
-    /// What was given to `sign` or `verify` cannot be read.
+    /// What was given to be read has faults; nothing was done.
     BadInput = 65,
 }
 
@@ -58,8 +63,9 @@ Exit codes:
   1   it failed while running{wrong_end}
   2   wrong usage of the command line
   3   the server refused the call, there is no such order, or a verified notification would be refused
+  4   what was compared contradicts what is known (settle import)
   64  the configuration has faults
-  65  what was to be signed or verified cannot be read
+  65  what was given to be read (sign, verify, settle import) has faults, and nothing was done
 
 Examples:{demo}
   paymux config example > paymux.toml
@@ -108,8 +114,14 @@ pub enum Format {
 enum Command {
     /// Run the engine.
     Serve(serve::ServeArgs),
-    /// Create, read, close and explain orders at a running server.
+    /// Create, read, close, confirm and explain orders at a running server.
     Order(Box<order::OrderArgs>),
+    /// List orders that wait for a person, and set them going again.
+    Parked(parked::ParkedArgs),
+    /// List calls to providers whose outcome is not known.
+    Unresolved(unresolved::UnresolvedArgs),
+    /// Compare a provider's console export with the orders, and confirm in bulk what nobody knew.
+    Settle(settle::SettleArgs),
     /// Look at the merchants of a running server.
     Merchants(merchants::MerchantsArgs),
     /// Check, show or make a configuration.
@@ -164,6 +176,9 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::run(args).await,
             Command::Order(args) => order::run(*args, &output).await,
+            Command::Parked(args) => parked::run(args, &output).await,
+            Command::Unresolved(args) => unresolved::run(args, &output).await,
+            Command::Settle(args) => settle::run(args, &output).await,
             Command::Merchants(args) => merchants::run(args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
             Command::Caller(args) => caller::run(args, &output),

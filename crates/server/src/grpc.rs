@@ -121,9 +121,9 @@ pub(crate) async fn serve(
         .build_v1()?;
     let stop = gate.stop.clone();
     let Guards { access, audit } = guards;
-    let orders = Guarded::new(orders::Orders::new(ingest, gate.clone()), audit.clone());
+    let orders = Guarded::new(orders::Orders::new(Arc::clone(&ingest), gate.clone()), audit.clone());
     let orders = OrderServiceServer::new(orders).max_decoding_message_size(REQUEST_BYTES_MAX);
-    let operator = Guarded::new(operator::Operator::new(operator, gate), audit);
+    let operator = Guarded::new(operator::Operator::new(operator, ingest, gate), audit);
     let operator = OperatorServiceServer::new(operator).max_decoding_message_size(REQUEST_BYTES_MAX);
     Server::builder()
         .layer(AccessLayer(access))

@@ -4,6 +4,7 @@
 //! replied or what the store holds at the deadline, never a guess.
 
 mod admission;
+mod confirm;
 mod fields;
 mod list;
 mod news;
@@ -11,6 +12,7 @@ mod options;
 mod reads;
 mod refund;
 mod refusal;
+mod replay;
 mod resolve;
 mod waits;
 mod watch;
@@ -18,6 +20,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, RequestId, ShardGroup};
@@ -36,9 +39,11 @@ use news::News;
 use resolve::{Resolved, Resolver};
 use waits::Waiting;
 
+pub(crate) use confirm::Confirmed;
 pub use list::ListedPage;
 pub use refund::RefundAnswer;
 pub use refusal::Refusal;
+pub(crate) use replay::{AskedReplay, AskedTarget, Replayed};
 pub use waits::ReplyWaits;
 pub(crate) use watch::Watch;
 
@@ -271,6 +276,7 @@ impl Ingest {
                         ReplyKind::Conflict { differing } => return Err(Refusal::Conflict { differing }),
                         ReplyKind::NotFound => return Err(Refusal::OrderNotFound),
                         ReplyKind::Refused(refusal) => return Err(refusal.into()),
+                        ReplyKind::Unconfirmed(refusal) => return Err(refusal.into()),
                     }
                     false
                 }
@@ -311,8 +317,14 @@ impl Ingest {
         Partition::of(group, self.parts.log.partitions())
     }
 
-    fn now(&self) -> Timestamp {
+    /// Schedule time.
+    pub(crate) fn now(&self) -> Timestamp {
         self.parts.clock.now()
+    }
+
+    /// What an order's provider can do; `None` when it is not configured here.
+    pub(crate) fn capabilities(&self, created: &Created) -> Option<Capabilities> {
+        self.parts.gateway.capabilities(created)
     }
 }
 

@@ -1,11 +1,14 @@
 //! The store as the doors see it: reading alone, each read with a deadline.
 
 use std::future::Future;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
-use paymux_domain::ports::{Bucket, ListPage, ListQuery, OrderStore, ParkedOrder, Snapshot, StoreError};
+use paymux_domain::ports::{
+    Bucket, DueRow, ListPage, ListQuery, OrderStore, ParkedOrder, Snapshot, StoreError,
+};
 use paymux_domain::shard::Partition;
 
 /// Real time that a read may take before the store counts as unavailable.
@@ -50,6 +53,16 @@ impl StoreView {
         limit: usize,
     ) -> Result<Vec<ParkedOrder>, StoreError> {
         in_time(self.0.list_parked(after, limit)).await
+    }
+
+    pub(crate) async fn read_due_between(
+        &self,
+        partition: Partition,
+        buckets: Range<Bucket>,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> Result<Vec<DueRow>, StoreError> {
+        in_time(self.0.read_due_between(partition, buckets, after, limit)).await
     }
 
     pub(crate) async fn swept_through(&self, partition: Partition) -> Result<Option<Bucket>, StoreError> {

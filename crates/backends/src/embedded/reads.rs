@@ -3,7 +3,7 @@
 //! A keyspace's own `prefix` and `range` also see rows of a batch that is just being applied (fjall 3.1.13 reads them
 //! at the highest sequence number); a snapshot sees each batch as a whole or not at all.
 
-use std::ops::RangeBounds;
+use std::ops::{Range, RangeBounds};
 
 use fjall::{Guard, Iter, Readable, Slice};
 use paymux_domain::fact::{FactBody, FactKey};
@@ -146,19 +146,20 @@ impl View<'_> {
         Ok(Snapshot { facts: facts?, followup })
     }
 
+    /// Due rows of the buckets from one to before another.
     pub(super) fn due(
         &self,
         partition: Partition,
-        bucket: Bucket,
+        buckets: Range<Bucket>,
         after: Option<&DueRow>,
         limit: usize,
     ) -> Result<Vec<DueRow>, ReadFault> {
         let start = match after {
             // The zero byte makes the start the first key after the row's own.
             Some(row) => [DueKey { partition, row: row.clone() }.bytes(), vec![0]].concat(),
-            None => DueKey::from_time(partition, bucket.start()),
+            None => DueKey::from_time(partition, buckets.start.start()),
         };
-        let end = DueKey::from_time(partition, bucket.next().start());
+        let end = DueKey::from_time(partition, buckets.end.start());
         if start >= end {
             return Ok(Vec::new());
         }

@@ -1,6 +1,7 @@
 //! The order store in the embedded database.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
@@ -67,17 +68,18 @@ pub(super) fn rows_of(order: &OrderKey, fact: &Fact, rows: &mut Vec<Row>) {
             };
             rows.push(Row::put(Table::OrdersByTime, key.bytes(), Vec::new()));
         }
-        (FactKey::Paid(no) | FactKey::PaidStated(no), FactBody::Paid(payment)) => {
+        (FactKey::Paid(no) | FactKey::PaidStated(no), FactBody::Paid(payment))
+        | (FactKey::OperatorPaid(no), FactBody::OperatorPaid { payment, .. }) => {
             for trade_no in [no, &payment.trade_no] {
                 let key = TradeKey { trade_no: trade_no.clone(), order: order.clone() };
                 rows.push(Row::put(Table::OrdersByTradeNo, key.bytes(), Vec::new()));
             }
         }
-        (FactKey::Attention(reason, _), _) if reason.freezes() => {
+        (FactKey::Attention(reason, _), _) if reason.parks() => {
             let since = ordered(fact.time.as_millis()).to_vec();
             rows.push(Row::put(Table::Parked, fact_key(order, &fact.key), since));
         }
-        (FactKey::AttentionResolved(reason, k), _) if reason.freezes() => {
+        (FactKey::AttentionResolved(reason, k), _) if reason.parks() => {
             rows.push(Row::remove(Table::Parked, fact_key(order, &FactKey::Attention(*reason, *k))));
         }
         _ => {}
@@ -123,7 +125,19 @@ impl OrderStore for EmbeddedStore {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
         let after = after.cloned();
-        self.read(rows(limit), move |view| view.due(partition, bucket, after.as_ref(), limit))
+        let buckets = bucket..bucket.next();
+        self.read(rows(limit), move |view| view.due(partition, buckets, after.as_ref(), limit))
+    }
+
+    fn read_due_between(
+        &self,
+        partition: Partition,
+        buckets: Range<Bucket>,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
+        let after = after.cloned();
+        self.read(rows(limit), move |view| view.due(partition, buckets, after.as_ref(), limit))
     }
 
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {

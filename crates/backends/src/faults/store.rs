@@ -1,5 +1,6 @@
 //! Faults around an order store.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use paymux_domain::fact::Fact;
@@ -41,6 +42,17 @@ impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
         Box::pin(self.steps.read("read_due", self.inner.read_due(partition, bucket, after, limit)))
+    }
+
+    fn read_due_between(
+        &self,
+        partition: Partition,
+        buckets: Range<Bucket>,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
+        let read = self.inner.read_due_between(partition, buckets, after, limit);
+        Box::pin(self.steps.read("read_due_between", read))
     }
 
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {

@@ -1,6 +1,7 @@
 //! The order store in memory: each index row and each batch a durable step of its own, as in a CQL database.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,6 +122,19 @@ impl OrderStore for MemoryStore {
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
         let after = after.cloned();
         Box::pin(async move { Ok(self.tables.lock().due(partition).read(bucket, after.as_ref(), limit)) })
+    }
+
+    fn read_due_between(
+        &self,
+        partition: Partition,
+        buckets: Range<Bucket>,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
+        let after = after.cloned();
+        Box::pin(
+            async move { Ok(self.tables.lock().due(partition).read_between(buckets, after.as_ref(), limit)) },
+        )
     }
 
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {

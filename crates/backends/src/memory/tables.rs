@@ -75,15 +75,16 @@ impl Tables {
                 let rows = self.index.entry(key.merchant_id.clone()).or_default();
                 rows.insert((created.created_time, key.order_no.clone()));
             }
-            (FactKey::Paid(no) | FactKey::PaidStated(no), FactBody::Paid(payment)) => {
+            (FactKey::Paid(no) | FactKey::PaidStated(no), FactBody::Paid(payment))
+            | (FactKey::OperatorPaid(no), FactBody::OperatorPaid { payment, .. }) => {
                 for no in [no, &payment.trade_no] {
                     self.trade_nos.entry(no.clone()).or_default().insert(key.clone());
                 }
             }
-            (FactKey::Attention(reason, k), _) if reason.freezes() => {
+            (FactKey::Attention(reason, k), _) if reason.parks() => {
                 self.parked_row(key, *reason, *k).since = Some(fact.time);
             }
-            (FactKey::AttentionResolved(reason, k), _) if reason.freezes() => {
+            (FactKey::AttentionResolved(reason, k), _) if reason.parks() => {
                 self.parked_row(key, *reason, *k).is_resolved = true;
             }
             _ => return false,
@@ -148,6 +149,16 @@ impl DueIndex {
         let later = after.map_or(Unbounded, Excluded);
         let rows = self.buckets.get(&bucket).into_iter();
         rows.flat_map(|rows| rows.range::<DueRow, _>((later, Unbounded))).take(limit).cloned().collect()
+    }
+
+    pub(super) fn read_between(
+        &self,
+        buckets: std::ops::Range<Bucket>,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> Vec<DueRow> {
+        let rows = self.buckets.range(buckets).flat_map(|(_, rows)| rows);
+        rows.filter(|row| after.is_none_or(|after| *row > after)).take(limit).cloned().collect()
     }
 
     /// Forgets buckets that lie so far below the sweep's position that no owner starts there any more.

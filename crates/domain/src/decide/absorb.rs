@@ -1,10 +1,12 @@
 //! Absorbing an input: what was heard becomes facts and bookkeeping, nothing is concluded yet.
 
+use super::operator::{mismatch_text, of_order};
 use super::plan::{paying_over, unconfirmed};
 use super::schedule::follow_up_around;
-use super::{Completed, Conflict, Draft, Input, refund};
+use super::{Completed, Conflict, Draft, Input, operator, refund};
 use crate::command::{CreateCommand, Notification};
 use crate::fact::{AttemptOutcome, AttentionReason, Cause, CloseReason, Closure, FactBody, FactKey};
+use crate::fold::State;
 use crate::followup::NotExist;
 use crate::limits::DENIALS_MAX;
 use crate::outcome::{CallReport, Class, Operation, Word};
@@ -18,6 +20,8 @@ pub(super) fn absorb(draft: &mut Draft<'_>, input: Input<'_>) {
         Input::Close(_) => close(draft),
         Input::Requery(_) => requery(draft),
         Input::Refund(command) => refund::wanted(draft, command),
+        Input::Replay(command) => operator::replay(draft, command),
+        Input::Confirm(command) => operator::confirm(draft, command),
         Input::Notification(notification) => notified(draft, notification),
         Input::Report(completed) => completed_call(draft, completed),
         Input::Timer => {}
@@ -46,10 +50,13 @@ fn close(draft: &mut Draft<'_>) {
     }
 }
 
-fn requery(draft: &mut Draft<'_>) {
+/// Asks now: an order that has not ended, or one whose end at a provider that cannot close is not proven unpaid.
+pub(super) fn requery(draft: &mut Draft<'_>) {
+    let unproven =
+        || draft.order.state() == State::Closed && draft.order.closure() == Some(Closure::LocalExpiry);
     if draft.order.created().is_none() {
         draft.not_found = true;
-    } else if !draft.order.state().is_final() {
+    } else if !draft.order.state().is_final() || unproven() {
         draft.followup.ask = true;
     }
 }
@@ -186,7 +193,8 @@ pub(super) fn heard(draft: &mut Draft<'_>, word: &Word, left_time: Timestamp) {
             }
         }
         Word::Closed => {
-            if draft.order.payments().next().is_none() {
+            // What only a person confirmed does not hide the provider's word: the two are compared.
+            if !draft.order.payments().any(|payment| payment.evidence != Evidence::Operator) {
                 draft.word(FactKey::Closed, FactBody::Closed(Closure::ProviderConfirmed));
             }
         }
@@ -224,10 +232,16 @@ fn paid(draft: &mut Draft<'_>, payment: &Payment) {
         draft.attention(AttentionReason::UnknownOrder, text, true);
         return;
     }
-    if differs(draft, payment) {
+    let word = FactKey::OperatorPaid(payment.trade_no.clone());
+    let said = match draft.order.fact(&word).map(|fact| &fact.body) {
+        Some(FactBody::OperatorPaid { payment: said, .. }) => Some(said),
+        _ => None,
+    };
+    let agreed = said.is_some_and(|said| said.same_money(payment));
+    if !agreed && differs(draft, payment) {
         return;
     }
-    let second = draft.order.payments().next().is_some();
+    let second = draft.order.payments().any(|known| known.trade_no != payment.trade_no);
     if second && draft.ctx.timing.lacks(Plant::EveryPaymentIsRecorded) {
         return;
     }
@@ -241,14 +255,10 @@ fn paid(draft: &mut Draft<'_>, payment: &Payment) {
 /// Whether a payment's amount or currency is not the order's; then a person is called.
 fn differs(draft: &mut Draft<'_>, payment: &Payment) -> bool {
     let Some(amount) = draft.order.created().map(|created| created.amount) else { return false };
-    if payment.total_minor == amount.minor() && payment.currency == Some(amount.currency()) {
+    if of_order(payment, amount) {
         return false;
     }
-    let stated = payment.currency.map_or("an unknown currency", |currency| currency.code());
-    let text = format!(
-        "payment {} states {} minor units of {stated}, the order is {amount}",
-        payment.trade_no, payment.total_minor
-    );
+    let text = mismatch_text(payment, amount);
     draft.attention(AttentionReason::PaymentMismatch, text, true);
     true
 }

@@ -1,7 +1,7 @@
 //! Concluding: what the caller is to do with the goods, once money was taken.
 
 use super::plan::unconfirmed;
-use super::{Draft, refund};
+use super::{Draft, operator, refund};
 use crate::fact::{AttentionReason, FactBody, FactKey, Fulfilment};
 use crate::ports::LatePolicy;
 
@@ -10,6 +10,7 @@ use crate::ports::LatePolicy;
 /// Late is a payment whose order would be CLOSED or FAILED without it, judged now and not by the provider's clock;
 /// a payment that meets CLOSING is a normal one.
 pub(super) fn conclude(draft: &mut Draft<'_>) {
+    operator::compare(draft);
     goods(draft);
     refund::conclude(draft);
 }
@@ -19,7 +20,7 @@ fn goods(draft: &mut Draft<'_>) {
     let owed = order.created().is_some()
         && order.payments().next().is_some()
         && order.fulfilment().is_none()
-        && !order.attention().any(|(reason, _, _)| withholds(reason))
+        && !order.attention().any(|(reason, _, _)| reason.withholds_goods())
         && !unconfirmed(draft);
     if !owed {
         return;
@@ -39,22 +40,5 @@ fn goods(draft: &mut Draft<'_>) {
             let word = Fulfilment::Fulfil;
             draft.own(FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word));
         }
-    }
-}
-
-/// Whether an open attention leaves it to a person what becomes of the goods. A payment settles by itself why an
-/// order was parked for want of answers; money that went back elsewhere may be the very payment.
-const fn withholds(reason: AttentionReason) -> bool {
-    match reason {
-        AttentionReason::PaymentMismatch
-        | AttentionReason::AnswerMismatch
-        | AttentionReason::UnknownOrder
-        | AttentionReason::RefundedElsewhere => true,
-        AttentionReason::DuplicatePayment
-        | AttentionReason::LatePayment
-        | AttentionReason::RetriesExhausted
-        | AttentionReason::ProviderOps
-        | AttentionReason::RefundUnresolved
-        | AttentionReason::RefundFailed => false,
     }
 }

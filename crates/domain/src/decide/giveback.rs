@@ -6,10 +6,10 @@ use super::refund::{Wish, request, unresolved};
 use crate::amount::Amount;
 use crate::capabilities::RefundKind;
 use crate::command::Fingerprint;
-use crate::fact::{AttentionReason, FactKey, Fulfilment};
+use crate::fact::{AttentionReason, Fulfilment};
 use crate::fold::Order;
 use crate::name::RefundNo;
-use crate::payment::Payment;
+use crate::payment::{Evidence, Payment};
 use crate::ports::{DuplicatePolicy, Reserved};
 use crate::refund::{RefundState, automatic_no};
 use crate::time::Timestamp;
@@ -69,15 +69,16 @@ fn give_back(draft: &mut Draft<'_>, no: RefundNo, payment: &Payment, left: i64) 
 /// The payments that are to go back, with the time at which each was learnt.
 fn surplus(draft: &Draft<'_>) -> Vec<(Payment, Timestamp)> {
     let order = &draft.order;
-    let learnt = |payment: &Payment| {
-        order.fact(&FactKey::Paid(payment.trade_no.clone())).map_or(draft.ctx.now, |fact| fact.time)
-    };
+    let learnt = |payment: &Payment| order.learnt(&payment.trade_no).map_or(draft.ctx.now, |fact| fact.time);
     let mut payments: Vec<_> = order.payments().map(|payment| (payment.clone(), learnt(payment))).collect();
     payments.sort_by(|a, b| (a.1, &a.0.trade_no).cmp(&(b.1, &b.0.trade_no)));
     match order.fulfilment() {
         Some(Fulfilment::DoNotFulfil) => payments,
         Some(Fulfilment::Fulfil) if draft.ctx.policy.duplicate_payment == DuplicatePolicy::Refund => {
-            payments.split_off(1.min(payments.len()))
+            // What nobody but a person says was paid twice goes back when a person says that, too.
+            let mut surplus = payments.split_off(1.min(payments.len()));
+            surplus.retain(|(payment, _)| payment.evidence != Evidence::Operator);
+            surplus
         }
         _ => Vec::new(),
     }

@@ -73,6 +73,7 @@ pub(super) fn unconfirmed(draft: &Draft<'_>) -> bool {
         let learnt = draft.order.fact(&FactKey::Paid(payment.trade_no.clone()));
         learnt.is_some_and(|fact| matches!(fact.cause, Cause::Notification(_)))
             && !draft.order.has(&FactKey::PaidConfirmed(payment.trade_no.clone()))
+            && !draft.order.has(&FactKey::OperatorPaid(payment.trade_no.clone()))
     };
     draft.order.fulfilment().is_none()
         && draft.order.payments().any(|payment| payment.total_minor > above && told(payment))
@@ -83,7 +84,16 @@ pub(super) fn unconfirmed(draft: &Draft<'_>) -> bool {
 fn after_closed(draft: &mut Draft<'_>, created: &Created) -> Plan {
     let local = draft.order.closure() == Some(Closure::LocalExpiry)
         && !draft.ctx.timing.lacks(Plant::AskOnceAfterLocalExpiry);
-    if !local || draft.followup.asked_after_end || !can_query(draft) {
+    if !local || !can_query(draft) {
+        return Plan::NOTHING;
+    }
+    if draft.followup.ask {
+        // Somebody asks: once more, whatever was asked before.
+        let plan = call_at(draft, Operation::Query, draft.ctx.now);
+        draft.followup.ask = plan.call.is_none();
+        return plan;
+    }
+    if draft.followup.asked_after_end {
         return Plan::NOTHING;
     }
     if exhausted(draft) {

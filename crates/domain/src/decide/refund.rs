@@ -102,7 +102,7 @@ fn permitted(draft: &Draft<'_>, command: &RefundCommand) -> Result<Payment, Refu
     if order.refunds().len() >= usize::try_from(REFUNDS_PER_ORDER_MAX).unwrap_or(usize::MAX) {
         return Err(RefundRefusal::CountExceeded);
     }
-    let learnt = order.fact(&FactKey::Paid(payment.trade_no.clone())).map(|fact| fact.time);
+    let learnt = order.learnt(&payment.trade_no).map(|fact| fact.time);
     let paid = payment.success_time.or(learnt);
     if paid.is_some_and(|paid| ctx.now >= paid + ctx.capabilities.refund_window) {
         return Err(RefundRefusal::WindowPassed);
@@ -114,7 +114,10 @@ fn permitted(draft: &Draft<'_>, command: &RefundCommand) -> Result<Payment, Refu
 const fn doubts_money(reason: AttentionReason) -> bool {
     matches!(
         reason,
-        AttentionReason::PaymentMismatch | AttentionReason::AnswerMismatch | AttentionReason::UnknownOrder
+        AttentionReason::PaymentMismatch
+            | AttentionReason::AnswerMismatch
+            | AttentionReason::UnknownOrder
+            | AttentionReason::ConfirmationContradicted
     )
 }
 
@@ -287,7 +290,8 @@ pub(super) fn conclude(draft: &mut Draft<'_>) {
         .order
         .refunds()
         .iter()
-        .filter(|refund| refund.state() == RefundState::Failed)
+        // Whoever confirmed that it failed knows.
+        .filter(|refund| refund.end().is_some_and(|end| matches!(end.key, FactKey::RefundFailed(_))))
         .map(|refund| format!("refund {} of {} failed", refund.no, refund.request.amount))
         .collect();
     for text in told {

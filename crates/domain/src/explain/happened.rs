@@ -2,6 +2,7 @@
 
 use super::teller::{Teller, money, span};
 use crate::command::Created;
+use crate::confirm::OperatorWord;
 use crate::fact::{AttemptOutcome, Cause, CloseReason, Closure, Fact, FactBody, FactKey, Fulfilment};
 use crate::outcome::Class;
 use crate::payment::{Evidence, Payment};
@@ -67,7 +68,22 @@ fn what(teller: &Teller<'_>, fact: &Fact) -> String {
         FactBody::AttentionResolved { caller, reason: why } => {
             format!("{} was resolved by {caller}: {}", reason(&fact.key), teller.masked(why))
         }
+        FactBody::OperatorPaid { payment, by } => {
+            let sum = money(payment.total_minor, payment.currency);
+            confirmed(teller, by, &format!("payment {} of {sum}", payment.trade_no))
+        }
+        FactBody::OperatorUnpaid(by) => confirmed(teller, by, "that nothing was paid and nothing will be"),
+        FactBody::OperatorRefund { by, .. } => {
+            let how =
+                if matches!(fact.key, FactKey::OperatorRefundDone(_)) { "done" } else { "failed for good" };
+            confirmed(teller, by, &format!("refund {} as {how}", refund_no(&fact.key)))
+        }
     }
+}
+
+/// A person's word, told as one.
+fn confirmed(teller: &Teller<'_>, by: &OperatorWord, what: &str) -> String {
+    format!("{} confirmed {what}: {}", by.caller, teller.masked(&by.reason))
 }
 
 fn accepted(teller: &Teller<'_>, created: &Created) -> String {
@@ -133,6 +149,9 @@ fn closed(teller: &Teller<'_>, closure: Closure) -> String {
             "closed, LOCAL_EXPIRY: its time and the grace after it were over, and {provider} cannot close \
              it; not proven unpaid"
         ),
+        Closure::OperatorConfirmed => {
+            "closed, OPERATOR_CONFIRMED: a person confirmed that nothing was paid".to_owned()
+        }
     }
 }
 
@@ -150,6 +169,7 @@ fn paid(teller: &Teller<'_>, key: &FactKey, payment: &Payment) -> String {
             "payment {trade_no}, proven by {provider}, which named no amount; taken for the order's own, \
              {sum}"
         ),
+        (_, Evidence::Operator) => format!("payment {trade_no} of {sum}, set by a person"),
     }
 }
 
@@ -183,7 +203,9 @@ fn refund_no(key: &FactKey) -> &str {
         | FactKey::RefundCall(no, _)
         | FactKey::RefundCallOutcome(no, _)
         | FactKey::RefundDone(no)
-        | FactKey::RefundFailed(no) => no.as_str(),
+        | FactKey::RefundFailed(no)
+        | FactKey::OperatorRefundDone(no)
+        | FactKey::OperatorRefundFailed(no) => no.as_str(),
         _ => "?",
     }
 }

@@ -42,40 +42,45 @@ pub(super) fn steps(
 pub const fn way_out(reason: AttentionReason) -> &'static str {
     match reason {
         AttentionReason::PaymentMismatch => {
-            "compare that payment in the provider's console with the order. Do not deliver before they \
-             agree; if they never will, give the money back there."
+            "compare that payment in the provider's console with the order. If money was taken, confirm the \
+             payment as it is there; then settle this with FULFIL or DO_NOT_FULFIL (ConfirmOutcome)."
         }
         AttentionReason::AnswerMismatch => {
             "the provider spoke of another order, merchant or account. Check the account's configuration, \
-             then the order in the provider's console."
+             then the order in the provider's console; Replay asks again."
         }
         AttentionReason::DuplicatePayment => {
-            "the payer paid more than once. Deliver once, and give the surplus back in the provider's \
-             console."
+            "the payer paid more than once. Deliver once, give the surplus back (RefundOrder, or by hand), then \
+             settle this (ConfirmOutcome)."
         }
         AttentionReason::LatePayment => {
-            "the money came after the order's end. Decide with the merchant: deliver, or give it back in the \
-             provider's console."
+            "the money came after the order's end. Decide with the merchant, and settle this with FULFIL or \
+             DO_NOT_FULFIL (ConfirmOutcome); with the latter the money goes back by itself."
         }
         AttentionReason::RefundedElsewhere => {
-            "the provider gave money back without us. Ask the merchant who did it, and hold back what is not \
-             delivered yet."
+            "the provider gave money back without us. Ask the merchant who did it, hold back what is not \
+             delivered yet, then settle this (ConfirmOutcome)."
         }
         AttentionReason::UnknownOrder => {
             "money came for a number that was never ordered here. Find out which system shares the \
-             account; if nobody claims it, give it back in the provider's console."
+             account; if nobody claims it, give it back in the provider's console. Then settle this \
+             (ConfirmOutcome)."
         }
         AttentionReason::RetriesExhausted => {
-            "see whether the provider works at all, then ask again: each RequeryOrder asks once, and the \
-             answer moves the order."
+            "see whether the provider works at all, then set it going again (Replay). What cannot be asked, look \
+             up in the provider's console and confirm it (ConfirmOutcome)."
         }
         AttentionReason::RefundUnresolved => {
-            "look the refund up in the provider's console and confirm what became of it; until then its \
-             amount stays reserved and nothing is sent again."
+            "look the refund up in the provider's console and confirm what became of it (ConfirmOutcome); until \
+             then its amount stays reserved and nothing is sent again."
         }
         AttentionReason::RefundFailed => {
             "the provider did not give the money back. Read its reason, mend what can be mended, and ask \
              for a new refund under a new number, or give the money back by hand."
+        }
+        AttentionReason::ConfirmationContradicted => {
+            "a person confirmed one thing and the provider says another. The provider's word stands; compare both \
+             in its console, then settle this, where it is asked for with FULFIL or DO_NOT_FULFIL (ConfirmOutcome)."
         }
         AttentionReason::ProviderOps => {
             "the account needs a person: key, certificate, rights or balance. Its orders go on by \
@@ -132,7 +137,7 @@ impl Look<'_> {
 
     fn asks_after_end(&self) -> bool {
         let local = self.teller.order.closure() == Some(Closure::LocalExpiry);
-        local && !self.followup.asked_after_end && self.can_ask()
+        local && (!self.followup.asked_after_end || self.followup.ask) && self.can_ask()
     }
 
     fn decides_fulfilment(&self) -> bool {

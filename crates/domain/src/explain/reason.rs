@@ -4,6 +4,7 @@ use super::teller::{Teller, money};
 use crate::fact::{CloseReason, Closure, FactBody, FactKey, Fulfilment};
 use crate::fold::{Attempt, State};
 use crate::outcome::Class;
+use crate::payment::Evidence;
 
 pub(super) fn of_state(teller: &Teller<'_>) -> String {
     let order = teller.order;
@@ -98,8 +99,8 @@ fn failed(teller: &Teller<'_>) -> String {
 }
 
 fn closed(teller: &Teller<'_>) -> String {
-    let provider = teller.provider();
-    match teller.order.closure() {
+    let (order, provider) = (teller.order, teller.provider());
+    match order.closure() {
         Some(Closure::NeverSent) => {
             "NEVER_SENT, for no create call ever left: nobody could pay, nobody had to be asked".to_owned()
         }
@@ -107,6 +108,13 @@ fn closed(teller: &Teller<'_>) -> String {
             "LOCAL_EXPIRY, for its time and the grace after it are over and {provider} cannot close it: not \
              proven unpaid"
         ),
+        Some(Closure::OperatorConfirmed) => {
+            let by = match order.fact(&FactKey::OperatorUnpaid).map(|fact| &fact.body) {
+                Some(FactBody::OperatorUnpaid(by)) => by.caller.as_str(),
+                _ => "a person",
+            };
+            format!("OPERATOR_CONFIRMED, for {by} found out at {provider} that nothing was paid")
+        }
         _ => format!(
             "PROVIDER_CONFIRMED, for {provider} closed it, or said twice and late enough that it has no \
              such order"
@@ -118,7 +126,10 @@ fn paid(teller: &Teller<'_>) -> String {
     let order = teller.order;
     let sums: Vec<String> = order
         .payments()
-        .map(|payment| format!("{} ({})", money(payment.total_minor, payment.currency), payment.trade_no))
+        .map(|payment| {
+            let by = if payment.evidence == Evidence::Operator { ", by a person's word" } else { "" };
+            format!("{} ({}{by})", money(payment.total_minor, payment.currency), payment.trade_no)
+        })
         .collect();
     let sums = sums.join(" and ");
     if teller.created.is_none() {

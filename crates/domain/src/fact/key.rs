@@ -6,7 +6,8 @@ use std::str::FromStr;
 use super::{AttentionReason, Fulfilment};
 use crate::name::{ProviderTradeNo, RefundNo};
 
-/// The key of a fact. Its text (`attempt/1/outcome`) is stored and must never change.
+/// The key of a fact. Its text (`attempt/1/outcome`) is stored and must never change; events of one step are told in
+/// the order of the variants.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FactKey {
     /// `created`.
@@ -29,6 +30,10 @@ pub enum FactKey {
     PaidStated(ProviderTradeNo),
     /// `paid/TRADE_NO/confirmed`: the provider says so, too, when asked about what a notification told.
     PaidConfirmed(ProviderTradeNo),
+    /// `operator/paid/TRADE_NO`: a person's word, beside whatever the provider says.
+    OperatorPaid(ProviderTradeNo),
+    /// `operator/unpaid`.
+    OperatorUnpaid,
     /// `fulfilment/FULFIL` or `fulfilment/DO_NOT_FULFIL`.
     Fulfilment(FulfilmentKey),
     /// `refund/R/requested`.
@@ -41,6 +46,10 @@ pub enum FactKey {
     RefundDone(RefundNo),
     /// `refund/R/outcome/FAILED`. If both were ever written, DONE stands.
     RefundFailed(RefundNo),
+    /// `operator/refund/R/DONE`.
+    OperatorRefundDone(RefundNo),
+    /// `operator/refund/R/FAILED`.
+    OperatorRefundFailed(RefundNo),
     /// `attention/REASON/K`.
     Attention(AttentionReason, u32),
     /// `attention/REASON/K/resolved`.
@@ -87,6 +96,10 @@ impl fmt::Display for FactKey {
             Self::RefundFailed(no) => write!(f, "refund/{no}/outcome/FAILED"),
             Self::Attention(reason, k) => write!(f, "attention/{}/{k}", reason.as_str()),
             Self::AttentionResolved(reason, k) => write!(f, "attention/{}/{k}/resolved", reason.as_str()),
+            Self::OperatorPaid(no) => write!(f, "operator/paid/{no}"),
+            Self::OperatorUnpaid => f.write_str("operator/unpaid"),
+            Self::OperatorRefundDone(no) => write!(f, "operator/refund/{no}/DONE"),
+            Self::OperatorRefundFailed(no) => write!(f, "operator/refund/{no}/FAILED"),
         }
     }
 }
@@ -126,6 +139,10 @@ fn parse(text: &str) -> Option<FactKey> {
         ["fulfilment", "DO_NOT_FULFIL"] => FactKey::Fulfilment(FulfilmentKey::DoNotFulfil),
         ["attention", reason, k] => FactKey::Attention(reason_of(reason)?, number(k)?),
         ["attention", reason, k, "resolved"] => FactKey::AttentionResolved(reason_of(reason)?, number(k)?),
+        ["operator", "paid", no] => FactKey::OperatorPaid(no.parse().ok()?),
+        ["operator", "unpaid"] => FactKey::OperatorUnpaid,
+        ["operator", "refund", no, "DONE"] => FactKey::OperatorRefundDone(no.parse().ok()?),
+        ["operator", "refund", no, "FAILED"] => FactKey::OperatorRefundFailed(no.parse().ok()?),
         _ => return None,
     })
 }
@@ -158,7 +175,11 @@ mod tests {
             FactKey::Closed,
             FactKey::Paid(no.clone()),
             FactKey::PaidStated(no.clone()),
-            FactKey::PaidConfirmed(no),
+            FactKey::PaidConfirmed(no.clone()),
+            FactKey::OperatorPaid(no),
+            FactKey::OperatorUnpaid,
+            FactKey::OperatorRefundDone(refund.clone()),
+            FactKey::OperatorRefundFailed(refund.clone()),
             FactKey::RefundRequested(refund.clone()),
             FactKey::RefundCall(refund.clone(), 1),
             FactKey::RefundCallOutcome(refund.clone(), 1),
@@ -188,6 +209,8 @@ mod tests {
             "closed/1",
             "attention/X/1",
             "refund/r/call/0",
+            "operator/paid/",
+            "operator/refund/r/LOST",
         ] {
             assert!(text.parse::<FactKey>().is_err(), "{text}");
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::command::{Record, ReplyAddress};
+use crate::confirm::ConfirmRefusal;
 use crate::event::Event;
 use crate::name::OrderKey;
 use crate::ports::BoxFuture;
@@ -143,6 +144,8 @@ pub enum ReplyKind {
     NotFound,
     /// The refund is refused.
     Refused(RefundRefusal),
+    /// What a person confirms is refused.
+    Unconfirmed(ConfirmRefusal),
 }
 
 /// An event with its place.

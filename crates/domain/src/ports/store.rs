@@ -1,5 +1,6 @@
 //! The order store: facts, due rows, bookkeeping, indexes, the refund ledger.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::fact::{AttentionReason, Fact};
@@ -146,8 +147,8 @@ pub trait OrderStore: Send + Sync {
     /// Adds facts of one order in one batch. Adding a known key again changes nothing that matters: of two facts under
     /// one key either may stay, since both mean the same.
     ///
-    /// `created` also makes the order listable, `paid/…` findable by trade number, an unresolved freezing
-    /// `attention/…` listed as parked and its `…/resolved` no longer: index rows are written before the facts.
+    /// `created` also makes the order listable, `paid/…` and `operator/paid/…` findable by trade number, an unresolved
+    /// `attention/…` that parks listed as parked and its `…/resolved` no longer: index rows are written before the facts.
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Overwrites an order's bookkeeping.
@@ -161,6 +162,16 @@ pub trait OrderStore: Send + Sync {
         &self,
         partition: Partition,
         bucket: Bucket,
+        after: Option<&DueRow>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>>;
+
+    /// Reads due rows of the buckets from one to before another in order, after a row, at most `limit`: for people who
+    /// look ahead; the sweeper goes bucket by bucket.
+    fn read_due_between(
+        &self,
+        partition: Partition,
+        buckets: Range<Bucket>,
         after: Option<&DueRow>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>>;

@@ -398,6 +398,12 @@ fn needing_a_person(reason: AttentionReason) -> Model {
         AttentionReason::ProviderOps => answered(wechat(), report(Class::Ops)),
         AttentionReason::RefundUnresolved => refund_ended(xorpay(), report(Class::Unknown)),
         AttentionReason::RefundFailed => refund_ended(wechat(), report(Class::Final)),
+        AttentionReason::ConfirmationContradicted => {
+            let mut model = exhausted();
+            model.confirm("c1", paymux_domain::confirm::Confirmation::Unpaid);
+            model.notify(vec![paid("T1")]);
+            model
+        }
     }
 }
 

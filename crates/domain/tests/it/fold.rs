@@ -1,5 +1,6 @@
 //! The fold: a pure function of the set of facts.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use paymux_domain::fact::{
@@ -10,7 +11,9 @@ use paymux_domain::outcome::Class;
 use paymux_domain::refund::{RefundDone, RefundFailed};
 use proptest::prelude::*;
 
-use crate::support::fixtures::{PRICE, at, created, launch, name, payment, refund_request};
+use crate::support::fixtures::{
+    PRICE, at, confirmed_payment, created, launch, name, operator_word, payment, refund_request,
+};
 
 fn key() -> impl Strategy<Value = FactKey> {
     let n = 1..4_u32;
@@ -34,7 +37,11 @@ fn key() -> impl Strategy<Value = FactKey> {
         Just(FactKey::Fulfilment(Fulfilment::Fulfil.into())),
         Just(FactKey::Fulfilment(Fulfilment::DoNotFulfil.into())),
         (reason(), n.clone()).prop_map(|(reason, k)| FactKey::Attention(reason, k)),
-        (reason(), n).prop_map(|(reason, k)| FactKey::AttentionResolved(reason, k)),
+        (reason(), n.clone()).prop_map(|(reason, k)| FactKey::AttentionResolved(reason, k)),
+        n.clone().prop_map(|n| FactKey::OperatorPaid(name(&format!("T{n}")))),
+        Just(FactKey::OperatorUnpaid),
+        n.clone().prop_map(|n| FactKey::OperatorRefundDone(name(&format!("r{n}")))),
+        n.prop_map(|n| FactKey::OperatorRefundFailed(name(&format!("r{n}")))),
     ]
 }
 
@@ -75,6 +82,14 @@ fn body(key: &FactKey, variant: usize) -> FactBody {
         FactKey::Attention(..) => FactBody::Attention(format!("text {}", variant % 2)),
         FactKey::AttentionResolved(..) => {
             FactBody::AttentionResolved { caller: "alice".to_owned(), reason: "looked".to_owned() }
+        }
+        FactKey::OperatorPaid(no) => FactBody::OperatorPaid {
+            payment: confirmed_payment(no.as_str(), [PRICE, PRICE + 1][variant % 2]),
+            by: operator_word("c1"),
+        },
+        FactKey::OperatorUnpaid => FactBody::OperatorUnpaid(operator_word(["c1", "c2"][variant % 2])),
+        FactKey::OperatorRefundDone(_) | FactKey::OperatorRefundFailed(_) => {
+            FactBody::OperatorRefund { provider_refund_no: None, by: operator_word("c1") }
         }
     }
 }
@@ -141,9 +156,39 @@ proptest! {
     #[test]
     fn the_money_of_an_order_is_the_sum_of_its_payments(facts in prop::collection::vec(fact(), 0..25)) {
         let order = Order::from_facts(facts);
-        let keys = order.facts().filter(|fact| matches!(fact.key, FactKey::Paid(_))).count();
-        prop_assert_eq!(order.payments().count(), keys, "each payment once");
+        let keys: BTreeSet<_> = order
+            .facts()
+            .filter_map(|fact| match &fact.key {
+                FactKey::Paid(no) | FactKey::OperatorPaid(no) => Some(no.clone()),
+                _ => None,
+            })
+            .collect();
+        prop_assert_eq!(order.payments().count(), keys.len(), "each payment once");
         prop_assert_eq!(order.paid_minor(), order.payments().map(|payment| payment.total_minor).sum::<i64>());
+    }
+
+    #[test]
+    fn a_persons_word_hides_none_of_the_providers(facts in prop::collection::vec(fact(), 0..25)) {
+        let order = Order::from_facts(facts);
+        let proven = order.facts().filter(|fact| matches!(fact.key, FactKey::Paid(_)));
+        for fact in proven {
+            let shown = order.payments().any(|payment| FactBody::Paid(payment.clone()) == fact.body);
+            let stated = matches!(&fact.key, FactKey::Paid(no) if order.has(&FactKey::PaidStated(no.clone())));
+            prop_assert!(shown || stated, "{}", fact.key);
+        }
+        for refund in order.refunds() {
+            let end = refund.end().map(|end| end.key.clone());
+            if order.has(&FactKey::RefundDone(refund.no.clone())) {
+                prop_assert_eq!(end, Some(FactKey::RefundDone(refund.no.clone())));
+            } else if order.has(&FactKey::RefundFailed(refund.no.clone())) {
+                prop_assert_eq!(end, Some(FactKey::RefundFailed(refund.no.clone())));
+            }
+        }
+        if let Some(FactBody::Closed(Closure::ProviderConfirmed)) =
+            order.fact(&FactKey::Closed).map(|fact| &fact.body)
+        {
+            prop_assert_eq!(order.closure(), Some(Closure::ProviderConfirmed));
+        }
     }
 
     #[test]
@@ -190,6 +235,8 @@ fn each_fact_leads_to_its_state() {
     check(&["created", "attempt/1", "attempt/1/outcome", "closed"], Class::Final, State::Closed);
     check(&["created", "closed", "paid/T1"], Class::Done, State::Paid);
     check(&["paid/T1"], Class::Done, State::Paid);
+    check(&["created", "attempt/1", "operator/unpaid"], Class::Done, State::Closed);
+    check(&["created", "operator/unpaid", "operator/paid/T1"], Class::Done, State::Paid);
 }
 
 #[test]

@@ -349,6 +349,7 @@ fn closed_rightly(model: &Model, n: usize, closure: Closure) -> Result<(), TestC
             let said = words_of(step).any(|(word, _)| *word == Word::Closed);
             prop_assert!(said || absences(model, n) >= 2, "neither closed nor twice absent");
         }
+        Closure::OperatorConfirmed => prop_assert!(false, "a person's word closes by a fact of its own"),
         Closure::LocalExpiry => {
             let capabilities = &step.before.capabilities;
             let end = expire_time() + capabilities.expiry_grace;

@@ -217,13 +217,19 @@ impl Check<'_> {
             }
             Closure::LocalExpiry if !cannot_close => self.broken("LOCAL_EXPIRY where the provider can close"),
             Closure::LocalExpiry => {}
+            Closure::OperatorConfirmed => {
+                if self.real.is_some_and(|real| !real.payments.is_empty()) {
+                    self.broken("OPERATOR_CONFIRMED of the truth, but money was taken");
+                }
+            }
         }
     }
 
     /// Every fact that is to be told was told, and nothing was told that is no fact.
     fn events(&mut self) {
         let first = |wanted: &str| self.told.iter().position(|event| event.subject.starts_with(wanted));
-        if first("fulfilment/FULFIL").is_some_and(|goods| first("paid/").is_none_or(|money| goods < money)) {
+        let money = first("paid/").into_iter().chain(first("operator/paid/")).min();
+        if first("fulfilment/FULFIL").is_some_and(|goods| money.is_none_or(|money| goods < money)) {
             self.broken("FULFIL was told before the payment");
         }
         let told: BTreeSet<&str> = self.told.iter().map(|event| event.subject.as_str()).collect();

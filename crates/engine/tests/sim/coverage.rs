@@ -37,14 +37,28 @@ fn impossible(state: State, input: &str) -> bool {
         (State::Submitting | State::Pending, "close report") => true,
         // There is one call at a time: nothing else is under way when the last attempt is refused for good.
         (State::Failed, "query report" | "close report") => true,
+        // People confirm here what an order that has ended lacks; what they send twice may meet what came of it.
+        (
+            State::Accepted | State::Submitting | State::Pending | State::Closing | State::Failed,
+            "confirm",
+        ) => true,
         // A provider that has no such order takes no money for it.
         (State::Accepted | State::Failed, "notification") => true,
         _ => false,
     }
 }
 
-const INPUTS: [&str; 8] =
-    ["create", "close", "requery", "notification", "create report", "query report", "close report", "timer"];
+const INPUTS: [&str; 9] = [
+    "create",
+    "close",
+    "requery",
+    "confirm",
+    "notification",
+    "create report",
+    "query report",
+    "close report",
+    "timer",
+];
 
 /// Prints the coverage and returns how many things were never hit.
 pub(crate) fn print(points: &Points, seeds: u64) -> usize {

@@ -12,6 +12,7 @@ mod doors;
 mod fleet;
 mod hook;
 mod payer;
+mod people;
 mod plan;
 mod plants;
 mod provider;

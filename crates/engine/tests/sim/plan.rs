@@ -122,6 +122,10 @@ impl Plan {
 
     fn dwell(&mut self) {
         let faults = &mut self.faults;
+        if self.theme != Theme::Mixed {
+            // They would keep the story's parts from meeting.
+            (faults.stale_config, faults.late_followups) = (false, 0);
+        }
         match self.theme {
             Theme::Mixed => {}
             Theme::Slow => {

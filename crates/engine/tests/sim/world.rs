@@ -20,6 +20,7 @@ use crate::clock::SimClock;
 use crate::doors::Early;
 use crate::fleet::Fleet;
 use crate::hook::Points;
+use crate::people;
 use crate::plan::{DAY, Plan, QUIET};
 use crate::provider::SimProviders;
 use crate::truth::Truth;
@@ -143,6 +144,7 @@ impl World {
         let world = Arc::new(self);
         let mut rng = ChaCha8Rng::seed_from_u64(world.seed ^ 0x5eed);
         workload::start(&world, ChaCha8Rng::seed_from_u64(rng.random()));
+        people::start(&world);
         let mut fleet = Fleet::start(world.clone(), ChaCha8Rng::seed_from_u64(rng.random()));
         let mut violations = Vec::new();
         let hour = Duration::from_secs(3600);

@@ -18,6 +18,9 @@ use crate::v1;
 /// What WeChat's `package` puts before the prepay_id.
 const PREPAY_ID: &str = "prepay_id=";
 
+/// The code of a failure that a person confirmed.
+const OPERATOR: &str = "OPERATOR";
+
 /// Characters of a failure's code.
 const FAILURE_CODE_CHARS_MAX: usize = 64;
 
@@ -114,6 +117,12 @@ pub fn refund_view(key: &OrderKey, order: &Order, refund: &Refund<'_>) -> v1::Re
             (Some(v1::Failure { code, message: masked(order, &failed.message) }), None)
         }
         Some(FactBody::RefundDone(done)) => (None, done.provider_refund_no.clone()),
+        Some(FactBody::OperatorRefund { provider_refund_no, by }) => {
+            let failed = refund.state() == RefundState::Failed;
+            let message = masked(order, &by.reason);
+            let failure = failed.then(|| v1::Failure { code: OPERATOR.to_owned(), message });
+            (failure, provider_refund_no.clone())
+        }
         _ => (None, None),
     };
     v1::Refund {
@@ -163,15 +172,15 @@ pub const fn refund_state_word(state: RefundState) -> v1::RefundState {
 
 /// When the order had ended without a payment, if it had.
 fn end_time(order: &Order) -> Option<Timestamp> {
-    let closed = order.fact(&FactKey::Closed);
+    let closed = [FactKey::Closed, FactKey::OperatorUnpaid];
+    let closed = closed.iter().filter_map(|key| order.fact(key));
     let failed = order.failed_by().and_then(|key| order.fact(key));
-    closed.into_iter().chain(failed).map(|fact| fact.time).min()
+    closed.chain(failed).map(|fact| fact.time).min()
 }
 
 fn payments(order: &Order) -> Vec<v1::Payment> {
     let ended = end_time(order);
-    let recorded =
-        |payment: &Payment| order.fact(&FactKey::Paid(payment.trade_no.clone())).map(|fact| fact.time);
+    let recorded = |payment: &Payment| order.learnt(&payment.trade_no).map(|fact| fact.time);
     let first = order.payments().min_by_key(|payment| (recorded(payment), payment.trade_no.clone()));
     let view = |payment: &Payment| v1::Payment {
         provider_trade_no: payment.trade_no.to_string(),
@@ -182,6 +191,7 @@ fn payments(order: &Order) -> Vec<v1::Payment> {
         evidence: match payment.evidence {
             Evidence::Stated => v1::PaymentEvidence::Stated,
             Evidence::Assumed => v1::PaymentEvidence::Assumed,
+            Evidence::Operator => v1::PaymentEvidence::Operator,
         }
         .into(),
         fee: payment.fee_minor.map(|minor| money(payment, minor)),
@@ -189,7 +199,9 @@ fn payments(order: &Order) -> Vec<v1::Payment> {
         late: ended.is_some_and(|ended| recorded(payment).is_some_and(|time| time > ended)),
         duplicate: first.is_some_and(|first| first.trade_no != payment.trade_no),
     };
-    order.payments().map(view).collect()
+    let mut payments: Vec<_> = order.payments().map(view).collect();
+    payments.sort_by(|one, other| one.provider_trade_no.cmp(&other.provider_trade_no));
+    payments
 }
 
 /// Money as the provider stated it; its currency is empty when it named one that is unknown here.

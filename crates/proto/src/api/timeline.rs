@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use paymux_domain::command::Created;
-use paymux_domain::fact::{Cause, CloseReason, Fact, FactBody, FactKey, Fulfilment};
+use paymux_domain::confirm::OperatorWord;
+use paymux_domain::fact::{Cause, CloseReason, Fact, FactBody, FactKey};
 use paymux_domain::fold::Order;
 use paymux_domain::mask::masked;
 use paymux_domain::payment::Payment;
@@ -57,6 +58,9 @@ fn kind(key: &FactKey) -> v1::FactKind {
         FactKey::RefundDone(_) | FactKey::RefundFailed(_) => v1::FactKind::RefundOutcome,
         FactKey::Attention(..) => v1::FactKind::Attention,
         FactKey::AttentionResolved(..) => v1::FactKind::AttentionResolved,
+        FactKey::OperatorPaid(_) => v1::FactKind::OperatorPaid,
+        FactKey::OperatorUnpaid => v1::FactKind::OperatorUnpaid,
+        FactKey::OperatorRefundDone(_) | FactKey::OperatorRefundFailed(_) => v1::FactKind::OperatorRefund,
     }
 }
 
@@ -94,14 +98,7 @@ fn details(body: &FactBody) -> BTreeMap<&'static str, String> {
             BTreeMap::from([("closure", name.to_owned())])
         }
         FactBody::Paid(payment) => of_payment(payment),
-        FactBody::Fulfilment(word) => BTreeMap::from([(
-            "fulfilment",
-            match word {
-                Fulfilment::Fulfil => "FULFIL",
-                Fulfilment::DoNotFulfil => "DO_NOT_FULFIL",
-            }
-            .to_owned(),
-        )]),
+        FactBody::Fulfilment(word) => BTreeMap::from([("fulfilment", word.as_str().to_owned())]),
         FactBody::Attention(detail) => BTreeMap::from([("detail", detail.clone())]),
         FactBody::AttentionResolved { caller, reason } => {
             BTreeMap::from([("caller", caller.clone()), ("reason", reason.clone())])
@@ -119,8 +116,21 @@ fn details(body: &FactBody) -> BTreeMap<&'static str, String> {
         FactBody::RefundFailed(failed) => {
             BTreeMap::from([("code", failed.code.clone()), ("message", failed.message.clone())])
         }
+        FactBody::OperatorPaid { payment, by } => {
+            of_payment(payment).into_iter().chain(of_word(by)).collect()
+        }
+        FactBody::OperatorUnpaid(by) => of_word(by).collect(),
+        FactBody::OperatorRefund { provider_refund_no, by } => {
+            let no = provider_refund_no.iter().map(|no| ("provider_refund_no", no.clone()));
+            of_word(by).chain(no).collect()
+        }
         FactBody::Attempt | FactBody::Closing | FactBody::RefundCall => BTreeMap::new(),
     }
+}
+
+fn of_word(by: &OperatorWord) -> impl Iterator<Item = (&'static str, String)> {
+    [("caller", by.caller.clone()), ("request_id", by.request_id.to_string()), ("reason", by.reason.clone())]
+        .into_iter()
 }
 
 fn of_created(created: &Created) -> BTreeMap<&'static str, String> {

@@ -38,6 +38,7 @@ pub fn closure_word(closure: Closure) -> v1::Closure {
         Closure::ProviderConfirmed => v1::Closure::ProviderConfirmed,
         Closure::NeverSent => v1::Closure::NeverSent,
         Closure::LocalExpiry => v1::Closure::LocalExpiry,
+        Closure::OperatorConfirmed => v1::Closure::OperatorConfirmed,
     }
 }
 
@@ -65,6 +66,7 @@ pub fn reason_word(reason: AttentionReason) -> v1::AttentionReason {
         AttentionReason::ProviderOps => v1::AttentionReason::ProviderOps,
         AttentionReason::RefundUnresolved => v1::AttentionReason::RefundUnresolved,
         AttentionReason::RefundFailed => v1::AttentionReason::RefundFailed,
+        AttentionReason::ConfirmationContradicted => v1::AttentionReason::ConfirmationContradicted,
     }
 }
 

@@ -1092,6 +1092,8 @@ pub enum Closure {
     NeverSent = 2,
     /// The provider can be neither asked nor told: expiry and grace have passed. Not proven unpaid.
     LocalExpiry = 3,
+    /// A person found out at the provider that nothing was paid and confirmed it.
+    OperatorConfirmed = 4,
 }
 impl Closure {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1104,6 +1106,7 @@ impl Closure {
             Self::ProviderConfirmed => "CLOSURE_PROVIDER_CONFIRMED",
             Self::NeverSent => "CLOSURE_NEVER_SENT",
             Self::LocalExpiry => "CLOSURE_LOCAL_EXPIRY",
+            Self::OperatorConfirmed => "CLOSURE_OPERATOR_CONFIRMED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1113,6 +1116,7 @@ impl Closure {
             "CLOSURE_PROVIDER_CONFIRMED" => Some(Self::ProviderConfirmed),
             "CLOSURE_NEVER_SENT" => Some(Self::NeverSent),
             "CLOSURE_LOCAL_EXPIRY" => Some(Self::LocalExpiry),
+            "CLOSURE_OPERATOR_CONFIRMED" => Some(Self::OperatorConfirmed),
             _ => None,
         }
     }
@@ -1260,6 +1264,8 @@ pub enum AttentionReason {
     RefundUnresolved = 10,
     /// The provider refused a refund, or it failed on the way to the payer.
     RefundFailed = 11,
+    /// The provider's own word contradicts what a person confirmed. The order is parked.
+    ConfirmationContradicted = 12,
 }
 impl AttentionReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1280,6 +1286,9 @@ impl AttentionReason {
             Self::PaymentUnconfirmed => "ATTENTION_REASON_PAYMENT_UNCONFIRMED",
             Self::RefundUnresolved => "ATTENTION_REASON_REFUND_UNRESOLVED",
             Self::RefundFailed => "ATTENTION_REASON_REFUND_FAILED",
+            Self::ConfirmationContradicted => {
+                "ATTENTION_REASON_CONFIRMATION_CONTRADICTED"
+            }
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1297,6 +1306,9 @@ impl AttentionReason {
             "ATTENTION_REASON_PAYMENT_UNCONFIRMED" => Some(Self::PaymentUnconfirmed),
             "ATTENTION_REASON_REFUND_UNRESOLVED" => Some(Self::RefundUnresolved),
             "ATTENTION_REASON_REFUND_FAILED" => Some(Self::RefundFailed),
+            "ATTENTION_REASON_CONFIRMATION_CONTRADICTED" => {
+                Some(Self::ConfirmationContradicted)
+            }
             _ => None,
         }
     }
@@ -1439,6 +1451,12 @@ pub enum FactKind {
     AttentionResolved = 16,
     /// `paid/<provider_trade_no>/confirmed`: the provider, asked about what a notification told, says so, too.
     PaidConfirmed = 17,
+    /// `operator/paid/<provider_trade_no>`: a person confirms a payment.
+    OperatorPaid = 18,
+    /// `operator/unpaid`: a person confirms that nothing was paid.
+    OperatorUnpaid = 19,
+    /// `operator/refund/R/DONE` and `operator/refund/R/FAILED`: a person confirms how a refund ended.
+    OperatorRefund = 20,
 }
 impl FactKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1465,6 +1483,9 @@ impl FactKind {
             Self::Attention => "FACT_KIND_ATTENTION",
             Self::AttentionResolved => "FACT_KIND_ATTENTION_RESOLVED",
             Self::PaidConfirmed => "FACT_KIND_PAID_CONFIRMED",
+            Self::OperatorPaid => "FACT_KIND_OPERATOR_PAID",
+            Self::OperatorUnpaid => "FACT_KIND_OPERATOR_UNPAID",
+            Self::OperatorRefund => "FACT_KIND_OPERATOR_REFUND",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1488,6 +1509,9 @@ impl FactKind {
             "FACT_KIND_ATTENTION" => Some(Self::Attention),
             "FACT_KIND_ATTENTION_RESOLVED" => Some(Self::AttentionResolved),
             "FACT_KIND_PAID_CONFIRMED" => Some(Self::PaidConfirmed),
+            "FACT_KIND_OPERATOR_PAID" => Some(Self::OperatorPaid),
+            "FACT_KIND_OPERATOR_UNPAID" => Some(Self::OperatorUnpaid),
+            "FACT_KIND_OPERATOR_REFUND" => Some(Self::OperatorRefund),
             _ => None,
         }
     }
@@ -3194,6 +3218,10 @@ pub struct SettledAttention {
     /// The how-manyth of this reason, from 1. Required.
     #[prost(uint32, tag = "2")]
     pub number: u32,
+    /// What becomes of the goods, FULFIL or DO_NOT_FULFIL. Required where money was taken and the goods wait for this
+    /// attention alone; never to be changed once said. With DO_NOT_FULFIL the money goes back by itself.
+    #[prost(enumeration = "Fulfilment", optional, tag = "3")]
+    pub fulfilment: ::core::option::Option<i32>,
 }
 /// What was, or would be, recorded.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3586,7 +3614,8 @@ pub mod operator_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Lists orders with an open attention that stops the engine, by merchant and number, with the way out of each.
+        /// Lists orders that wait for a person, by merchant and number, with the way out of each: those with an open attention
+        /// that stops the engine, stops a refund, or leaves it to a person what becomes of the goods.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
         pub async fn list_parked(
             &mut self,
@@ -3638,7 +3667,9 @@ pub mod operator_service_client {
                 .insert(GrpcMethod::new("paymux.v1.OperatorService", "ListDead"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists calls to providers whose outcome has not been known for a while, oldest first.
+        /// Lists calls to providers whose outcome has not been known for a while, oldest first. What is to be looked through are
+        /// the orders that the engine will look at again and those that wait for a person; where these are more than a call
+        /// may read, the answer is FIELD_INVALID: name a merchant then.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
         pub async fn list_unresolved(
             &mut self,
@@ -3664,9 +3695,10 @@ pub mod operator_service_client {
                 .insert(GrpcMethod::new("paymux.v1.OperatorService", "ListUnresolved"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sets parked orders or dead records going again, at most `count_max` of them. With `validate_only` it says what it
-        /// would do and does nothing. Replaying what has been replayed changes nothing.
-        /// Errors: FIELD_INVALID, LOG_UNAVAILABLE, STORE_UNAVAILABLE.
+        /// Sets parked orders or dead records going again, at most `count_max` of them: resolves what stopped the engine for
+        /// want of answers, and asks the provider once more. What only a person can know stays as it is; the answer says so.
+        /// With `validate_only` it says what it would do and does nothing. Replaying what has been replayed changes nothing.
+        /// Errors: FIELD_INVALID, ORDER_NOT_FOUND, MERCHANT_UNKNOWN, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         pub async fn replay(
             &mut self,
             request: impl tonic::IntoRequest<super::ReplayRequest>,
@@ -3689,9 +3721,11 @@ pub mod operator_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Records what a person found out at the provider: a payment, that nothing was paid, or how a refund ended; or
-        /// that an attention is settled. Reason and caller become part of the facts.
-        /// Errors: FIELD_INVALID, ORDER_NOT_FOUND, REFUND_NOT_FOUND, CONFIRMATION_CONTRADICTS, LOG_UNAVAILABLE,
-        /// ACCEPT_UNKNOWN.
+        /// that an attention is settled. Reason and caller become part of the facts. A person's word erases none of the
+        /// provider's: where they contradict each other when it is said, it is refused, each fault with its field; where the
+        /// provider contradicts it later, the order is parked as CONFIRMATION_CONTRADICTED. The same again changes nothing.
+        /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN, ORDER_NOT_FOUND, REFUND_NOT_FOUND, CONFIRMATION_CONTRADICTS,
+        /// MERCHANT_LIMITED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         pub async fn confirm_outcome(
             &mut self,
             request: impl tonic::IntoRequest<super::ConfirmOutcomeRequest>,
@@ -3809,7 +3843,8 @@ pub mod operator_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with OperatorServiceServer.
     #[async_trait]
     pub trait OperatorService: std::marker::Send + std::marker::Sync + 'static {
-        /// Lists orders with an open attention that stops the engine, by merchant and number, with the way out of each.
+        /// Lists orders that wait for a person, by merchant and number, with the way out of each: those with an open attention
+        /// that stops the engine, stops a refund, or leaves it to a person what becomes of the goods.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
         async fn list_parked(
             &self,
@@ -3827,7 +3862,9 @@ pub mod operator_service_server {
             tonic::Response<super::ListDeadResponse>,
             tonic::Status,
         >;
-        /// Lists calls to providers whose outcome has not been known for a while, oldest first.
+        /// Lists calls to providers whose outcome has not been known for a while, oldest first. What is to be looked through are
+        /// the orders that the engine will look at again and those that wait for a person; where these are more than a call
+        /// may read, the answer is FIELD_INVALID: name a merchant then.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE.
         async fn list_unresolved(
             &self,
@@ -3836,17 +3873,20 @@ pub mod operator_service_server {
             tonic::Response<super::ListUnresolvedResponse>,
             tonic::Status,
         >;
-        /// Sets parked orders or dead records going again, at most `count_max` of them. With `validate_only` it says what it
-        /// would do and does nothing. Replaying what has been replayed changes nothing.
-        /// Errors: FIELD_INVALID, LOG_UNAVAILABLE, STORE_UNAVAILABLE.
+        /// Sets parked orders or dead records going again, at most `count_max` of them: resolves what stopped the engine for
+        /// want of answers, and asks the provider once more. What only a person can know stays as it is; the answer says so.
+        /// With `validate_only` it says what it would do and does nothing. Replaying what has been replayed changes nothing.
+        /// Errors: FIELD_INVALID, ORDER_NOT_FOUND, MERCHANT_UNKNOWN, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         async fn replay(
             &self,
             request: tonic::Request<super::ReplayRequest>,
         ) -> std::result::Result<tonic::Response<super::ReplayResponse>, tonic::Status>;
         /// Records what a person found out at the provider: a payment, that nothing was paid, or how a refund ended; or
-        /// that an attention is settled. Reason and caller become part of the facts.
-        /// Errors: FIELD_INVALID, ORDER_NOT_FOUND, REFUND_NOT_FOUND, CONFIRMATION_CONTRADICTS, LOG_UNAVAILABLE,
-        /// ACCEPT_UNKNOWN.
+        /// that an attention is settled. Reason and caller become part of the facts. A person's word erases none of the
+        /// provider's: where they contradict each other when it is said, it is refused, each fault with its field; where the
+        /// provider contradicts it later, the order is parked as CONFIRMATION_CONTRADICTED. The same again changes nothing.
+        /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN, ORDER_NOT_FOUND, REFUND_NOT_FOUND, CONFIRMATION_CONTRADICTS,
+        /// MERCHANT_LIMITED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         async fn confirm_outcome(
             &self,
             request: tonic::Request<super::ConfirmOutcomeRequest>,
@@ -4482,7 +4522,7 @@ pub struct RefundCommand {
     pub request_fingerprint: ::prost::alloc::vec::Vec<FieldDigest>,
 }
 /// Set a parked order going again.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReplayCommand {
     /// Which order, and which operator asks.
     #[prost(message, optional, tag = "1")]
@@ -4490,6 +4530,9 @@ pub struct ReplayCommand {
     /// Why.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+    /// The attentions that it resolves, as the operator saw them: those that come later are not meant.
+    #[prost(message, repeated, tag = "3")]
+    pub attention: ::prost::alloc::vec::Vec<SettledAttention>,
 }
 /// A person confirms what happened at the provider.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4629,7 +4672,7 @@ pub struct Fact {
     /// What it says. A body that the reader does not know makes the order wait for a newer reader.
     #[prost(
         oneof = "fact::Body",
-        tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
+        tags = "4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23"
     )]
     pub body: ::core::option::Option<fact::Body>,
 }
@@ -4689,6 +4732,15 @@ pub mod fact {
         /// `paid/<provider_trade_no>/confirmed`.
         #[prost(message, tag = "20")]
         PaidConfirmed(super::PaidFact),
+        /// `operator/paid/<provider_trade_no>`.
+        #[prost(message, tag = "21")]
+        OperatorPaid(super::OperatorPaidFact),
+        /// `operator/unpaid`.
+        #[prost(message, tag = "22")]
+        OperatorUnpaid(super::OperatorUnpaidFact),
+        /// `operator/refund/R/DONE` and `operator/refund/R/FAILED`.
+        #[prost(message, tag = "23")]
+        OperatorRefund(super::OperatorRefundFact),
     }
 }
 /// An order as ingest resolved it; nothing of it is resolved again later.
@@ -4905,6 +4957,49 @@ pub struct AttentionResolvedFact {
     /// Why.
     #[prost(string, tag = "2")]
     pub reason: ::prost::alloc::string::String,
+}
+/// Who confirmed something, under which request, and why.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OperatorWord {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub caller: ::prost::alloc::string::String,
+    /// The operator's name for the request.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Why, and where it was seen.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// A person confirms a payment.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OperatorPaidFact {
+    /// The payment as the person stated it; its evidence is OPERATOR.
+    #[prost(message, optional, tag = "1")]
+    pub paid: ::core::option::Option<PaidFact>,
+    /// Who said so.
+    #[prost(message, optional, tag = "2")]
+    pub word: ::core::option::Option<OperatorWord>,
+}
+/// A person confirms that nothing was paid.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OperatorUnpaidFact {
+    /// Who said so.
+    #[prost(message, optional, tag = "1")]
+    pub word: ::core::option::Option<OperatorWord>,
+}
+/// A person confirms how a refund ended.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OperatorRefundFact {
+    /// DONE or FAILED.
+    #[prost(enumeration = "RefundState", tag = "1")]
+    pub state: i32,
+    /// The provider's number of the refund. Empty: not known.
+    #[prost(string, tag = "2")]
+    pub provider_refund_no: ::prost::alloc::string::String,
+    /// Who said so.
+    #[prost(message, optional, tag = "3")]
+    pub word: ::core::option::Option<OperatorWord>,
 }
 /// A refund as resolved.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -7,6 +7,7 @@ use paymux_domain::command::{
     CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, RefundCommand,
     ReplyAddress,
 };
+use paymux_domain::confirm::{ConfirmCommand, Confirmation, OperatorWord};
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{
     AttemptOutcome, AttentionReason, Cause, CloseReason, Closure, Fact, FactBody, FactKey, Fulfilment,
@@ -19,6 +20,7 @@ use paymux_domain::name::{NameError, OrderKey, RefundNo};
 use paymux_domain::outcome::{Class, Word};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequest, RefundWord};
+use paymux_domain::replay::ReplayCommand;
 use paymux_domain::time::Timestamp;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -104,7 +106,7 @@ fn launch() -> impl Strategy<Value = Launch> {
 fn payment() -> impl Strategy<Value = Payment> {
     let sums = (any::<i64>(), option::of(any::<i64>()), option::of(any::<i64>()));
     let rest = (option::of(Just(Currency::Cny)), option::of(time()), option::of(text()));
-    let evidence = select(vec![Evidence::Stated, Evidence::Assumed]);
+    let evidence = select(vec![Evidence::Stated, Evidence::Assumed, Evidence::Operator]);
     (named("[0-9A-Za-z_-]{1,64}"), sums, rest, evidence).prop_map(|(trade_no, sums, rest, evidence)| {
         Payment {
             trade_no,
@@ -158,6 +160,55 @@ pub(super) fn record() -> impl Strategy<Value = Record> {
         order_command().prop_map(Record::Requery),
         refund_command().prop_map(Record::Refund),
         notification().prop_map(Record::Notification),
+        (order_command(), text(), vec((select(AttentionReason::ALL.to_vec()), 1..=u32::MAX), 0..3)).prop_map(
+            |(order, reason, attention)| Record::Replay(ReplayCommand { order, reason, attention })
+        ),
+        (order_command(), text(), confirmation())
+            .prop_map(|(order, reason, outcome)| Record::Confirm(ConfirmCommand { order, reason, outcome })),
+    ]
+}
+
+fn confirmation() -> impl Strategy<Value = Confirmation> {
+    let fulfilment = option::of(select(vec![Fulfilment::Fulfil, Fulfilment::DoNotFulfil]));
+    let given = || option::of("[0-9]{1,20}");
+    prop_oneof![
+        payment().prop_map(Confirmation::Paid),
+        Just(Confirmation::Unpaid),
+        (named("[0-9A-Za-z_-]{1,32}"), any::<bool>(), given()).prop_map(
+            |(refund_no, done, provider_refund_no)| Confirmation::Refund {
+                refund_no,
+                done,
+                provider_refund_no,
+            }
+        ),
+        (select(AttentionReason::ALL.to_vec()), 1..=u32::MAX, fulfilment)
+            .prop_map(|(reason, number, fulfilment)| Confirmation::Attention { reason, number, fulfilment }),
+    ]
+}
+
+fn operator_word() -> impl Strategy<Value = OperatorWord> {
+    (text(), named("[!-~]{1,64}"), text()).prop_map(|(caller, request_id, reason)| OperatorWord {
+        caller,
+        request_id,
+        reason,
+    })
+}
+
+fn operator_body() -> impl Strategy<Value = (FactKey, FactBody)> {
+    let no = || named("[0-9A-Za-z_-]{1,32}");
+    let refund = |by, no: Option<RefundNo>| FactBody::OperatorRefund {
+        provider_refund_no: no.map(|no| no.to_string()),
+        by,
+    };
+    prop_oneof![
+        (payment(), operator_word()).prop_map(|(payment, by)| {
+            (FactKey::OperatorPaid(payment.trade_no.clone()), FactBody::OperatorPaid { payment, by })
+        }),
+        operator_word().prop_map(|by| (FactKey::OperatorUnpaid, FactBody::OperatorUnpaid(by))),
+        (no(), operator_word(), option::of(no()))
+            .prop_map(move |(no, by, given)| (FactKey::OperatorRefundDone(no), refund(by, given))),
+        (no(), operator_word(), option::of(no()))
+            .prop_map(move |(no, by, given)| (FactKey::OperatorRefundFailed(no), refund(by, given))),
     ]
 }
 
@@ -181,7 +232,12 @@ fn attempt_outcome() -> impl Strategy<Value = AttemptOutcome> {
 }
 
 fn closure() -> impl Strategy<Value = Closure> {
-    select(vec![Closure::ProviderConfirmed, Closure::NeverSent, Closure::LocalExpiry])
+    select(vec![
+        Closure::ProviderConfirmed,
+        Closure::NeverSent,
+        Closure::LocalExpiry,
+        Closure::OperatorConfirmed,
+    ])
 }
 
 /// A key with a body that belongs under it.
@@ -203,6 +259,7 @@ fn keyed_body() -> impl Strategy<Value = (FactKey, FactBody)> {
         select(vec![Fulfilment::Fulfil, Fulfilment::DoNotFulfil])
             .prop_map(|word| (FactKey::Fulfilment(word.into()), FactBody::Fulfilment(word))),
         refund_body(),
+        operator_body(),
         (reason(), number(), text())
             .prop_map(|(reason, k, detail)| (FactKey::Attention(reason, k), FactBody::Attention(detail))),
         (reason(), number(), text(), text()).prop_map(|(why, k, caller, reason)| {

@@ -8,7 +8,8 @@ use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
 use super::{
-    FORMAT_VERSION, RecordError, bodies, check_version, created, malformed, name, order_key, present, refund,
+    FORMAT_VERSION, RecordError, bodies, check_version, created, malformed, name, operator, order_key,
+    present, refund,
 };
 use crate::v1;
 use crate::v1::log_record::Body;
@@ -25,6 +26,8 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
         Record::Requery(command) => Body::Requery(v1::RequeryCommand { head: Some(head_message(command)) }),
         Record::Refund(command) => Body::Refund(refund::command_message(command)),
         Record::Notification(notification) => Body::Notification(notification_message(notification)),
+        Record::Replay(command) => Body::Replay(operator::replay_message(command)),
+        Record::Confirm(command) => Body::Confirm(operator::confirm_message(command)),
     };
     v1::LogRecord { format_version: FORMAT_VERSION, body: Some(body) }.encode_to_vec()
 }
@@ -51,7 +54,8 @@ fn record(message: v1::LogRecord) -> Result<Record, RecordError> {
         Body::Requery(command) => Ok(Record::Requery(head(present(command.head, "requery.head")?)?)),
         Body::Notification(message) => Ok(Record::Notification(notification(message)?)),
         Body::Refund(message) => Ok(Record::Refund(refund::command(message)?)),
-        Body::Replay(_) | Body::Confirm(_) => Err(RecordError::Unknown("a command")),
+        Body::Replay(message) => Ok(Record::Replay(operator::replay(message)?)),
+        Body::Confirm(message) => Ok(Record::Confirm(operator::confirm(message)?)),
     }
 }
 

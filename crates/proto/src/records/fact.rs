@@ -6,7 +6,7 @@ use paymux_domain::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactK
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
-use super::{RecordError, bodies, created, malformed, present, refund, words};
+use super::{RecordError, bodies, created, malformed, operator, present, refund, words};
 use crate::api::{closure_word, fulfilment_word, reason_word};
 use crate::v1;
 use crate::v1::fact::Body;
@@ -49,6 +49,17 @@ pub fn encode_fact(fact: &Fact) -> Vec<u8> {
                 caller: caller.clone(),
                 reason: reason.clone(),
             })
+        }
+        (_, FactBody::OperatorPaid { payment, by }) => {
+            Body::OperatorPaid(operator::paid_message(payment, by))
+        }
+        (_, FactBody::OperatorUnpaid(by)) => Body::OperatorUnpaid(operator::unpaid_message(by)),
+        (key, FactBody::OperatorRefund { provider_refund_no, by }) => {
+            let state = match key {
+                FactKey::OperatorRefundDone(_) => v1::RefundState::Done,
+                _ => v1::RefundState::Failed,
+            };
+            Body::OperatorRefund(operator::refund_message(state, provider_refund_no.as_ref(), by))
         }
     };
     v1::Fact {
@@ -132,6 +143,14 @@ fn body(key: &FactKey, body: Body) -> Result<FactBody, RecordError> {
         }
         (FactKey::AttentionResolved(..), Body::AttentionResolved(resolved)) => {
             FactBody::AttentionResolved { caller: resolved.caller, reason: resolved.reason }
+        }
+        (FactKey::OperatorPaid(_), Body::OperatorPaid(message)) => operator::paid(message)?,
+        (FactKey::OperatorUnpaid, Body::OperatorUnpaid(message)) => operator::unpaid(message)?,
+        (FactKey::OperatorRefundDone(_), Body::OperatorRefund(message)) => {
+            operator::refund(message, v1::RefundState::Done)?
+        }
+        (FactKey::OperatorRefundFailed(_), Body::OperatorRefund(message)) => {
+            operator::refund(message, v1::RefundState::Failed)?
         }
         _ => return Err(malformed("the body does not belong under its key")),
     })

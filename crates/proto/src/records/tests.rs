@@ -8,6 +8,7 @@ use paymux_domain::command::{
     CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, RefundCommand,
     ReplyAddress,
 };
+use paymux_domain::confirm::{ConfirmCommand, Confirmation, OperatorWord};
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttemptOutcome, AttentionReason, Cause, Closure, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
@@ -18,6 +19,7 @@ use paymux_domain::outcome::{Class, Word};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{CallMark, DeadRecord, LedgerEntry, Undecodable};
 use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequest, RefundWord};
+use paymux_domain::replay::ReplayCommand;
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use proptest::prelude::*;
@@ -152,6 +154,14 @@ fn notification() -> Notification {
     }
 }
 
+fn said() -> OperatorWord {
+    OperatorWord {
+        caller: "ann".to_owned(),
+        request_id: name("req-9"),
+        reason: "seen in the console".to_owned(),
+    }
+}
+
 fn facts() -> Vec<Fact> {
     let refused =
         AttemptOutcome { class: Class::Final, code: "PARAM_ERROR".to_owned(), message: "no".to_owned() };
@@ -186,6 +196,25 @@ fn facts() -> Vec<Fact> {
         (
             "attention/PAYMENT_MISMATCH/1/resolved",
             FactBody::AttentionResolved { caller: "ann".to_owned(), reason: "seen".to_owned() },
+            Cause::Operator("ann".to_owned()),
+        ),
+        (
+            "operator/paid/4200001",
+            FactBody::OperatorPaid {
+                payment: Payment { evidence: Evidence::Operator, ..payment() },
+                by: said(),
+            },
+            Cause::Operator("ann".to_owned()),
+        ),
+        ("operator/unpaid", FactBody::OperatorUnpaid(said()), Cause::Operator("ann".to_owned())),
+        (
+            "operator/refund/r1/DONE",
+            FactBody::OperatorRefund { provider_refund_no: Some("5030001".to_owned()), by: said() },
+            Cause::Operator("ann".to_owned()),
+        ),
+        (
+            "operator/refund/r1/FAILED",
+            FactBody::OperatorRefund { provider_refund_no: None, by: said() },
             Cause::Operator("ann".to_owned()),
         ),
     ];
@@ -241,6 +270,26 @@ fn refund_command() -> RefundCommand {
     }
 }
 
+fn replay_command() -> ReplayCommand {
+    let attention = vec![(AttentionReason::RetriesExhausted, 2)];
+    ReplayCommand { order: command(), reason: "it is back".to_owned(), attention }
+}
+
+fn confirmations() -> [(&'static str, Confirmation); 4] {
+    let provider_refund_no = Some("5030001".to_owned());
+    let settled = Confirmation::Attention {
+        reason: AttentionReason::LatePayment,
+        number: 1,
+        fulfilment: Some(paymux_domain::fact::Fulfilment::DoNotFulfil),
+    };
+    [
+        ("paid", Confirmation::Paid(Payment { evidence: Evidence::Operator, ..payment() })),
+        ("unpaid", Confirmation::Unpaid),
+        ("refund", Confirmation::Refund { refund_no: name("r1"), done: true, provider_refund_no }),
+        ("attention", settled),
+    ]
+}
+
 fn refund_told() -> Notification {
     let word = RefundWord {
         out_refund_no: Some(name("0011")),
@@ -275,6 +324,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         ("record.notification".to_owned(), encode_record(&Record::Notification(notification()))),
         ("record.notification_of_refund".to_owned(), encode_record(&Record::Notification(refund_told()))),
         ("record.refund".to_owned(), encode_record(&Record::Refund(refund_command()))),
+        ("record.replay".to_owned(), encode_record(&Record::Replay(replay_command()))),
         ("event.rejected".to_owned(), encode_event(&rejected())),
         ("event.closed".to_owned(), encode_event(&closed)),
         ("dead".to_owned(), encode_dead(&dead())),
@@ -282,6 +332,10 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         ("followup.refunding".to_owned(), encode_followup(&refunding())),
         ("ledger".to_owned(), encode_ledger_row(&entry, Some(mark))),
     ];
+    samples.extend(confirmations().into_iter().map(|(name, outcome)| {
+        let command = ConfirmCommand { order: command(), reason: "seen in the console".to_owned(), outcome };
+        (format!("record.confirm.{name}"), encode_record(&Record::Confirm(command)))
+    }));
     samples.extend(facts().iter().map(|fact| (format!("fact.{}", fact.key), encode_fact(fact))));
     samples
 }
@@ -336,8 +390,8 @@ fn reason_of(refused: Result<Record, Undecodable>) -> String {
 fn what_a_newer_version_wrote_waits() {
     let newer = |format_version| Err(Undecodable::NewerFormat { format_version });
     assert_eq!(close_record(|record| record.format_version = 2), newer(2));
-    let replay = v1::log_record::Body::Replay(v1::ReplayCommand::default());
-    assert_eq!(close_record(|record| record.body = Some(replay)), newer(1));
+    let confirm = v1::log_record::Body::Confirm(v1::ConfirmCommand::default());
+    assert_eq!(close_record(|record| record.body = Some(confirm)), newer(1));
     let unknown_word = v1::NotificationRecord {
         merchant_id: "m".to_owned(),
         merchant_order_no: "o".to_owned(),

@@ -17,7 +17,7 @@ pub(super) fn reason(number: i32) -> Result<AttentionReason, RecordError> {
 }
 
 pub(super) fn closure(number: i32) -> Result<Closure, RecordError> {
-    [Closure::ProviderConfirmed, Closure::NeverSent, Closure::LocalExpiry]
+    [Closure::ProviderConfirmed, Closure::NeverSent, Closure::LocalExpiry, Closure::OperatorConfirmed]
         .into_iter()
         .find(|closure| i32::from(closure_word(*closure)) == number)
         .ok_or(RecordError::Unknown("a closure"))
@@ -72,6 +72,7 @@ pub(super) const fn evidence_word(evidence: Evidence) -> v1::PaymentEvidence {
     match evidence {
         Evidence::Stated => v1::PaymentEvidence::Stated,
         Evidence::Assumed => v1::PaymentEvidence::Assumed,
+        Evidence::Operator => v1::PaymentEvidence::Operator,
     }
 }
 
@@ -79,6 +80,7 @@ pub(super) fn evidence(number: i32) -> Result<Evidence, RecordError> {
     match v1::PaymentEvidence::try_from(number) {
         Ok(v1::PaymentEvidence::Stated) => Ok(Evidence::Stated),
         Ok(v1::PaymentEvidence::Assumed) => Ok(Evidence::Assumed),
+        Ok(v1::PaymentEvidence::Operator) => Ok(Evidence::Operator),
         _ => Err(RecordError::Unknown("an evidence of payment")),
     }
 }

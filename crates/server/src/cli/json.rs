@@ -20,6 +20,8 @@ pub(super) fn order(order: &v1::Order) -> Value {
         "closure": word(order.closure().as_str_name(), "CLOSURE_"),
         "failure": order.failure.as_ref().map(|f| json!({ "code": f.code, "message": f.message })),
         "fulfilment": word(order.fulfilment().as_str_name(), "FULFILMENT_"),
+        "refunds": order.refunds.iter().map(refund).collect::<Vec<_>>(),
+        "refunded_amount": amount(order.refunded_amount.as_ref()),
         "attention": order.attention.iter().map(attention).collect::<Vec<_>>(),
         "provider_order_no": order.provider_order_no,
         "launch": order.launch.as_ref().map(launch),
@@ -63,7 +65,7 @@ pub(super) fn refund(refund: &v1::Refund) -> Value {
     })
 }
 
-fn attention(attention: &v1::Attention) -> Value {
+pub(super) fn attention(attention: &v1::Attention) -> Value {
     json!({
         "reason": word(attention.reason().as_str_name(), "ATTENTION_REASON_"),
         "number": attention.number,

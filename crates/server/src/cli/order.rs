@@ -1,5 +1,6 @@
 //! `paymux order`: calls at a running server.
 
+mod confirm;
 mod create;
 mod refund;
 mod text;
@@ -15,6 +16,8 @@ use serde_json::json;
 use super::connect::ConnectArgs;
 use super::{Exit, Output, json as to_json};
 use crate::shutdown::Signals;
+
+pub(super) use confirm::attention;
 
 /// Arguments of `order`.
 #[derive(Debug, Args)]
@@ -80,6 +83,8 @@ Examples:
   paymux order get-refund --merchant m01 --order ORDER-1 --refund R1
   paymux order get-refund --merchant m01 --order ORDER-1 --refund R1 --wait 30 --output json")]
     GetRefund(refund::GetRefundArgs),
+    /// Record what a person found out at the provider.
+    Confirm(Box<confirm::ConfirmArgs>),
     /// Show everything that happened to an order.
     #[command(after_help = "Examples:
   paymux order timeline --merchant m01 --order ORDER-1")]
@@ -160,12 +165,12 @@ fn state(text: &str) -> Result<v1::OrderState, String> {
 }
 
 /// Seconds as the API takes them.
-fn seconds(seconds: u64) -> prost_types::Duration {
+pub(super) fn seconds(seconds: u64) -> prost_types::Duration {
     prost_types::Duration { seconds: i64::try_from(seconds).unwrap_or(i64::MAX), nanos: 0 }
 }
 
 /// A name for a request of this command line.
-fn request_id(order: &str) -> String {
+pub(super) fn request_id(order: &str) -> String {
     use paymux_domain::ports::Entropy as _;
     let random = crate::clock::SystemEntropy::from_system().next_u64();
     format!("cli-{order}-{random:016x}")
@@ -183,11 +188,17 @@ pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit
         OrderCommand::Requery(requery) => self::requery(&client, requery, output).await,
         OrderCommand::Refund(refund) => refund::run(&client, refund, output).await,
         OrderCommand::GetRefund(get) => refund::get(&client, get, output).await,
+        OrderCommand::Confirm(confirm) => confirm::run(&client, *confirm, output).await,
         OrderCommand::Timeline(name) => self::timeline(&client, name, output).await,
         OrderCommand::Explain(name) => self::explain(&client, name, output).await,
     };
+    ended(called.map(|()| Exit::Ok), output)
+}
+
+/// A command's end: what the server refused is a result, and has its own exit code.
+pub(super) fn ended(called: anyhow::Result<Exit>, output: &Output) -> anyhow::Result<Exit> {
     match called {
-        Ok(()) => Ok(Exit::Ok),
+        Ok(exit) => Ok(exit),
         Err(error) => match error.downcast::<Refusal>() {
             Ok(refusal) => {
                 output.print(&refusal, &refusal_json(&refusal))?;
@@ -215,7 +226,7 @@ pub(super) fn refusal_json(refusal: &Refusal) -> serde_json::Value {
     })
 }
 
-fn refused(status: tonic::Status) -> Refusal {
+pub(super) fn refused(status: tonic::Status) -> Refusal {
     Refusal::of(&status)
 }
 

@@ -9,11 +9,11 @@ use crate::ingest::Refusal;
 /// Reasons of one filter.
 const REASONS_MAX: usize = 16;
 
-/// Checks every field; all faults at once.
-pub(super) fn check(filter: &v1::OrderFilter) -> Result<(), Refusal> {
+/// Checks every field under the name that the request gives the filter; all faults at once.
+pub(super) fn check(name: &str, filter: &v1::OrderFilter) -> Result<(), Refusal> {
     let mut faults = Vec::new();
     let mut fault = |field: &str, reason: String| {
-        faults.push(FieldFault { field: format!("filter.{field}"), reason });
+        faults.push(FieldFault { field: format!("{name}.{field}"), reason });
     };
     let names = [
         ("merchant_id", filter.merchant_id.as_deref().map(|name| name.parse::<MerchantId>().err())),
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn every_faulty_field_is_named_at_once() {
-        assert_eq!(check(&v1::OrderFilter::default()), Ok(()));
+        assert_eq!(check("filter", &v1::OrderFilter::default()), Ok(()));
         let never = Some(prost_types::Timestamp { seconds: 0, nanos: -1 });
         let filter = v1::OrderFilter {
             merchant_id: Some("m 1".to_owned()),
@@ -53,9 +53,9 @@ mod tests {
             since_time: never,
             until_time: never,
         };
-        let Err(Refusal::Fields(faults)) = check(&filter) else { panic!("it has faults") };
+        let Err(Refusal::Fields(faults)) = check("parked", &filter) else { panic!("it has faults") };
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         let all = ["merchant_id", "provider", "account", "reasons", "since_time", "until_time"];
-        assert_eq!(fields, all.map(|field| format!("filter.{field}")));
+        assert_eq!(fields, all.map(|field| format!("parked.{field}")));
     }
 }

@@ -1,35 +1,28 @@
-//! `OperatorService`: what is parked, who is configured, where work is done. What this release cannot know yet is
-//! answered UNIMPLEMENTED with what it waits for.
+//! `OperatorService`: what is parked or unresolved, what people do about it, who is configured, where work is done. What
+//! this release cannot know yet is answered UNIMPLEMENTED with what it waits for.
 
-use std::collections::BTreeSet;
+mod parked;
+mod unresolved;
+
 use std::sync::Arc;
 
-use paymux_domain::fact::AttentionReason;
-use paymux_domain::fold::Order;
-use paymux_domain::name::{MerchantId, OrderKey, ShardGroup};
-use paymux_domain::ports::{CommandLog, LatePolicy, ParkedOrder};
+use paymux_domain::name::{MerchantId, ShardGroup};
+use paymux_domain::ports::{CommandLog, LatePolicy};
 use paymux_domain::shard::Partition;
 use paymux_proto::v1::get_shard_request::Target;
 use paymux_proto::{api, v1};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use super::{Gate, filter, visible};
+use super::Gate;
 use crate::access::Caller;
 use crate::config::{LiveRegistry, Merchant};
-use crate::ingest::Refusal;
+use crate::ingest::{Confirmed, Ingest, Refusal};
 use crate::paging::Pages;
 use crate::reload::ReloadStatus;
 use crate::store_view::StoreView;
 
-/// Parked orders looked at for one page at most, so that a narrow filter cannot make one call endless.
-const LOOKED_AT_MAX: usize = 10_000;
-
 const DEAD: &str = "listing dead records waits for a log that can read them back";
-const UNRESOLVED: &str =
-    "listing unresolved calls waits for an index of them in the store; GetTimeline shows those of one order";
-const REPLAY: &str = "replaying waits for the replay command in the log";
-const CONFIRM: &str = "confirming outcomes waits for the confirm command in the log";
 const LIMITS: &str =
     "live budgets wait for workers that publish them; the configured ones stand in `config dump`";
 
@@ -55,6 +48,7 @@ impl std::fmt::Debug for OperatorParts {
 #[derive(Debug)]
 pub(super) struct Operator {
     parts: OperatorParts,
+    ingest: Arc<Ingest>,
     gate: Gate,
 }
 
@@ -78,23 +72,31 @@ impl v1::operator_service_server::OperatorService for Operator {
 
     async fn list_unresolved(
         &self,
-        _request: Request<v1::ListUnresolvedRequest>,
+        request: Request<v1::ListUnresolvedRequest>,
     ) -> Result<Response<v1::ListUnresolvedResponse>, Status> {
-        Err(Refusal::NotImplemented(UNRESOLVED).into())
+        let _slot = self.gate.enter()?;
+        let caller = Caller::of(&request).map_err(Refusal::from)?;
+        Ok(Response::new(self.unresolved(&caller, &request.into_inner()).await?))
     }
 
     async fn replay(
         &self,
-        _request: Request<v1::ReplayRequest>,
+        request: Request<v1::ReplayRequest>,
     ) -> Result<Response<v1::ReplayResponse>, Status> {
-        Err(Refusal::NotImplemented(REPLAY).into())
+        let _slot = self.gate.enter()?;
+        let caller = Caller::of(&request).map_err(Refusal::from)?;
+        Ok(Response::new(self.replayed(&caller, &request.into_inner()).await?))
     }
 
     async fn confirm_outcome(
         &self,
-        _request: Request<v1::ConfirmOutcomeRequest>,
+        request: Request<v1::ConfirmOutcomeRequest>,
     ) -> Result<Response<v1::ConfirmOutcomeResponse>, Status> {
-        Err(Refusal::NotImplemented(CONFIRM).into())
+        let _slot = self.gate.enter()?;
+        let caller = Caller::of(&request).map_err(Refusal::from)?.name().to_owned();
+        let Confirmed { key, order, fact_keys } = self.ingest.confirm(request.get_ref(), &caller).await?;
+        let order = Some(api::order_view(&key, &order));
+        Ok(Response::new(v1::ConfirmOutcomeResponse { order, fact_keys }))
     }
 
     async fn get_shard(
@@ -123,67 +125,8 @@ impl v1::operator_service_server::OperatorService for Operator {
 }
 
 impl Operator {
-    pub(super) const fn new(parts: OperatorParts, gate: Gate) -> Self {
-        Self { parts, gate }
-    }
-
-    async fn parked(
-        &self,
-        caller: &Caller,
-        request: &v1::ListParkedRequest,
-    ) -> Result<v1::ListParkedResponse, Refusal> {
-        let pages = Pages::of("k1", &request.filter, request.page_size)?;
-        let limit = pages.size();
-        let filter = request.filter.clone().unwrap_or_default();
-        filter::check(&filter)?;
-        let mut after = pages.place(&request.page_token, read_parked_place)?;
-        let scope = visible::narrowed(caller.merchants(), filter.merchant_id.as_deref());
-        let mut orders = Vec::new();
-        let mut looked_at = 0;
-        while orders.len() < limit && looked_at < LOOKED_AT_MAX {
-            let wanted = limit - orders.len();
-            let page = visible::parked(&self.parts.store, &scope, after.as_ref(), wanted).await?;
-            after = page.next;
-            // A page without a visible row costs a read all the same.
-            looked_at += page.rows.len().max(1);
-            for row in page.rows {
-                if let Some(parked) = self.parked_view(&row, &filter).await? {
-                    orders.push(parked);
-                }
-            }
-            if after.is_none() {
-                break;
-            }
-        }
-        let next_page_token = after.map(|key| pages.token(&key.to_string())).unwrap_or_default();
-        Ok(v1::ListParkedResponse { orders, next_page_token })
-    }
-
-    async fn parked_view(
-        &self,
-        row: &ParkedOrder,
-        filter: &v1::OrderFilter,
-    ) -> Result<Option<v1::ParkedOrder>, Refusal> {
-        let order = Order::from_facts(self.parts.store.read(&row.key).await?.facts);
-        let view = api::order_view(&row.key, &order);
-        let open: Vec<_> = view.attention.into_iter().filter(|item| item.resolve_time.is_none()).collect();
-        let parked = api::timestamp(row.parked_time);
-        let shown = order.is_frozen()
-            && filter.provider.as_deref().is_none_or(|wanted| wanted == view.provider)
-            && filter.account.as_deref().is_none_or(|wanted| wanted == view.account)
-            && (filter.reasons.is_empty() || open.iter().any(|item| filter.reasons.contains(&item.reason)))
-            && filter.since_time.is_none_or(|since| seconds(parked) >= seconds(since))
-            && filter.until_time.is_none_or(|until| seconds(parked) < seconds(until));
-        Ok(shown.then(|| v1::ParkedOrder {
-            merchant_id: view.merchant_id,
-            merchant_order_no: view.merchant_order_no,
-            provider: view.provider,
-            account: view.account,
-            state: view.state,
-            attention: open,
-            park_time: Some(parked),
-            way_out: ways_out(&order),
-        }))
+    pub(super) const fn new(parts: OperatorParts, ingest: Arc<Ingest>, gate: Gate) -> Self {
+        Self { parts, ingest, gate }
     }
 
     async fn shard(&self, target: Option<Target>) -> Result<v1::GetShardResponse, Refusal> {
@@ -248,15 +191,6 @@ impl Operator {
     }
 }
 
-fn seconds(time: prost_types::Timestamp) -> (i64, i32) {
-    (time.seconds, time.nanos)
-}
-
-fn read_parked_place(place: &str) -> Option<OrderKey> {
-    let (merchant_id, order_no) = place.split_once('/')?;
-    Some(OrderKey { merchant_id: merchant_id.parse().ok()?, order_no: order_no.parse().ok()? })
-}
-
 fn summary(id: &MerchantId, merchant: &Merchant) -> v1::MerchantSummary {
     let route = |route: &crate::config::Route| v1::MerchantRoute {
         provider: route.provider.to_string(),
@@ -274,50 +208,5 @@ fn summary(id: &MerchantId, merchant: &Merchant) -> v1::MerchantSummary {
         shard_group: merchant.shard_group.to_string(),
         routes: merchant.routes.iter().map(route).collect(),
         late_payment_policy: late.into(),
-    }
-}
-
-/// The way out of each reason that is open, named where there are several.
-fn ways_out(order: &Order) -> String {
-    let reasons: BTreeSet<AttentionReason> = order.attention().map(|(reason, _, _)| reason).collect();
-    let several = reasons.len() > 1;
-    let way = |reason: AttentionReason| {
-        if several { format!("{}: {}", reason.as_str(), way_out(reason)) } else { way_out(reason).to_owned() }
-    };
-    reasons.into_iter().map(way).collect::<Vec<_>>().join(" ")
-}
-
-/// What a person can do about a parked order.
-const fn way_out(reason: AttentionReason) -> &'static str {
-    match reason {
-        AttentionReason::PaymentMismatch => {
-            "Compare the payment with the order in the provider's console; refund there what does not \
-             belong, or deliver."
-        }
-        AttentionReason::AnswerMismatch => {
-            "An answer named another order or account: check the account's keys and numbers, then ask \
-             again (RequeryOrder)."
-        }
-        AttentionReason::UnknownOrder => {
-            "A payment came for a number that was never ordered here: find out who gave the number, refund it in the \
-             provider's console if nobody did."
-        }
-        AttentionReason::RetriesExhausted => {
-            "Look the order up in the provider's console; when the provider answers again, ask again (RequeryOrder)."
-        }
-        AttentionReason::DuplicatePayment => "Refund one of the payments in the provider's console.",
-        AttentionReason::LatePayment => {
-            "Deliver all the same, or refund the payment in the provider's console."
-        }
-        AttentionReason::RefundedElsewhere => "Somebody refunded it at the provider: do not deliver.",
-        AttentionReason::RefundUnresolved => {
-            "Look the refund up in the provider's console and confirm what became of it; its amount stays reserved."
-        }
-        AttentionReason::RefundFailed => {
-            "Read the provider's reason; ask for a new refund under a new number, or give the money back by hand."
-        }
-        AttentionReason::ProviderOps => {
-            "Repair the account's credentials or balance; orders go on by themselves."
-        }
     }
 }

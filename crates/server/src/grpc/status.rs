@@ -33,7 +33,7 @@ impl From<Refusal> for Status {
         let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
         let mut details = ErrorDetails::with_error_info(name, DOMAIN, metadata(&refusal));
         match refusal {
-            Refusal::Fields(faults) => {
+            Refusal::Fields(faults) | Refusal::Contradicts(faults) => {
                 let violation = |fault: &paymux_domain::ports::FieldFault| {
                     FieldViolation::new(fault.field.clone(), fault.reason.clone())
                 };
@@ -104,6 +104,7 @@ fn told(refusal: &Refusal) -> Told {
             let message = format!("the request has {} faults: {fields}", faults.len());
             return Told { code: Code::InvalidArgument, reason: ErrorReason::FieldInvalid, message };
         }
+        Refusal::Contradicts(faults) => return contradiction_told(faults),
         Refusal::RouteMissing(what) => {
             let message = format!("the order has nowhere to go; {what}");
             return Told { code: Code::FailedPrecondition, reason: ErrorReason::RouteMissing, message };
@@ -165,6 +166,13 @@ fn told(refusal: &Refusal) -> Told {
         Refusal::NotImplemented(what) => (Code::Unimplemented, ErrorReason::NotImplemented, *what),
     };
     Told { code, reason, message: message.to_owned() }
+}
+
+fn contradiction_told(faults: &[paymux_domain::ports::FieldFault]) -> Told {
+    let told = faults.iter().map(|fault| format!("{} {}", fault.field, fault.reason));
+    let told: Vec<String> = told.take(LISTED_MAX).collect();
+    let message = format!("it contradicts what is known: {}", told.join("; "));
+    Told { code: Code::FailedPrecondition, reason: ErrorReason::ConfirmationContradicts, message }
 }
 
 fn refund_conflict(differing: &[String]) -> Told {

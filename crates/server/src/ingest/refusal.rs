@@ -42,6 +42,8 @@ pub enum Refusal {
     },
     /// The refund is refused; says why.
     Refund(RefundRefusal),
+    /// What a person confirms makes no sense beside the facts: all faults at once; never empty.
+    Contradicts(Vec<FieldFault>),
     /// The merchant's admission.
     MerchantLimited(Duration),
     /// The engine is behind, or too much is under way.

@@ -11,6 +11,7 @@ mod limits;
 mod lists;
 mod merchants;
 mod notifications;
+mod operators;
 mod refunds;
 mod retention;
 mod rig;

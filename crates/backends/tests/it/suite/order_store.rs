@@ -148,6 +148,13 @@ pub(crate) async fn due_rows_come_in_order_and_in_pages(world: StoreWorld) {
     assert_eq!(done!(store.read_due(PARTITION, bucket, Some(&unknown), 100)), rows[3..]);
     assert_eq!(done!(store.read_due(PARTITION, bucket.next(), None, 100)), outside[..1]);
     assert_eq!(done!(store.read_due(Partition(3), bucket, None, 100)), []);
+
+    let ahead = |from: i64, until: i64| Bucket(bucket.0 + from)..Bucket(bucket.0 + until);
+    let all = [&outside[1..], &rows, &outside[..1]].concat();
+    assert_eq!(done!(store.read_due_between(PARTITION, ahead(-1, 2), None, 100)), all);
+    assert_eq!(done!(store.read_due_between(PARTITION, ahead(-1, 2), Some(&all[2]), 3)), all[3..6]);
+    assert_eq!(done!(store.read_due_between(PARTITION, ahead(0, 1), None, 100)), rows);
+    assert_eq!(done!(store.read_due_between(PARTITION, ahead(2, 9), None, 100)), []);
 }
 
 pub(crate) async fn the_floor_never_falls(world: StoreWorld) {
@@ -231,7 +238,7 @@ pub(crate) async fn an_order_is_found_by_its_trade_number(world: StoreWorld) {
 }
 
 pub(crate) async fn parked_orders_are_listed_until_they_are_resolved(world: StoreWorld) {
-    use AttentionReason::{LatePayment, PaymentMismatch, RetriesExhausted};
+    use AttentionReason::{DuplicatePayment, LatePayment, PaymentMismatch, RetriesExhausted};
     let store = &world.store;
     let (a, b, c) = (key("m", "a"), key("m", "a-1"), key("m-2", "a"));
     let parked = |order: &OrderKey, reason, millis| ParkedOrder {
@@ -242,8 +249,10 @@ pub(crate) async fn parked_orders_are_listed_until_they_are_resolved(world: Stor
     done!(store.add_facts(&c, &[attention(RetriesExhausted, 1, at(3))]));
     done!(store.add_facts(&b, &[attention(RetriesExhausted, 1, at(2))]));
     done!(store.add_facts(&a, &[attention(RetriesExhausted, 1, at(2))]));
-    done!(store.add_facts(&a, &[attention(PaymentMismatch, 1, at(1)), attention(LatePayment, 1, at(0))]));
-    done!(store.add_facts(&key("m", "x"), &[attention(LatePayment, 1, at(0))]));
+    done!(
+        store.add_facts(&a, &[attention(PaymentMismatch, 1, at(1)), attention(DuplicatePayment, 1, at(0))])
+    );
+    done!(store.add_facts(&key("m", "x"), &[attention(DuplicatePayment, 1, at(0))]));
     let expected =
         [parked(&a, PaymentMismatch, 1), parked(&b, RetriesExhausted, 2), parked(&c, RetriesExhausted, 3)];
     assert_eq!(done!(store.list_parked(None, 100)), expected);
@@ -260,6 +269,10 @@ pub(crate) async fn parked_orders_are_listed_until_they_are_resolved(world: Stor
     assert_eq!(done!(store.list_parked(None, 100)), left);
     done!(store.add_facts(&b, &[attention(RetriesExhausted, 2, at(7))]));
     assert_eq!(done!(store.list_parked(Some(&a), 1)), [parked(&b, RetriesExhausted, 7)]);
+    // What waits for a person is parked, also where the engine itself goes on.
+    let late = key("m-3", "a");
+    done!(store.add_facts(&late, &[attention(LatePayment, 1, at(8))]));
+    assert_eq!(done!(store.list_parked(Some(&c), 1)), [parked(&late, LatePayment, 8)]);
 }
 
 pub(crate) async fn reservations_are_judged_and_repeatable(world: StoreWorld) {

@@ -11,6 +11,7 @@ use paymux_domain::capabilities::{
 use paymux_domain::command::{
     CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, RefundCommand,
 };
+use paymux_domain::confirm::{ConfirmCommand, Confirmation, OperatorWord};
 use paymux_domain::launch::{Launch, LaunchParams};
 use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::{CallReport, Class, Word};
@@ -251,4 +252,23 @@ pub(crate) fn all_providers() -> [(&'static str, Capabilities); 4] {
         ("like PayJS", payjs()),
         ("closes paid orders", closes_paid()),
     ]
+}
+
+/// A payment as a person states it.
+pub(crate) fn confirmed_payment(trade_no: &str, minor: i64) -> Payment {
+    Payment { evidence: Evidence::Operator, ..payment(trade_no, minor) }
+}
+
+pub(crate) fn operator_word(request_id: &str) -> OperatorWord {
+    OperatorWord {
+        caller: "ann".to_owned(),
+        request_id: name(request_id),
+        reason: "seen in the console".to_owned(),
+    }
+}
+
+/// A person confirms something.
+pub(crate) fn confirm_command(request_id: &str, outcome: Confirmation) -> ConfirmCommand {
+    let OperatorWord { caller, request_id, reason } = operator_word(request_id);
+    ConfirmCommand { order: OrderCommand { caller, request_id, ..order_command() }, reason, outcome }
 }

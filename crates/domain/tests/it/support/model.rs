@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{CreateCommand, Notification, OrderCommand, RefundCommand};
+use paymux_domain::confirm::{ConfirmCommand, Confirmation};
 use paymux_domain::decide::{Completed, Context, Decision, Input, Reservation, Timing, decide};
 use paymux_domain::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::{Order, State};
@@ -14,10 +15,12 @@ use paymux_domain::followup::Followup;
 use paymux_domain::name::RefundNo;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::ports::{DuplicatePolicy, LatePolicy, LedgerEntry, MerchantPolicy, Reserved};
+use paymux_domain::replay::{Replay, ReplayCommand};
 use paymux_domain::time::{ClockFactor, Timestamp};
 
 use super::fixtures::{
-    at, conflicting, create_command, created, notification, order_command, refund_command, report, wechat,
+    at, confirm_command, conflicting, create_command, created, notification, order_command, refund_command,
+    report, wechat,
 };
 
 /// More steps than any order takes.
@@ -30,6 +33,8 @@ pub(crate) enum Heard {
     Close(OrderCommand),
     Requery(OrderCommand),
     Refund(RefundCommand),
+    Replay(ReplayCommand),
+    Confirm(ConfirmCommand),
     Notification(Notification),
     Report { call: Call, report: CallReport },
     Timer,
@@ -51,6 +56,8 @@ impl Heard {
             Self::Close(command) => Input::Close(command),
             Self::Requery(command) => Input::Requery(command),
             Self::Refund(command) => Input::Refund(command),
+            Self::Replay(command) => Input::Replay(command),
+            Self::Confirm(command) => Input::Confirm(command),
             Self::Notification(notification) => Input::Notification(notification),
             Self::Report { call, report } => Input::Report(Completed {
                 operation: call.operation,
@@ -134,6 +141,8 @@ impl fmt::Debug for Model {
                 Heard::Create(_) => "create".to_owned(),
                 Heard::Close(_) => "close".to_owned(),
                 Heard::Requery(_) => "requery".to_owned(),
+                Heard::Replay(command) => format!("replay {:?}", command.attention),
+                Heard::Confirm(command) => format!("confirm {:?}", command.outcome),
                 Heard::Refund(command) => format!("refund {} of {}", command.refund_no, command.amount),
                 Heard::Timer => "timer".to_owned(),
                 Heard::Notification(told) => format!("notification from {}: {:?}", told.account, told.words),
@@ -322,7 +331,19 @@ impl Model {
         panic!("no {} call ever left", operation.as_str());
     }
 
-    /// A person resolves an attention: until the operator's own command, the fact alone.
+    /// A person confirms something.
+    pub(crate) fn confirm(&mut self, request_id: &str, outcome: Confirmation) -> Decision {
+        self.hear(Heard::Confirm(confirm_command(request_id, outcome)))
+    }
+
+    /// An operator sets it going again, as the order stands.
+    pub(crate) fn replay(&mut self) -> Decision {
+        let Replay { attention, .. } = Replay::of(self.order(), Some(&self.scene.capabilities));
+        let order = OrderCommand { caller: "ann".to_owned(), ..order_command() };
+        self.hear(Heard::Replay(ReplayCommand { order, reason: "it is back".to_owned(), attention }))
+    }
+
+    /// Somebody has resolved an attention, without any word on what follows: the fact alone.
     pub(crate) fn resolve(&mut self, reason: AttentionReason, k: u32) {
         Arc::make_mut(&mut self.scene.order).add(Fact {
             key: FactKey::AttentionResolved(reason, k),

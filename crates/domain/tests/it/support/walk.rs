@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use paymux_domain::capabilities::{Capabilities, CloseKind, QueryKind};
-use paymux_domain::fact::FactKey;
+use paymux_domain::confirm::Confirmation;
+use paymux_domain::fact::{FactKey, Fulfilment};
 use paymux_domain::followup::Followup;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::payment::Payment;
@@ -13,7 +14,8 @@ use proptest::prelude::*;
 
 use super::fixtures::PRICE;
 use super::fixtures::{
-    all_providers, assumed, created, hint, launched, name, notification, paid, payment, report, told,
+    all_providers, assumed, confirmed_payment, created, hint, launched, name, notification, paid, payment,
+    report, told,
 };
 use super::model::{Heard, Model};
 
@@ -43,6 +45,10 @@ pub(crate) enum Move {
     Budget { operation: usize, later_ms: u64 },
     /// A person resolves the first open attention.
     Resolve,
+    /// A person confirms one of the possible things.
+    Confirm { what: usize },
+    /// An operator sets it going again.
+    Replay,
 }
 
 /// Bookkeeping that a crash takes along.
@@ -53,10 +59,10 @@ pub(crate) enum Lost {
     All,
 }
 
-pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
+fn one_move() -> impl Strategy<Value = Move> {
     let go_on = (any::<usize>(), 0..40_000_u64, prop::option::weighted(0.1, 1..90_u64))
         .prop_map(|(answer, took_ms, retry_after_s)| Move::GoOn { answer, took_ms, retry_after_s });
-    let one = prop_oneof![
+    prop_oneof![
         20 => go_on,
         2 => (0..2_000_000_u64).prop_map(|after_ms| Move::Look { after_ms }),
         2 => any::<usize>().prop_map(|words| Move::Notify { words }),
@@ -70,16 +76,38 @@ pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
         1 => (0..4_usize, 0..3_000_000_u64)
             .prop_map(|(operation, later_ms)| Move::Budget { operation, later_ms }),
         1 => Just(Move::Resolve),
+    ]
+}
+
+pub(crate) fn moves() -> impl Strategy<Value = Vec<Move>> {
+    prop::collection::vec(one_move(), 1..50)
+}
+
+/// Moves among which people confirm and replay.
+fn moves_with_people() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        6 => one_move(),
+        2 => any::<usize>().prop_map(|what| Move::Confirm { what }),
+        1 => Just(Move::Replay),
     ];
     prop::collection::vec(one, 1..50)
 }
 
 /// Walks of an order that was created first, at any of the providers and under any policy.
 pub(crate) fn walks() -> impl Strategy<Value = Model> {
+    walks_of(moves())
+}
+
+/// As [`walks`], with people who confirm and replay.
+pub(crate) fn walks_with_people() -> impl Strategy<Value = Model> {
+    walks_of(moves_with_people())
+}
+
+fn walks_of(moves: impl Strategy<Value = Vec<Move>>) -> impl Strategy<Value = Model> {
     let policy = prop_oneof![Just(LatePolicy::Complete), Just(LatePolicy::Park)];
     let leaving_ms = 0..=9000_u64;
     let waiting_ms = prop_oneof![3 => Just(0), 1 => 0..2_000_000_u64];
-    (0..all_providers().len(), policy, leaving_ms, waiting_ms, moves()).prop_map(|walk| {
+    (0..all_providers().len(), policy, leaving_ms, waiting_ms, moves).prop_map(|walk| {
         let (provider, policy, leaving_ms, waiting_ms, moves) = walk;
         let (_, capabilities) = all_providers()[provider];
         let mut model = Model::new(capabilities).late_payments(policy);
@@ -136,6 +164,14 @@ fn step(model: &mut Model, one: &Move) {
         Move::Budget { operation, later_ms } => {
             model.scene.slots[*operation] = model.now() + Duration::from_millis(*later_ms);
         }
+        Move::Confirm { what } => {
+            let outcome = pick(&things_to_confirm(model), *what);
+            // The id stands for the content, as with the notifications.
+            let id: String =
+                format!("{outcome:?}").chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+            model.confirm(&id, outcome);
+        }
+        Move::Replay => drop(model.replay()),
         Move::Resolve => {
             let open = model.order().attention().next().map(|(reason, k, _)| (reason, k));
             if let Some((reason, k)) = open {
@@ -216,6 +252,23 @@ fn things_to_notify() -> Vec<(bool, Vec<Word>)> {
         (false, vec![Word::Open]),
         (true, vec![paid("T3")]),
     ]
+}
+
+/// What a person may say, right or wrong.
+fn things_to_confirm(model: &Model) -> Vec<Confirmation> {
+    let mut things = vec![
+        Confirmation::Unpaid,
+        Confirmation::Paid(confirmed_payment("T1", PRICE)),
+        Confirmation::Paid(confirmed_payment("T5", PRICE)),
+        Confirmation::Paid(confirmed_payment("T9", PRICE + 1)),
+        Confirmation::Refund { refund_no: name("r1"), done: true, provider_refund_no: None },
+    ];
+    for (reason, number, _) in model.order().attention() {
+        for fulfilment in [None, Some(Fulfilment::Fulfil), Some(Fulfilment::DoNotFulfil)] {
+            things.push(Confirmation::Attention { reason, number, fulfilment });
+        }
+    }
+    things
 }
 
 /// Payments that are not this order's: wrong amount, unknown currency.

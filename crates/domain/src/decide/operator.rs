@@ -1,0 +1,155 @@
+//! A person's word in a decision: absorbed beside the provider's, and compared with it ever after.
+
+use super::{Draft, absorb};
+use crate::amount::Amount;
+use crate::confirm::{ConfirmCommand, Confirmation, OperatorWord, confirmed};
+use crate::fact::{AttentionReason, Closure, Fact, FactBody, FactKey};
+use crate::fold::Order;
+use crate::payment::{Evidence, Payment};
+use crate::replay::ReplayCommand;
+
+/// A person confirms what happened at the provider.
+pub(super) fn confirm(draft: &mut Draft<'_>, command: &ConfirmCommand) {
+    let settles = matches!(command.outcome, Confirmation::Attention { .. });
+    if draft.order.is_empty() || (draft.order.created().is_none() && !settles) {
+        draft.not_found = true;
+        return;
+    }
+    match confirmed(&draft.order, command, draft.ctx.now) {
+        Ok(facts) => {
+            for (key, body) in facts {
+                draft.own(key, body);
+            }
+        }
+        Err(refusal) => {
+            draft.contradiction = Some(refusal);
+            return;
+        }
+    }
+    if let Confirmation::Paid(payment) = &command.outcome
+        && draft.order.payments().any(|known| known.trade_no != payment.trade_no)
+    {
+        let text = format!("payment {}, which a person confirmed, is not the only one", payment.trade_no);
+        draft.attention(AttentionReason::DuplicatePayment, text, false);
+    }
+}
+
+/// An operator sets the order going again.
+pub(super) fn replay(draft: &mut Draft<'_>, command: &ReplayCommand) {
+    for (reason, number) in &command.attention {
+        let key = FactKey::AttentionResolved(*reason, *number);
+        if !draft.order.has(&FactKey::Attention(*reason, *number)) || draft.order.has(&key) {
+            continue;
+        }
+        let (caller, reason_told) = (command.order.caller.clone(), command.reason.clone());
+        draft.own(key, FactBody::AttentionResolved { caller, reason: reason_told });
+        match reason {
+            AttentionReason::RetriesExhausted => draft.followup.fruitless_calls = 0,
+            AttentionReason::RefundUnresolved => {
+                let can_query = draft.ctx.capabilities.refund_query;
+                for book in draft.followup.refunds.values_mut() {
+                    book.fruitless_calls = 0;
+                    book.ask |= can_query;
+                }
+            }
+            _ => {}
+        }
+    }
+    absorb::requery(draft);
+}
+
+/// Compares what a person confirmed with what the provider says, and recorded money with the order: whichever came
+/// first, a person is called, once for each.
+pub(super) fn compare(draft: &mut Draft<'_>) {
+    for (reason, text) in contradictions(&draft.order) {
+        let said = |fact: &Fact| matches!(&fact.body, FactBody::Attention(known) if *known == text);
+        if !draft.order.facts().any(said) {
+            let number = draft.order.attention_count(reason) + 1;
+            draft.own(FactKey::Attention(reason, number), FactBody::Attention(text));
+        }
+    }
+}
+
+fn contradictions(order: &Order) -> Vec<(AttentionReason, String)> {
+    let Some(created) = order.created() else { return Vec::new() };
+    let mut found = Vec::new();
+    for payment in order.payments() {
+        if !of_order(payment, created.amount) {
+            found.push((AttentionReason::PaymentMismatch, mismatch_text(payment, created.amount)));
+        }
+    }
+    let mut differs = |text: String| found.push((AttentionReason::ConfirmationContradicted, text));
+    let proven = || order.facts().filter_map(proven_payment);
+    for fact in order.facts() {
+        match (&fact.key, &fact.body) {
+            (FactKey::OperatorUnpaid, FactBody::OperatorUnpaid(OperatorWord { caller, .. })) => {
+                for payment in proven() {
+                    let (no, minor) = (&payment.trade_no, payment.total_minor);
+                    differs(format!(
+                        "{caller} confirmed that nothing was paid, the provider proves payment {no} of {minor}"
+                    ));
+                }
+            }
+            (FactKey::OperatorPaid(no), FactBody::OperatorPaid { payment, by }) => {
+                let caller = &by.caller;
+                let stated = proven().filter(|known| known.trade_no == *no);
+                for known in stated.filter(|known| known.evidence == Evidence::Stated) {
+                    if !known.same_money(payment) {
+                        let (said, stated) = (payment.total_minor, known.total_minor);
+                        differs(format!(
+                            "{caller} confirmed payment {no} as {said} minor units, the provider states {stated}"
+                        ));
+                    }
+                }
+                if proven().next().is_none() && closed_after(order, fact) {
+                    differs(format!("{caller} confirmed payment {no}, then the provider closed the order"));
+                }
+            }
+            (FactKey::OperatorRefundDone(no), FactBody::OperatorRefund { by, .. })
+                if order.has(&FactKey::RefundFailed(no.clone())) =>
+            {
+                let caller = &by.caller;
+                differs(format!("{caller} confirmed refund {no} as done, by the provider's word it failed"));
+            }
+            (FactKey::OperatorRefundFailed(no), FactBody::OperatorRefund { by, .. })
+                if order.has(&FactKey::RefundDone(no.clone())) =>
+            {
+                let caller = &by.caller;
+                differs(format!(
+                    "{caller} confirmed refund {no} as failed, the provider gave the money back"
+                ));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A payment by the provider's own word.
+const fn proven_payment(fact: &Fact) -> Option<&Payment> {
+    match (&fact.key, &fact.body) {
+        (FactKey::Paid(_) | FactKey::PaidStated(_), FactBody::Paid(payment)) => Some(payment),
+        _ => None,
+    }
+}
+
+/// Whether the provider closed the order after a person's word.
+fn closed_after(order: &Order, word: &Fact) -> bool {
+    order.fact(&FactKey::Closed).is_some_and(|closed| {
+        closed.time > word.time && matches!(closed.body, FactBody::Closed(Closure::ProviderConfirmed))
+    })
+}
+
+/// Whether a payment's amount and currency are the order's.
+pub(super) fn of_order(payment: &Payment, amount: Amount) -> bool {
+    payment.total_minor == amount.minor() && payment.currency == Some(amount.currency())
+}
+
+/// What a person is told of a payment that is not the order's.
+pub(super) fn mismatch_text(payment: &Payment, amount: Amount) -> String {
+    let stated = payment.currency.map_or("an unknown currency", |currency| currency.code());
+    format!(
+        "payment {} states {} minor units of {stated}, the order is {amount}",
+        payment.trade_no, payment.total_minor
+    )
+}

@@ -1,0 +1,323 @@
+//! People: what they confirm stands beside the provider's word, and what they set going again goes on.
+
+use paymux_domain::confirm::{ConfirmRefusal, Confirmation};
+use paymux_domain::fact::{AttentionReason, Closure, FactBody, FactKey, Fulfilment};
+use paymux_domain::fold::{Order, State};
+use paymux_domain::limits::FRUITLESS_CALLS_MAX;
+use paymux_domain::outcome::{Class, Operation, Word};
+use paymux_domain::ports::LatePolicy;
+use paymux_domain::refund::{RefundProgress, RefundState};
+use paymux_domain::replay::Replay;
+use proptest::prelude::*;
+
+use crate::support::fixtures::{
+    EXPIRY_SECS, PRICE, at, confirmed_payment, launched, name, notification, paid, payjs, payment,
+    refund_command, refund_word, report, secs, told, xorpay,
+};
+use crate::support::model::{Heard, Model, keys_of};
+use crate::support::walk::walks_with_people;
+
+fn paid_by_word(trade_no: &str, minor: i64) -> Confirmation {
+    Confirmation::Paid(confirmed_payment(trade_no, minor))
+}
+
+fn settled(reason: AttentionReason, fulfilment: Option<Fulfilment>) -> Confirmation {
+    Confirmation::Attention { reason, number: 1, fulfilment }
+}
+
+/// An order of PayJS that ended without any word.
+fn undeterminable(policy: LatePolicy) -> Model {
+    let mut model = Model::new(payjs()).late_payments(policy);
+    model.create();
+    model.answer(launched());
+    while model.due.is_some() {
+        model.tick();
+    }
+    assert_eq!(model.order().closure(), Some(Closure::LocalExpiry));
+    model
+}
+
+/// An order whose provider never answered.
+fn exhausted() -> Model {
+    let mut model = Model::created();
+    model.answer(launched());
+    model.look_at(at(EXPIRY_SECS));
+    while model.due.is_some() {
+        match model.live {
+            Some(_) => drop(model.answer(report(Class::Unknown))),
+            None => drop(model.tick()),
+        }
+    }
+    model
+}
+
+/// The fields that a refused word is told of.
+fn refused(model: &mut Model, outcome: Confirmation) -> Vec<String> {
+    let decision = model.confirm("refused", outcome);
+    assert!(keys_of(&decision).is_empty(), "{decision:?}");
+    match decision.contradiction {
+        Some(ConfirmRefusal::Contradicts(faults)) => faults.into_iter().map(|fault| fault.field).collect(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn money_that_nobody_told_of_is_confirmed_and_judged_as_late_money() {
+    let mut model = undeterminable(LatePolicy::Complete);
+    let decision = model.confirm("c1", paid_by_word("T1", PRICE));
+    assert_eq!(keys_of(&decision), ["operator/paid/T1", "fulfilment/FULFIL"]);
+    assert_eq!((model.state(), model.order().paid_minor()), (State::Paid, PRICE));
+    let again = model.confirm("c1", paid_by_word("T1", PRICE));
+    assert_eq!((keys_of(&again).is_empty(), again.contradiction), (true, None), "the same again");
+}
+
+#[test]
+fn parked_late_money_needs_a_word_on_the_goods_and_does_not_come_again() {
+    let mut model = undeterminable(LatePolicy::Park);
+    let decision = model.confirm("c1", paid_by_word("T1", PRICE));
+    assert_eq!(keys_of(&decision), ["operator/paid/T1", "attention/LATE_PAYMENT/1"]);
+    assert!(model.order().is_parked());
+    assert_eq!(refused(&mut model, settled(AttentionReason::LatePayment, None)), ["attention.fulfilment"]);
+    let decision = model.confirm("c2", settled(AttentionReason::LatePayment, Some(Fulfilment::DoNotFulfil)));
+    assert_eq!(keys_of(&decision), ["attention/LATE_PAYMENT/1/resolved", "fulfilment/DO_NOT_FULFIL"]);
+    while model.live.is_none() {
+        model.tick();
+    }
+    let keys = model.keys();
+    assert!(keys.contains(&"refund/late-T1/call/1".to_owned()), "the money goes back: {keys:?}");
+    assert_eq!(model.order().attention_count(AttentionReason::LatePayment), 1);
+}
+
+#[test]
+fn nothing_paid_ends_an_order_and_makes_a_local_expiry_proven() {
+    let mut model = undeterminable(LatePolicy::Complete);
+    assert_eq!(keys_of(&model.confirm("c1", Confirmation::Unpaid)), ["operator/unpaid"]);
+    assert_eq!(model.order().closure(), Some(Closure::OperatorConfirmed));
+
+    let mut model = exhausted();
+    let decision = model.confirm("c1", Confirmation::Unpaid);
+    assert_eq!(keys_of(&decision), ["operator/unpaid", "attention/RETRIES_EXHAUSTED/1/resolved"]);
+    assert_eq!((model.state(), model.due), (State::Closed, None));
+}
+
+#[test]
+fn what_contradicts_the_facts_is_refused_with_every_fault() {
+    let mut model = Model::created();
+    model.answer(launched());
+    assert_eq!(refused(&mut model, Confirmation::Unpaid), ["unpaid"], "the payer can still pay");
+    model.notify(vec![paid("T1")]);
+    assert_eq!(refused(&mut model, Confirmation::Unpaid), ["unpaid"], "it is paid");
+    assert_eq!(refused(&mut model, paid_by_word("T1", PRICE - 1)), ["paid.total"]);
+    assert_eq!(
+        refused(&mut model, settled(AttentionReason::LatePayment, Some(Fulfilment::DoNotFulfil))),
+        ["attention.number", "attention.fulfilment"]
+    );
+    let none = Confirmation::Refund { refund_no: name("r9"), done: true, provider_refund_no: None };
+    assert_eq!(model.confirm("c", none).contradiction, Some(ConfirmRefusal::RefundNotFound));
+    assert!(Model::new(payjs()).confirm("c", Confirmation::Unpaid).not_found);
+}
+
+#[test]
+fn a_request_confirms_one_thing() {
+    let mut model = undeterminable(LatePolicy::Complete);
+    model.confirm("c1", paid_by_word("T1", PRICE));
+    let decision = model.confirm("c1", paid_by_word("T2", PRICE));
+    let Some(ConfirmRefusal::Contradicts(faults)) = decision.contradiction else { panic!("not refused") };
+    assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), ["request_id"]);
+}
+
+#[test]
+fn money_that_is_not_the_orders_is_recorded_and_waits_for_a_word_on_the_goods() {
+    let mut model = Model::created();
+    model.answer(launched());
+    model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
+    assert_eq!(model.state(), State::Pending, "what differs changes no state");
+    assert_eq!(refused(&mut model, Confirmation::Unpaid), ["unpaid"], "the provider told of money");
+    let decision = model.confirm("c1", paid_by_word("T9", PRICE - 1));
+    assert_eq!(keys_of(&decision), ["operator/paid/T9"], "no word on the goods yet");
+    assert_eq!(model.state(), State::Paid);
+    let decision = model.confirm("c2", settled(AttentionReason::PaymentMismatch, Some(Fulfilment::Fulfil)));
+    assert_eq!(keys_of(&decision), ["attention/PAYMENT_MISMATCH/1/resolved", "fulfilment/FULFIL"]);
+    // The provider says the same again, under a new notification: it agrees with the person.
+    let decision = model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
+    assert_eq!(keys_of(&decision), ["paid/T9"]);
+}
+
+#[test]
+fn a_payment_before_its_create_is_compared_with_the_amount_once_that_is_known() {
+    let mut model = Model::new(xorpay());
+    model.hear(Heard::Notification(notification("n1", at(0), vec![Word::Paid(payment("T1", PRICE - 1))])));
+    let decision = model.create();
+    assert!(keys_of(&decision).contains(&"attention/PAYMENT_MISMATCH/1".to_owned()), "{decision:?}");
+    model.confirm("c1", settled(AttentionReason::UnknownOrder, None));
+    assert_eq!(model.order().fulfilment(), None, "the mismatch still withholds the goods");
+}
+
+#[test]
+fn a_number_that_was_never_ordered_can_be_settled() {
+    let mut model = Model::new(xorpay());
+    model.hear(Heard::Notification(notification("n1", at(0), vec![paid("T1")])));
+    let decision = model.confirm("c1", settled(AttentionReason::UnknownOrder, None));
+    assert_eq!(keys_of(&decision), ["attention/UNKNOWN_ORDER/1/resolved"]);
+    assert!(model.confirm("c2", paid_by_word("T2", PRICE)).not_found);
+}
+
+#[test]
+fn the_providers_later_word_stands_and_calls_a_person() {
+    use AttentionReason::ConfirmationContradicted as Contradicted;
+    let mut model = undeterminable(LatePolicy::Complete);
+    model.confirm("c1", Confirmation::Unpaid);
+    let decision = model.notify(vec![paid("T1")]);
+    assert_eq!(keys_of(&decision), ["paid/T1", "attention/CONFIRMATION_CONTRADICTED/1"]);
+    assert_eq!((model.state(), model.order().fulfilment()), (State::Paid, None));
+    assert_eq!(keys_of(&model.notify(vec![paid("T1")])), Vec::<String>::new(), "once");
+    let decision = model.confirm("c2", settled(Contradicted, Some(Fulfilment::Fulfil)));
+    assert_eq!(keys_of(&decision), ["attention/CONFIRMATION_CONTRADICTED/1/resolved", "fulfilment/FULFIL"]);
+
+    let mut model = exhausted();
+    model.confirm("c1", paid_by_word("T1", PRICE - 1));
+    model.notify(vec![paid("T1")]);
+    assert_eq!((model.order().attention_count(Contradicted), model.order().paid_minor()), (1, PRICE));
+}
+
+#[test]
+fn a_refund_that_nobody_tells_of_is_confirmed_either_way() {
+    let asked = |progress: Option<RefundProgress>, done: bool| {
+        let mut model = Model::created_at(xorpay());
+        model.answer(launched());
+        model.notify(vec![paid("T1")]);
+        model.hear(Heard::Refund(refund_command("r1", PRICE)));
+        if model.live.is_none() {
+            model.tick();
+        }
+        model.answer(report(Class::Unknown));
+        assert_eq!(model.order().attention_count(AttentionReason::RefundUnresolved), 1);
+        let word = Confirmation::Refund { refund_no: name("r1"), done, provider_refund_no: None };
+        let decision = model.confirm("c1", word);
+        assert!(keys_of(&decision).contains(&"attention/REFUND_UNRESOLVED/1/resolved".to_owned()));
+        if let Some(progress) = progress {
+            model.notify(vec![refund_word("r1", progress)]);
+        }
+        model
+    };
+    let state = |model: &Model| model.order().refund(&name("r1")).expect("it is there").state();
+    let contradicted =
+        |model: &Model| model.order().attention_count(AttentionReason::ConfirmationContradicted);
+    let done = asked(None, true);
+    assert_eq!((state(&done), done.order().refunded_minor()), (RefundState::Done, PRICE));
+    let failed = asked(None, false);
+    assert_eq!((state(&failed), failed.ledger[&name("r1")].minor), (RefundState::Failed, 0), "released");
+    assert_eq!(contradicted(&asked(Some(RefundProgress::Done), true)), 0, "they agree");
+    let late = asked(Some(RefundProgress::Done), false);
+    assert_eq!((state(&late), contradicted(&late)), (RefundState::Done, 1), "the provider's word stands");
+}
+
+#[test]
+fn a_replayed_order_goes_on_for_as_many_calls_again() {
+    let mut model = exhausted();
+    let replay = Replay::of(model.order(), Some(&model.scene.capabilities));
+    assert_eq!(
+        (replay.goes, replay.attention.as_slice()),
+        (true, &[(AttentionReason::RetriesExhausted, 1)][..])
+    );
+    let decision = model.replay();
+    assert_eq!(keys_of(&decision), ["attention/RETRIES_EXHAUSTED/1/resolved"]);
+    assert_eq!(decision.call, Some(Operation::Query));
+    let mut calls = 0;
+    while model.due.is_some() {
+        match model.live {
+            Some(_) => {
+                calls += 1;
+                model.answer(report(Class::Unknown));
+            }
+            None => drop(model.tick()),
+        }
+    }
+    assert!((1..=2 * FRUITLESS_CALLS_MAX).contains(&calls), "it ends: {calls}");
+    assert_eq!(model.order().attention_count(AttentionReason::RetriesExhausted), 2);
+}
+
+#[test]
+fn what_only_a_person_can_know_is_not_replayed() {
+    let mut model = Model::created();
+    model.answer(launched());
+    model.notify(vec![Word::Paid(payment("T9", 1))]);
+    let replay = Replay::of(model.order(), Some(&model.scene.capabilities));
+    assert!(!replay.goes && replay.effect.contains("PAYMENT_MISMATCH 1"), "{replay:?}");
+}
+
+#[test]
+fn an_end_that_is_not_proven_is_asked_about_again_when_somebody_wants_it() {
+    let mut model = Model::created_at(xorpay());
+    model.answer(launched());
+    while model.due.is_some() {
+        match model.live {
+            Some(_) => drop(model.answer(told(Word::Open))),
+            None => drop(model.tick()),
+        }
+    }
+    assert_eq!((model.state(), model.order().closure()), (State::Closed, Some(Closure::LocalExpiry)));
+    model.scene.now = model.now() + secs(60);
+    assert_eq!(model.requery().call, Some(Operation::Query));
+    let decision = model.answer(told(Word::Open));
+    assert_eq!((decision.call, decision.due), (None, None), "once");
+    model.scene.now = model.now() + secs(60);
+    model.requery();
+    model.answer(told(paid("T1")));
+    assert_eq!(model.state(), State::Paid);
+}
+
+proptest! {
+    #[test]
+    fn a_record_that_is_heard_again_adds_nothing(model in walks_with_people()) {
+        let mut scene = model.scene.clone();
+        scene.live_call = true;
+        for step in model.steps.iter().filter(|step| step.heard.is_record()) {
+            if matches!(step.heard, Heard::Confirm(_)) && step.decision.contradiction.is_some() {
+                continue;
+            }
+            let decision = scene.decide(&step.heard);
+            let told = keys_of(&step.decision);
+            let words: Vec<String> =
+                keys_of(&decision).into_iter().filter(|key| key.starts_with("operator/")).collect();
+            prop_assert!(words.is_empty(), "{words:?} of {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_against_the_providers_always_calls_a_person(model in walks_with_people()) {
+        for step in &model.steps {
+            let order = &step.after;
+            let proven = order.facts().any(|fact| matches!(fact.key, FactKey::Paid(_)));
+            if order.has(&FactKey::OperatorUnpaid) && proven && order.created().is_some() {
+                prop_assert!(order.attention_count(AttentionReason::ConfirmationContradicted) > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_persons_word_keeps_the_promises(model in walks_with_people()) {
+        let mut said = None;
+        let mut was_paid = false;
+        for step in &model.steps {
+            was_paid |= step.after.state() == State::Paid;
+            prop_assert!(!was_paid || step.after.state() == State::Paid, "PAID for ever");
+            prop_assert!(said.is_none() || step.after.fulfilment() == said, "a word on the goods stands");
+            said = step.after.fulfilment();
+            for fact in step.before.order.facts() {
+                prop_assert_eq!(step.after.fact(&fact.key), Some(fact), "no fact is changed");
+            }
+        }
+        let backwards: Vec<_> = model.order().facts().cloned().collect();
+        let folded = Order::from_facts(backwards.into_iter().rev());
+        prop_assert_eq!(&folded, model.order());
+        let sums = model.order().facts().filter_map(|fact| match &fact.body {
+            FactBody::OperatorPaid { payment, .. } if !model.order().has(&FactKey::Paid(payment.trade_no.clone())) => {
+                Some(payment.total_minor)
+            }
+            FactBody::Paid(payment) if matches!(fact.key, FactKey::Paid(_)) => Some(payment.total_minor),
+            _ => None,
+        });
+        prop_assert_eq!(model.order().paid_minor(), sums.sum::<i64>());
+    }
+}

@@ -1,0 +1,232 @@
+//! `paymux settle`: a provider's console export compared with the orders, and what it decides confirmed in bulk.
+
+mod columns;
+mod export;
+mod judge;
+mod owners;
+mod report;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+use futures_util::{StreamExt as _, stream};
+use paymux_domain::shard::stable_hash;
+use paymux_proto::client::{Client, Refusal};
+use paymux_proto::v1;
+use paymux_proto::v1::confirm_outcome_request::Outcome;
+use tonic::Code;
+
+use super::connect::ConnectArgs;
+use super::order::{self, refused};
+use super::{Exit, Output};
+use export::{Export, Survey};
+use judge::{Line, Verdict};
+use owners::{Owner, Owners};
+use report::Report;
+
+/// Lines whose orders are looked up at once.
+const AT_ONCE: usize = 32;
+
+/// Tries of one call that the server was too busy for.
+const TRIES_MAX: u32 = 10;
+
+/// The pause between two tries where the server names none.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Characters of a reason that a confirmation may have.
+const REASON_CHARS_MAX: usize = 200;
+
+/// Arguments of `settle`.
+#[derive(Debug, Args)]
+pub(super) struct SettleArgs {
+    #[command(flatten)]
+    connect: ConnectArgs,
+    #[command(subcommand)]
+    command: SettleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SettleCommand {
+    /// Compare an export of the provider's console (CSV, UTF-8) with the orders, and confirm what nobody knew.
+    ///
+    /// Only orders that have not ended, or ended without proof (LOCAL_EXPIRY), and refunds that have not ended are
+    /// changed; what contradicts is told and left to a person. Needs the rights read and operate. The whole file is
+    /// read first: with any fault in it nothing is done.
+    #[command(after_help = "\
+Exit codes: 0 everything agrees or was confirmed; 3 the server refused; 4 lines contradict what is known, or name
+orders that are not known; 65 the file has faults, and nothing was done.
+
+Examples:
+  paymux settle import bill.csv --account main --dry-run
+  paymux settle import bill.csv --account main --reason 'bill of 10 May' --output json")]
+    Import(ImportArgs),
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// The export.
+    file: PathBuf,
+    /// The account that it is of, by its name in the configuration.
+    #[arg(long)]
+    account: String,
+    /// Only orders of this merchant.
+    #[arg(long)]
+    merchant: Option<String>,
+    /// Whose export it is; without it that of the account's provider.
+    #[arg(long, value_enum)]
+    format: Option<Kind>,
+    /// Put before the line's number in the reason of each confirmation.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only say what would be confirmed.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The kinds of exports that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// WeChat Pay's bill of trades, all columns (`bill_type` ALL).
+    Wechatpay,
+    /// PayJS's list of orders.
+    Payjs,
+}
+
+pub(super) async fn run(args: SettleArgs, output: &Output) -> anyhow::Result<Exit> {
+    let client = args.connect.connect().await?;
+    let SettleCommand::Import(import) = args.command;
+    order::ended(self::import(&client, import, output).await, output)
+}
+
+/// What every line needs.
+struct Import<'a> {
+    client: &'a Client,
+    owners: Owners,
+    survey: Survey,
+    account: String,
+    reason: String,
+    dry_run: bool,
+}
+
+async fn import(client: &Client, args: ImportArgs, output: &Output) -> anyhow::Result<Exit> {
+    let owners = Owners::read(client, &args.account, args.merchant.as_deref()).await?;
+    let kind = match (args.format, owners.provider()) {
+        (Some(kind), _) => kind,
+        (None, "wechatpay") => Kind::Wechatpay,
+        (None, "payjs") => Kind::Payjs,
+        (None, "") => {
+            anyhow::bail!("no merchant that you may see has orders at the account {}", args.account)
+        }
+        (None, other) => anyhow::bail!("exports of {other} cannot be read; see --format"),
+    };
+    let mut export = Export::new(kind, open(&args.file)?);
+    let survey = export.survey();
+    if !survey.faults.is_empty() {
+        report::faults(&survey, output)?;
+        return Ok(Exit::BadInput);
+    }
+    let name = args.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let reason = args.reason.unwrap_or_else(|| format!("settle import {name}"));
+    let import = Import { client, owners, survey, account: args.account, reason, dry_run: args.dry_run };
+    let mut report = Report::new(args.dry_run);
+    let lines = Export::new(kind, open(&args.file)?);
+    let settled = stream::iter(lines).map(|line| import.settle(line));
+    let mut settled = std::pin::pin!(settled.buffered(AT_ONCE));
+    while let Some(settled) = settled.next().await {
+        let (line, verdict) = settled?;
+        report.add(&line, verdict, output)?;
+    }
+    report.end(output)?;
+    Ok(if report.differs() { Exit::Differs } else { Exit::Ok })
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    File::open(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+impl Import<'_> {
+    /// Looks one line's order up, judges the line, and confirms what it decides.
+    async fn settle(&self, line: Result<Line, export::Fault>) -> anyhow::Result<(Line, Verdict)> {
+        let line =
+            line.map_err(|fault| anyhow::anyhow!("the file has changed while it was read: {fault}"))?;
+        if let Some(why) = line.skipped() {
+            return Ok((line, Verdict::Skipped(why)));
+        }
+        let Some(owner) = self.owners.of(&line.out_trade_no) else {
+            return Ok((line, Verdict::Unknown("no merchant here uses such numbers".to_owned())));
+        };
+        let Some(order) = self.order(&owner).await? else {
+            return Ok((line, Verdict::Unknown(format!("{owner} is not known"))));
+        };
+        let verdict = judge::judge(&line, &order, &self.account, &self.survey);
+        let Verdict::Confirm(outcome) = verdict else { return Ok((line, verdict)) };
+        let verdict = self.confirm(&line, owner, outcome).await?;
+        Ok((line, verdict))
+    }
+
+    async fn order(&self, owner: &Owner) -> anyhow::Result<Option<v1::Order>> {
+        let request = v1::GetOrderRequest {
+            merchant_id: owner.merchant_id.clone(),
+            merchant_order_no: owner.order_no.clone(),
+            ..v1::GetOrderRequest::default()
+        };
+        let called = patiently(|| {
+            let request = request.clone();
+            async { self.client.orders().get_order(Client::request(request, None)).await }
+        });
+        match called.await {
+            Ok(answer) => Ok(answer.into_inner().order),
+            Err(refusal) if refusal.reason == v1::ErrorReason::OrderNotFound => Ok(None),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    async fn confirm(&self, line: &Line, owner: Owner, outcome: Outcome) -> anyhow::Result<Verdict> {
+        let id = stable_hash(format!("{} {} {outcome:?}", self.account, line.out_trade_no).as_bytes());
+        let place = format!(", line {}", line.number);
+        let room = REASON_CHARS_MAX - place.chars().count();
+        let reason: String = self.reason.chars().filter(|c| !c.is_control()).take(room).collect();
+        let request = v1::ConfirmOutcomeRequest {
+            request_id: format!("settle-{id:016x}"),
+            merchant_id: owner.merchant_id,
+            merchant_order_no: owner.order_no,
+            reason: format!("{reason}{place}"),
+            outcome: Some(outcome),
+            validate_only: self.dry_run,
+        };
+        let called = patiently(|| {
+            let request = request.clone();
+            async { self.client.operator().confirm_outcome(Client::request(request, None)).await }
+        });
+        match called.await {
+            Ok(answer) => Ok(Verdict::Confirmed(answer.into_inner().fact_keys)),
+            Err(refusal) if refusal.reason == v1::ErrorReason::ConfirmationContradicts => {
+                Ok(Verdict::Differs(refusal.message))
+            }
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+}
+
+/// Calls again while the server is too busy or away; every call here may be sent twice.
+async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, Refusal>
+where
+    F: Future<Output = Result<T, tonic::Status>>,
+{
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let refusal = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(status) => refused(status),
+        };
+        let busy = matches!(refusal.code, Code::ResourceExhausted | Code::Unavailable);
+        if !busy || tries >= TRIES_MAX {
+            return Err(refusal);
+        }
+        tokio::time::sleep(refusal.retry_after.unwrap_or(PAUSE)).await;
+    }
+}

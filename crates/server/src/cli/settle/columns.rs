@@ -1,0 +1,142 @@
+//! The columns of an export, found by the names in its head, and the cells of a line read by them.
+//!
+//! WeChat Pay's bill puts a backtick before each cell of its body. The names below are those of its bill of trades with
+//! all columns, and of PayJS's list of orders `[assumed]`: neither provider documents them for machines.
+
+use jiff::civil::DateTime;
+use jiff::tz::{TimeZone, offset};
+
+use super::Kind;
+
+/// Which cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    OutTradeNo,
+    TradeNo,
+    State,
+    Total,
+    Time,
+    OutRefundNo,
+    ProviderRefundNo,
+    RefundTotal,
+    RefundState,
+}
+
+/// A column: its names, the first found counts, and whether an export must have it.
+type Names = (Column, &'static [&'static str], bool);
+
+const WECHATPAY: [Names; 9] = [
+    (Column::OutTradeNo, &["商户订单号"], true),
+    (Column::TradeNo, &["微信订单号", "微信支付订单号"], true),
+    (Column::State, &["交易状态"], true),
+    (Column::Total, &["订单金额", "总金额"], true),
+    (Column::Time, &["交易时间"], false),
+    (Column::OutRefundNo, &["商户退款单号"], false),
+    (Column::ProviderRefundNo, &["微信退款单号", "微信支付退款单号"], false),
+    (Column::RefundTotal, &["申请退款金额", "退款金额"], false),
+    (Column::RefundState, &["退款状态"], false),
+];
+
+const PAYJS: [Names; 5] = [
+    (Column::OutTradeNo, &["商户订单号", "用户端订单号", "用户订单号", "out_trade_no"], true),
+    (Column::TradeNo, &["PAYJS订单号", "PAYJS 订单号", "平台订单号", "payjs_order_id"], true),
+    (Column::State, &["状态", "支付状态", "订单状态"], true),
+    (Column::Total, &["订单金额", "支付金额", "金额"], true),
+    (Column::Time, &["支付时间"], false),
+];
+
+/// Where the columns of an export stand.
+#[derive(Clone, Debug)]
+pub(super) struct Columns(Vec<(Column, &'static str, usize)>);
+
+impl Columns {
+    /// Finds them by the cells of the head.
+    ///
+    /// # Errors
+    /// The names of the columns that are missing.
+    pub(super) fn of(kind: Kind, head: &csv::StringRecord) -> Result<Self, Vec<&'static str>> {
+        let wanted: &[Names] = match kind {
+            Kind::Wechatpay => &WECHATPAY,
+            Kind::Payjs => &PAYJS,
+        };
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for (column, names, required) in wanted {
+            let at = names
+                .iter()
+                .find_map(|name| Some((*name, head.iter().position(|cell| cell_text(cell) == *name)?)));
+            match (at, names.first()) {
+                (Some((name, at)), _) => found.push((*column, name, at)),
+                (None, Some(name)) if *required => missing.push(*name),
+                _ => {}
+            }
+        }
+        if missing.is_empty() { Ok(Self(found)) } else { Err(missing) }
+    }
+
+    /// A cell with the name of its column; empty when the export or the line lacks it.
+    pub(super) fn cell<'r>(&self, record: &'r csv::StringRecord, column: Column) -> (&'static str, &'r str) {
+        let found = self.0.iter().find(|(known, _, _)| *known == column);
+        found.map_or(("", ""), |(_, name, at)| (*name, record.get(*at).map_or("", cell_text)))
+    }
+}
+
+/// A cell without what the providers put around it.
+pub(super) fn cell_text(cell: &str) -> &str {
+    cell.trim_start_matches('\u{feff}').trim().trim_start_matches('`').trim()
+}
+
+/// Yuan as text in fen: money never goes through a floating-point number.
+pub(super) fn fen(text: &str) -> Option<i64> {
+    let text = text.trim_start_matches(['¥', '￥']).trim();
+    let (yuan, rest) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if yuan.is_empty() || rest.len() > 2 || !digits(yuan) || !digits(rest) {
+        return None;
+    }
+    let cents: i64 = format!("{rest:0<2}").parse().ok()?;
+    yuan.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents)
+}
+
+/// `2026-05-10 08:00:00` in Beijing `[assumed]`.
+pub(super) fn beijing_time(text: &str) -> Option<prost_types::Timestamp> {
+    let time = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
+    let time = time.to_zoned(TimeZone::fixed(offset(8))).ok()?.timestamp();
+    Some(prost_types::Timestamp { seconds: time.as_second(), nanos: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yuan_are_read_as_text() {
+        let read = |text: &str| fen(text);
+        assert_eq!(
+            [read("12.34"), read("0.5"), read("7"), read("¥1.00")],
+            [Some(1234), Some(50), Some(700), Some(100)]
+        );
+        for text in ["", ".5", "1.234", "-1", "1e3", "1,000", "99999999999999999999"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn cells_lose_the_marks_around_them() {
+        assert_eq!(
+            [cell_text("`4200"), cell_text("\u{feff}交易时间"), cell_text(" `a b ")],
+            ["4200", "交易时间", "a b"]
+        );
+    }
+
+    #[test]
+    fn missing_columns_are_all_named() {
+        let head = csv::StringRecord::from(vec!["商户订单号"]);
+        assert_eq!(Columns::of(Kind::Wechatpay, &head).unwrap_err(), ["微信订单号", "交易状态", "订单金额"]);
+    }
+
+    #[test]
+    fn times_are_beijings() {
+        assert_eq!(beijing_time("1970-01-01 08:00:01").unwrap().seconds, 1);
+        assert_eq!(beijing_time("10 May"), None);
+    }
+}

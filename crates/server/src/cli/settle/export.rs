@@ -1,0 +1,397 @@
+//! An export read line by line: its faults first, each with line, column and reason, then its lines.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io::Read;
+
+use paymux_domain::name::{NameError, OutTradeNo};
+use paymux_domain::shard::stable_hash;
+
+use super::Kind;
+use super::columns::{Column, Columns, beijing_time, cell_text, fen};
+use super::judge::{Line, What};
+
+/// Faults that are kept; the others are counted.
+pub(super) const FAULTS_MAX: usize = 100;
+
+/// What WeChat Pay's summary begins with.
+const SUMMARY: &str = "总交易单数";
+
+/// Bytes of a line: far more than any export's, so that a file that is none cannot fill the memory.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// A fault of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) line: u64,
+    /// Empty where it is the whole line.
+    pub(super) column: String,
+    pub(super) reason: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, column, reason } = self;
+        if column.is_empty() {
+            write!(f, "line {line}: {reason}")
+        } else {
+            write!(f, "line {line}, {column}: {reason}")
+        }
+    }
+}
+
+/// What the first reading of the whole file found.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) faults: Vec<Fault>,
+    /// Faults beyond those that are kept.
+    pub(super) more_faults: u64,
+    /// Orders with a line about a refund, by the hash of their number.
+    refunded: BTreeSet<u64>,
+    paid: BTreeSet<u64>,
+    /// Orders with several payments, by the hash of their number.
+    paid_twice: BTreeSet<u64>,
+}
+
+impl Survey {
+    pub(super) fn is_refunded(&self, number: &OutTradeNo) -> bool {
+        self.refunded.contains(&hash(number))
+    }
+
+    pub(super) fn is_paid_twice(&self, number: &OutTradeNo) -> bool {
+        self.paid_twice.contains(&hash(number))
+    }
+
+    fn add(&mut self, line: Result<Line, Fault>) {
+        match line {
+            Ok(line) => {
+                let number = hash(&line.out_trade_no);
+                match line.what {
+                    What::Payment { .. } if !self.paid.insert(number) => drop(self.paid_twice.insert(number)),
+                    What::Refund { .. } | What::Refunded => drop(self.refunded.insert(number)),
+                    _ => {}
+                }
+            }
+            Err(fault) if self.faults.len() < FAULTS_MAX => self.faults.push(fault),
+            Err(_) => self.more_faults += 1,
+        }
+    }
+}
+
+fn hash(number: &OutTradeNo) -> u64 {
+    stable_hash(number.as_str().as_bytes())
+}
+
+/// The lines of an export.
+pub(super) struct Export<R> {
+    kind: Kind,
+    reader: csv::Reader<R>,
+    record: csv::StringRecord,
+    columns: Option<Columns>,
+    /// Faults of a line that was read; they come one by one.
+    faults: Vec<Fault>,
+    lines: u64,
+    ended: bool,
+}
+
+impl<R: Read> Export<R> {
+    pub(super) fn new(kind: Kind, read: R) -> Self {
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(read);
+        Self {
+            kind,
+            reader,
+            record: csv::StringRecord::new(),
+            columns: None,
+            faults: Vec::new(),
+            lines: 0,
+            ended: false,
+        }
+    }
+
+    /// Reads everything and keeps what later lines need to know of each other.
+    pub(super) fn survey(&mut self) -> Survey {
+        let mut survey = Survey::default();
+        for line in self {
+            survey.add(line);
+        }
+        survey
+    }
+
+    /// The next record; `None` at the end, also where nothing more can be read.
+    fn advance(&mut self) -> Option<u64> {
+        if self.ended {
+            return None;
+        }
+        let at = self.reader.position().line();
+        let read = self.reader.read_record(&mut self.record);
+        let line = self.record.position().map_or(at, csv::Position::line);
+        match read {
+            Ok(true) if self.record.as_slice().len() <= LINE_BYTES_MAX => Some(line),
+            Ok(true) => {
+                self.fault(line, "", format!("is longer than {LINE_BYTES_MAX} bytes: this is no export"));
+                self.ended = true;
+                None
+            }
+            Ok(false) => {
+                self.ended = true;
+                None
+            }
+            Err(error) => {
+                let utf8 = matches!(error.kind(), csv::ErrorKind::Utf8 { .. });
+                let reason = if utf8 { "is not UTF-8".to_owned() } else { error.to_string() };
+                self.fault(at, "", reason);
+                self.ended = !utf8;
+                if utf8 { self.advance() } else { None }
+            }
+        }
+    }
+
+    fn fault(&mut self, line: u64, column: &str, reason: impl Into<String>) {
+        self.faults.push(Fault { line, column: column.to_owned(), reason: reason.into() });
+    }
+
+    fn read_head(&mut self) {
+        let Some(line) = self.advance() else {
+            self.fault(1, "", "the file is empty");
+            return;
+        };
+        match Columns::of(self.kind, &self.record) {
+            Ok(columns) => self.columns = Some(columns),
+            Err(missing) => {
+                for name in missing {
+                    self.fault(line, name, "there is no such column");
+                }
+                self.ended = true;
+            }
+        }
+    }
+
+    /// WeChat Pay's last two lines say how many there are: a file that was cut off is told apart.
+    fn read_summary(&mut self) {
+        if let Some(line) = self.advance() {
+            let stated = self.record.get(0).map_or("", cell_text).to_owned();
+            if stated.parse() != Ok(self.lines) {
+                let reason = format!("names {stated:?} lines, the file has {}", self.lines);
+                self.fault(line, SUMMARY, reason);
+            }
+        }
+        self.ended = true;
+    }
+
+    fn read_line(&mut self, columns: &Columns, number: u64) -> Option<Line> {
+        let mut cells = Cells { columns, record: &self.record, line: number, faults: Vec::new() };
+        let line = match self.kind {
+            Kind::Wechatpay => cells.wechatpay(),
+            Kind::Payjs => cells.payjs(),
+        };
+        self.faults.append(&mut cells.faults);
+        line.filter(|_| self.faults.is_empty())
+    }
+}
+
+impl<R: Read> Iterator for Export<R> {
+    type Item = Result<Line, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if !self.faults.is_empty() {
+                return Some(Err(self.faults.remove(0)));
+            }
+            if self.ended {
+                return None;
+            }
+            let Some(columns) = self.columns.clone() else {
+                self.read_head();
+                continue;
+            };
+            let Some(number) = self.advance() else { continue };
+            let first = self.record.get(0).map_or("", cell_text);
+            if self.kind == Kind::Wechatpay && first == SUMMARY {
+                self.read_summary();
+                continue;
+            }
+            self.lines += 1;
+            if let Some(line) = self.read_line(&columns, number) {
+                return Some(Ok(line));
+            }
+        }
+    }
+}
+
+/// The cells of one line.
+struct Cells<'a> {
+    columns: &'a Columns,
+    record: &'a csv::StringRecord,
+    line: u64,
+    faults: Vec<Fault>,
+}
+
+impl Cells<'_> {
+    fn text(&self, column: Column) -> &str {
+        self.columns.cell(self.record, column).1
+    }
+
+    fn fault(&mut self, column: Column, reason: impl Into<String>) {
+        let (name, _) = self.columns.cell(self.record, column);
+        self.faults.push(Fault { line: self.line, column: name.to_owned(), reason: reason.into() });
+    }
+
+    fn name<T: std::str::FromStr<Err = NameError>>(&mut self, column: Column) -> Option<T> {
+        match self.text(column).parse() {
+            Ok(name) => Some(name),
+            Err(NameError { allowed, .. }) => {
+                self.fault(column, format!("must be {allowed}"));
+                None
+            }
+        }
+    }
+
+    fn money(&mut self, column: Column) -> Option<i64> {
+        let minor = fen(self.text(column)).filter(|minor| *minor > 0);
+        if minor.is_none() {
+            self.fault(column, "must be an amount above zero in yuan, such as 12.34");
+        }
+        minor
+    }
+
+    /// A time that is there must be one.
+    fn time(&mut self, column: Column) -> Option<prost_types::Timestamp> {
+        let text = self.text(column);
+        if text.is_empty() {
+            return None;
+        }
+        let time = beijing_time(text);
+        if time.is_none() {
+            self.fault(column, "must be a time such as 2026-05-10 08:00:00");
+        }
+        time
+    }
+
+    fn payment(&mut self) -> Option<What> {
+        let trade_no = self.name(Column::TradeNo);
+        let total_minor = self.money(Column::Total);
+        let success_time = self.time(Column::Time);
+        Some(What::Payment { trade_no: trade_no?, total_minor: total_minor?, success_time })
+    }
+
+    fn wechatpay(&mut self) -> Option<Line> {
+        let out_trade_no = self.name(Column::OutTradeNo);
+        let what = match self.text(Column::State) {
+            "SUCCESS" => self.payment(),
+            "REFUND" => {
+                let out_refund_no = self.name(Column::OutRefundNo);
+                let total_minor = self.money(Column::RefundTotal);
+                let done = self.text(Column::RefundState) == "SUCCESS";
+                let provider_refund_no = self.text(Column::ProviderRefundNo).to_owned();
+                match (out_refund_no, total_minor) {
+                    (Some(out_refund_no), Some(total_minor)) => {
+                        Some(What::Refund { out_refund_no, total_minor, done, provider_refund_no })
+                    }
+                    _ => None,
+                }
+            }
+            "REVOKED" => Some(What::Skipped("revoked before it was paid")),
+            _ => {
+                self.fault(Column::State, "must be SUCCESS, REFUND or REVOKED");
+                None
+            }
+        };
+        Some(Line { number: self.line, out_trade_no: out_trade_no?, what: what? })
+    }
+
+    fn payjs(&mut self) -> Option<Line> {
+        let out_trade_no = self.name(Column::OutTradeNo);
+        let what = match self.text(Column::State) {
+            "已支付" | "支付成功" | "SUCCESS" | "1" => self.payment(),
+            "已退款" | "REFUND" => Some(What::Refunded),
+            "未支付" | "已关闭" | "CLOSED" | "0" => Some(What::Skipped("not paid")),
+            _ => {
+                self.fault(Column::State, "must be 已支付, 已退款, 未支付 or 已关闭");
+                None
+            }
+        };
+        Some(Line { number: self.line, out_trade_no: out_trade_no?, what: what? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "\u{feff}交易时间,微信订单号,商户订单号,交易状态,微信退款单号,商户退款单号,申请退款金额,退款状态,订单金额\n";
+
+    fn survey(kind: Kind, text: &str) -> Survey {
+        Export::new(kind, text.as_bytes()).survey()
+    }
+
+    fn told(survey: &Survey) -> Vec<String> {
+        survey.faults.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_bill_is_read_with_its_marks_and_its_summary() {
+        let text = format!(
+            "{HEAD}`2026-05-10 08:00:00,`4200001,`a1-1,`SUCCESS,`0,`0,`0.00,`,`12.34\n\
+             `2026-05-10 09:00:00,`4200001,`a1-1,`REFUND,`5030001,`r1,`1.00,`SUCCESS,`0.00\n\
+             {SUMMARY},应结订单总金额\n`2,`12.34\n"
+        );
+        let lines: Vec<Line> = Export::new(Kind::Wechatpay, text.as_bytes()).map(Result::unwrap).collect();
+        let [payment, refund] = &lines[..] else { panic!("{lines:?}") };
+        assert!(matches!(&payment.what, What::Payment { total_minor: 1234, success_time: Some(_), .. }));
+        assert!(matches!(&refund.what, What::Refund { total_minor: 100, done: true, .. }));
+        assert_eq!((payment.number, refund.number), (2, 3));
+        assert!(survey(Kind::Wechatpay, &text).is_refunded(&payment.out_trade_no));
+    }
+
+    #[test]
+    fn every_fault_names_line_column_and_reason() {
+        let text = format!(
+            "{HEAD}`x,`42 1,`,`SUCCESS,,,,,`0.00\n`2026-05-10 09:00:00,`1,`a1-1,`PAID,,,,,`1\n{SUMMARY},\n`3,\n"
+        );
+        let survey = survey(Kind::Wechatpay, &text);
+        let told = told(&survey);
+        for (at, start) in [
+            "line 2, 商户订单号: must be",
+            "line 2, 微信订单号: must be",
+            "line 2, 订单金额: must be an amount",
+            "line 2, 交易时间: must be a time",
+            "line 3, 交易状态: must be SUCCESS",
+            "line 5, 总交易单数: names \"3\" lines, the file has 2",
+        ]
+        .iter()
+        .enumerate()
+        {
+            assert!(told[at].starts_with(start), "{told:?}");
+        }
+        assert_eq!(told.len(), 6);
+    }
+
+    #[test]
+    fn a_file_that_is_no_export_is_told_so() {
+        assert_eq!(told(&survey(Kind::Payjs, "")), ["line 1: the file is empty"]);
+        let missing = told(&survey(Kind::Payjs, "a,b\n1,2\n"));
+        assert_eq!(missing.len(), 4);
+        assert!(missing.iter().all(|fault| fault.ends_with("there is no such column")), "{missing:?}");
+        let latin = [HEAD.as_bytes(), b"\xff\xfe,\n"].concat();
+        let survey = Export::new(Kind::Wechatpay, latin.as_slice()).survey();
+        assert_eq!(told(&survey), ["line 2: is not UTF-8"]);
+    }
+
+    #[test]
+    fn many_faults_are_counted_and_few_kept() {
+        let mut text = HEAD.to_owned();
+        text.extend((0..300).map(|_| "`2026-05-10 09:00:00,`1,`a1-1,`PAID,,,,,`1\n"));
+        let survey = survey(Kind::Wechatpay, &text);
+        assert_eq!((survey.faults.len(), survey.more_faults), (FAULTS_MAX, 200));
+    }
+
+    #[test]
+    fn two_payments_of_one_order_are_known_before_the_first_is_confirmed() {
+        let head = "商户订单号,PAYJS订单号,状态,订单金额\n";
+        let text = format!("{head}a1-1,T1,已支付,1.00\na1-1,T2,已支付,1.00\na1-2,T3,已支付,1.00\n");
+        let survey = survey(Kind::Payjs, &text);
+        assert!(survey.faults.is_empty(), "{survey:?}");
+        let twice = |number: &str| survey.is_paid_twice(&number.parse().unwrap());
+        assert_eq!([twice("a1-1"), twice("a1-2")], [true, false]);
+    }
+}
