@@ -1,11 +1,11 @@
 //! `paymux merchants`: what a running server has in force, and why the files as they are now are not.
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use serde_json::json;
 
+use super::connect::ConnectArgs;
 use super::order::refusal_json;
 use super::{Exit, Output, json as to_json};
 
@@ -15,9 +15,8 @@ const PAGE: i32 = 1000;
 /// Arguments of `merchants`.
 #[derive(Debug, Args)]
 pub(super) struct MerchantsArgs {
-    /// The server's gRPC address.
-    #[arg(long, global = true, env = "PAYMUX_SERVER", default_value = "http://127.0.0.1:7700")]
-    server: String,
+    #[command(flatten)]
+    connect: ConnectArgs,
     #[command(subcommand)]
     command: MerchantsCommand,
 }
@@ -32,8 +31,7 @@ enum MerchantsCommand {
 }
 
 pub(super) async fn run(args: MerchantsArgs, output: &Output) -> anyhow::Result<Exit> {
-    let client =
-        Client::connect(&args.server).await.with_context(|| format!("no server at {}", args.server))?;
+    let client = args.connect.connect().await?;
     let MerchantsCommand::List = args.command;
     let mut page_token = String::new();
     loop {
