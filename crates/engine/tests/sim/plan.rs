@@ -130,7 +130,8 @@ impl Plan {
             Theme::Mixed => {}
             Theme::Slow => {
                 faults.slow_rows = 50;
-                faults.late_landing = 500;
+                faults.late_landing = 900;
+                (faults.lost_answer, faults.not_sent, faults.refused, faults.outage) = (0, 0, 0, false);
                 faults.crash = 0;
                 // All at once through one permit: calls wait long in line.
                 self.in_flight = 1;

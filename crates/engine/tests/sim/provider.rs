@@ -242,9 +242,14 @@ impl SimProviders {
             return (Travel::NeverLands, flight);
         }
         let faults = &self.faults;
+        // In that theme creates alone are late, so that what closes the order overtakes them.
+        let may_be_late = match self.theme {
+            Theme::Slow => operation == Operation::Create,
+            _ => operation != Operation::Query,
+        };
         let travel = if chance(&mut rng, faults.lost_answer) {
             if rng.random_bool(0.5) { Travel::AnswerLost } else { Travel::NeverLands }
-        } else if operation != Operation::Query && chance(&mut rng, faults.late_landing) {
+        } else if may_be_late && chance(&mut rng, faults.late_landing) {
             let late = u64::try_from(LANDING.as_millis()).expect("fits");
             Travel::LandsLater(Duration::from_millis(rng.random_range(late / 2..late)))
         } else if chance(&mut rng, faults.not_sent) {
