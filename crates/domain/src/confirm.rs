@@ -204,7 +204,7 @@ impl Check<'_> {
             || order.state() == State::Failed;
         let expired = order.created().is_none_or(|created| now >= created.expire_time);
         let open = order.closure().is_none() && order.payments().next().is_none();
-        if !proven && !expired && open && !order.is_frozen() {
+        if !proven && !expired && open {
             self.fault("unpaid", "the payer can still pay until its time is up: close the order instead");
         }
         let mut facts = Vec::new();
@@ -270,6 +270,10 @@ impl Check<'_> {
             }
             (Some(_), None) if !undecided => {
                 self.fault("attention.fulfilment", "nobody has paid an order here: there is nothing to say");
+            }
+            (Some(_), None) if !is_last => {
+                let text = "the goods wait for another attention, whose settling says what becomes of them";
+                self.fault("attention.fulfilment", text);
             }
             (None, None) if undecided && is_last => {
                 let text = "is required: money was taken, and the goods wait for this attention alone";

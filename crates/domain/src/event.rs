@@ -83,6 +83,8 @@ impl Event {
             }
             FactBody::OperatorPaid { .. } => EventKind::Paid,
             FactBody::OperatorUnpaid(_) => EventKind::Closed(Closure::OperatorConfirmed),
+            // The provider's own word tells how the same refund ended.
+            FactBody::OperatorRefund { .. } if is_ended_by_provider(order, &fact.key) => return None,
             FactBody::OperatorRefund { .. } => {
                 EventKind::RefundEnded { done: matches!(fact.key, FactKey::OperatorRefundDone(_)) }
             }
@@ -111,4 +113,9 @@ impl Event {
             time: now,
         }
     }
+}
+/// Whether the provider itself has said how the refund of a person's word ended.
+fn is_ended_by_provider(order: &Order, key: &FactKey) -> bool {
+    let (FactKey::OperatorRefundDone(no) | FactKey::OperatorRefundFailed(no)) = key else { return false };
+    order.has(&FactKey::RefundDone(no.clone())) || order.has(&FactKey::RefundFailed(no.clone()))
 }

@@ -76,6 +76,14 @@ pub enum Closure {
     OperatorConfirmed,
 }
 
+impl Closure {
+    /// The provider has not proven that nothing was paid: it is worth asking.
+    #[must_use]
+    pub const fn is_unproven(self) -> bool {
+        matches!(self, Self::LocalExpiry | Self::OperatorConfirmed)
+    }
+}
+
 /// What the caller is to do with the goods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fulfilment {

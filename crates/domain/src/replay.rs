@@ -70,7 +70,8 @@ impl Replay {
         }
         let then = if order.state().is_final() {
             let refunds = order.refunds().iter().any(|refund| refund.end().is_none());
-            let local = order.closure() == Some(Closure::LocalExpiry) && order.payments().next().is_none();
+            let local =
+                order.closure().is_some_and(Closure::is_unproven) && order.payments().next().is_none();
             if refunds {
                 "its refunds go on"
             } else if local && can_query {

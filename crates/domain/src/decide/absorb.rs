@@ -50,10 +50,10 @@ fn close(draft: &mut Draft<'_>) {
     }
 }
 
-/// Asks now: an order that has not ended, or one whose end at a provider that cannot close is not proven unpaid.
+/// Asks now: an order that has not ended, or one whose end is not proven by the provider.
 pub(super) fn requery(draft: &mut Draft<'_>) {
     let unproven =
-        || draft.order.state() == State::Closed && draft.order.closure() == Some(Closure::LocalExpiry);
+        || draft.order.state() == State::Closed && draft.order.closure().is_some_and(Closure::is_unproven);
     if draft.order.created().is_none() {
         draft.not_found = true;
     } else if !draft.order.state().is_final() || unproven() {
@@ -237,8 +237,8 @@ fn paid(draft: &mut Draft<'_>, payment: &Payment) {
         Some(FactBody::OperatorPaid { payment: said, .. }) => Some(said),
         _ => None,
     };
-    let agreed = said.is_some_and(|said| said.same_money(payment));
-    if !agreed && differs(draft, payment) {
+    // Where a person has recorded it, the provider's own word stands beside theirs, and the two are compared.
+    if said.is_none() && differs(draft, payment) {
         return;
     }
     let second = draft.order.payments().any(|known| known.trade_no != payment.trade_no);

@@ -25,6 +25,13 @@ fn goods(draft: &mut Draft<'_>) {
     if !owed {
         return;
     }
+    if order.attention_count(AttentionReason::UnknownOrder) > 0 {
+        // Settled before there was an order, when nothing could be said of its goods.
+        let text =
+            "the money came before the order, and a person has settled it: it may have gone back".to_owned();
+        draft.attention(AttentionReason::LatePayment, text, false);
+        return;
+    }
     let late = order.state_without_payment().is_final();
     match draft.ctx.policy.late_payment {
         LatePolicy::Park if late => {

@@ -75,10 +75,10 @@ fn surplus(draft: &Draft<'_>) -> Vec<(Payment, Timestamp)> {
     match order.fulfilment() {
         Some(Fulfilment::DoNotFulfil) => payments,
         Some(Fulfilment::Fulfil) if draft.ctx.policy.duplicate_payment == DuplicatePolicy::Refund => {
-            // What nobody but a person says was paid twice goes back when a person says that, too.
-            let mut surplus = payments.split_off(1.min(payments.len()));
-            surplus.retain(|(payment, _)| payment.evidence != Evidence::Operator);
-            surplus
+            // A payment by a person's word alone neither goes back by itself nor makes another one the second: its
+            // number may be mistyped, and the other the only real one.
+            payments.retain(|(payment, _)| payment.evidence != Evidence::Operator);
+            payments.split_off(1.min(payments.len()))
         }
         _ => Vec::new(),
     }

@@ -4,7 +4,7 @@ use super::{Draft, absorb};
 use crate::amount::Amount;
 use crate::confirm::{ConfirmCommand, Confirmation, OperatorWord, confirmed};
 use crate::fact::{AttentionReason, Closure, Fact, FactBody, FactKey};
-use crate::fold::Order;
+use crate::fold::{Order, State};
 use crate::payment::{Evidence, Payment};
 use crate::replay::ReplayCommand;
 
@@ -15,6 +15,12 @@ pub(super) fn confirm(draft: &mut Draft<'_>, command: &ConfirmCommand) {
         draft.not_found = true;
         return;
     }
+    let is_new =
+        |order: &Order, payment: &Payment| order.payments().all(|known| known.trade_no != payment.trade_no);
+    let first_told = match &command.outcome {
+        Confirmation::Paid(payment) => is_new(&draft.order, payment),
+        _ => false,
+    };
     match confirmed(&draft.order, command, draft.ctx.now) {
         Ok(facts) => {
             for (key, body) in facts {
@@ -27,6 +33,7 @@ pub(super) fn confirm(draft: &mut Draft<'_>, command: &ConfirmCommand) {
         }
     }
     if let Confirmation::Paid(payment) = &command.outcome
+        && first_told
         && draft.order.payments().any(|known| known.trade_no != payment.trade_no)
     {
         let text = format!("payment {}, which a person confirmed, is not the only one", payment.trade_no);
@@ -38,7 +45,10 @@ pub(super) fn confirm(draft: &mut Draft<'_>, command: &ConfirmCommand) {
 pub(super) fn replay(draft: &mut Draft<'_>, command: &ReplayCommand) {
     for (reason, number) in &command.attention {
         let key = FactKey::AttentionResolved(*reason, *number);
-        if !draft.order.has(&FactKey::Attention(*reason, *number)) || draft.order.has(&key) {
+        // Money may have come since the operator looked: then the goods wait for a word of their own.
+        let undecided = draft.order.payments().next().is_some() && draft.order.fulfilment().is_none();
+        let is_open = draft.order.has(&FactKey::Attention(*reason, *number)) && !draft.order.has(&key);
+        if !is_open || (undecided && reason.withholds_goods()) {
             continue;
         }
         let (caller, reason_told) = (command.order.caller.clone(), command.reason.clone());
@@ -101,8 +111,10 @@ fn contradictions(order: &Order) -> Vec<(AttentionReason, String)> {
                         ));
                     }
                 }
-                if proven().next().is_none() && closed_after(order, fact) {
-                    differs(format!("{caller} confirmed payment {no}, then the provider closed the order"));
+                if proven().next().is_none()
+                    && let Some(end) = end_beside(order)
+                {
+                    differs(format!("{caller} confirmed payment {no}, and {end}"));
                 }
             }
             (FactKey::OperatorRefundDone(no), FactBody::OperatorRefund { by, .. })
@@ -133,11 +145,25 @@ const fn proven_payment(fact: &Fact) -> Option<&Payment> {
     }
 }
 
-/// Whether the provider closed the order after a person's word.
-fn closed_after(order: &Order, word: &Fact) -> bool {
-    order.fact(&FactKey::Closed).is_some_and(|closed| {
-        closed.time > word.time && matches!(closed.body, FactBody::Closed(Closure::ProviderConfirmed))
-    })
+/// The end that speaks against a payment, whichever was known first.
+fn end_beside(order: &Order) -> Option<String> {
+    if let Some(FactBody::OperatorUnpaid(OperatorWord { caller, .. })) =
+        order.fact(&FactKey::OperatorUnpaid).map(|fact| &fact.body)
+    {
+        return Some(format!("{caller} that nothing was paid"));
+    }
+    let closed = match order.fact(&FactKey::Closed).map(|fact| &fact.body) {
+        Some(FactBody::Closed(closure)) => Some(*closure),
+        _ => None,
+    };
+    match closed {
+        Some(Closure::ProviderConfirmed) => Some("the provider closed the order unpaid".to_owned()),
+        Some(Closure::NeverSent) => Some("the provider was never asked for it".to_owned()),
+        None if order.state_without_payment() == State::Failed => {
+            Some("the provider refused the order".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Whether a payment's amount and currency are the order's.

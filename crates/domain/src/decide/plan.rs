@@ -79,10 +79,10 @@ pub(super) fn unconfirmed(draft: &Draft<'_>) -> bool {
         && draft.order.payments().any(|payment| payment.total_minor > above && told(payment))
 }
 
-/// After LOCAL_EXPIRY one more query, when paying at the provider has surely ended: money that was taken after the
+/// After an end that the provider has not proven one more query, when paying at the provider has surely ended: money that was taken after the
 /// last word would otherwise never be seen.
 fn after_closed(draft: &mut Draft<'_>, created: &Created) -> Plan {
-    let local = draft.order.closure() == Some(Closure::LocalExpiry)
+    let local = draft.order.closure().is_some_and(Closure::is_unproven)
         && !draft.ctx.timing.lacks(Plant::AskOnceAfterLocalExpiry);
     if !local || !can_query(draft) {
         return Plan::NOTHING;

@@ -5,7 +5,7 @@ use paymux_domain::fact::{AttentionReason, Closure, FactBody, FactKey, Fulfilmen
 use paymux_domain::fold::{Order, State};
 use paymux_domain::limits::FRUITLESS_CALLS_MAX;
 use paymux_domain::outcome::{Class, Operation, Word};
-use paymux_domain::ports::LatePolicy;
+use paymux_domain::ports::{DuplicatePolicy, LatePolicy};
 use paymux_domain::refund::{RefundProgress, RefundState};
 use paymux_domain::replay::Replay;
 use proptest::prelude::*;
@@ -97,7 +97,9 @@ fn nothing_paid_ends_an_order_and_makes_a_local_expiry_proven() {
     let mut model = exhausted();
     let decision = model.confirm("c1", Confirmation::Unpaid);
     assert_eq!(keys_of(&decision), ["operator/unpaid", "attention/RETRIES_EXHAUSTED/1/resolved"]);
-    assert_eq!((model.state(), model.due), (State::Closed, None));
+    assert_eq!(model.state(), State::Closed);
+    // A person may be wrong: when paying has surely ended, the provider is asked once more.
+    model.until_call(Operation::Query);
 }
 
 #[test]
@@ -132,7 +134,12 @@ fn money_that_is_not_the_orders_is_recorded_and_waits_for_a_word_on_the_goods() 
     model.answer(launched());
     model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
     assert_eq!(model.state(), State::Pending, "what differs changes no state");
-    assert_eq!(refused(&mut model, Confirmation::Unpaid), ["unpaid"], "the provider told of money");
+    let told = ["unpaid", "unpaid"];
+    assert_eq!(
+        refused(&mut model, Confirmation::Unpaid),
+        told,
+        "the provider told of money, and it can be paid"
+    );
     let decision = model.confirm("c1", paid_by_word("T9", PRICE - 1));
     assert_eq!(keys_of(&decision), ["operator/paid/T9"], "no word on the goods yet");
     assert_eq!(model.state(), State::Paid);
@@ -141,6 +148,83 @@ fn money_that_is_not_the_orders_is_recorded_and_waits_for_a_word_on_the_goods() 
     // The provider says the same again, under a new notification: it agrees with the person.
     let decision = model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
     assert_eq!(keys_of(&decision), ["paid/T9"]);
+}
+
+#[test]
+fn a_persons_wrong_amount_does_not_keep_the_providers_word_out() {
+    let mut model = Model::created();
+    model.answer(launched());
+    model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
+    model.confirm("c1", paid_by_word("T9", PRICE));
+    let decision = model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
+    assert_eq!(keys_of(&decision), ["paid/T9", "attention/CONFIRMATION_CONTRADICTED/1"]);
+    let recorded: Vec<_> = model.order().payments().map(|payment| payment.total_minor).collect();
+    assert_eq!(recorded, [PRICE - 1], "the provider's word counts");
+    assert_eq!(model.order().fulfilment(), None);
+}
+
+#[test]
+fn paid_by_a_persons_word_beside_the_providers_end_calls_a_person_and_the_goods_wait() {
+    let mut model = Model::created();
+    model.answer(launched());
+    model.close();
+    model.until_call(Operation::Close);
+    model.answer(told(Word::Closed));
+    assert_eq!(model.order().closure(), Some(Closure::ProviderConfirmed));
+    let decision = model.confirm("c1", paid_by_word("T1", PRICE));
+    assert_eq!(keys_of(&decision), ["operator/paid/T1", "attention/CONFIRMATION_CONTRADICTED/1"]);
+    assert_eq!(model.order().fulfilment(), None);
+}
+
+#[test]
+fn the_goods_get_their_word_with_the_last_attention_that_holds_them() {
+    let mut model = Model::created();
+    model.answer(launched());
+    model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
+    model.confirm("c1", paid_by_word("T9", PRICE));
+    model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
+    let early = settled(AttentionReason::PaymentMismatch, Some(Fulfilment::Fulfil));
+    assert_eq!(refused(&mut model, early), ["attention.fulfilment"]);
+    model.confirm("c2", settled(AttentionReason::PaymentMismatch, None));
+    let last = settled(AttentionReason::ConfirmationContradicted, Some(Fulfilment::Fulfil));
+    assert!(keys_of(&model.confirm("c3", last)).contains(&"fulfilment/FULFIL".to_owned()));
+}
+
+#[test]
+fn money_for_a_number_never_ordered_that_was_settled_is_not_taken_for_a_later_order() {
+    let mut model = Model::new(xorpay());
+    model.hear(Heard::Notification(notification("n1", at(0), vec![paid("T1")])));
+    model.confirm("c1", settled(AttentionReason::UnknownOrder, None));
+    let decision = model.create();
+    assert!(keys_of(&decision).contains(&"attention/LATE_PAYMENT/1".to_owned()), "{decision:?}");
+    assert_eq!(model.order().fulfilment(), None, "it may have gone back by hand");
+}
+
+#[test]
+fn a_mistyped_number_does_not_send_the_real_money_back() {
+    let mut model = undeterminable(LatePolicy::Complete);
+    model.scene.policy.duplicate_payment = DuplicatePolicy::Refund;
+    let decision = model.confirm("c1", paid_by_word("T1x", PRICE));
+    assert!(keys_of(&decision).contains(&"fulfilment/FULFIL".to_owned()));
+    model.notify(vec![paid("T1")]);
+    while model.due.is_some() || model.live.is_some() {
+        match model.live {
+            Some(_) => drop(model.answer(told(paid("T1")))),
+            None => drop(model.tick()),
+        }
+    }
+    assert!(model.order().refunds().is_empty(), "a person compares the two");
+}
+
+#[test]
+fn a_second_payment_by_a_persons_word_calls_a_person_once() {
+    let mut model = Model::created();
+    model.answer(launched());
+    model.notify(vec![paid("T1")]);
+    let decision = model.confirm("c1", paid_by_word("T2", PRICE));
+    assert_eq!(keys_of(&decision), ["operator/paid/T2", "attention/DUPLICATE_PAYMENT/1"]);
+    model.confirm("c2", settled(AttentionReason::DuplicatePayment, None));
+    assert!(keys_of(&model.confirm("c1", paid_by_word("T2", PRICE))).is_empty(), "the same again");
 }
 
 #[test]
