@@ -94,7 +94,7 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     output: Format,
     /// What is logged on standard error, such as `info` or `paymux_engine=debug,warn`.
-    #[arg(long, global = true, env = "PAYMUX_LOG", default_value = "info")]
+    #[arg(long, global = true, env = "PAYMUX_LOG", default_value = "info,lsm_tree=warn,fjall=warn")]
     log: String,
     /// How it is logged.
     #[arg(long, global = true, env = "PAYMUX_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
