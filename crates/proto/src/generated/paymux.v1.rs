@@ -3054,7 +3054,7 @@ pub struct UnresolvedCall {
     /// When it was decided.
     #[prost(message, optional, tag = "7")]
     pub call_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// When the engine asks next. Absent: it cannot ask; see ConfirmOutcome.
+    /// When the engine asks next. Absent: see Replay or else ConfirmOutcome.
     #[prost(message, optional, tag = "8")]
     pub next_due_time: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -3113,13 +3113,13 @@ pub struct DeadNames {
 /// What was, or would be, set going.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReplayResponse {
-    /// How many the target names, up to `count_max`.
+    /// How many of the target's were looked through.
     #[prost(int32, tag = "1")]
     pub matched_count: i32,
     /// How many of them were replayed. 0 with `validate_only`.
     #[prost(int32, tag = "2")]
     pub replayed_count: i32,
-    /// True if the target names more than `count_max`.
+    /// True if the target has, or may have, more left.
     #[prost(bool, tag = "3")]
     pub more: bool,
     /// What was or would be done with each, the first 100.

@@ -1,5 +1,6 @@
 //! `paymux settle`: a provider's console export compared with the orders, and what it decides confirmed in bulk.
 
+mod cells;
 mod columns;
 mod export;
 mod judge;
@@ -22,8 +23,9 @@ use tonic::Code;
 use super::connect::ConnectArgs;
 use super::order::{self, refused};
 use super::{Exit, Output};
+use columns::Column;
 use export::{Export, Survey};
-use judge::{Line, Verdict};
+use judge::{Line, Verdict, What};
 use owners::{Owner, Owners};
 use report::Report;
 
@@ -60,8 +62,8 @@ Exit codes: 0 everything agrees or was confirmed; 3 the server refused; 4 lines 
 orders that are not known; 65 the file has faults, and nothing was done.
 
 Examples:
-  paymux settle import bill.csv --account main --dry-run
-  paymux settle import bill.csv --account main --reason 'bill of 10 May' --output json")]
+  paymux settle import bill.csv --account main --mchid 1900000001 --dry-run
+  paymux settle import list.csv --account shop --reason 'list of 10 May' --output json")]
     Import(ImportArgs),
 }
 
@@ -72,10 +74,16 @@ struct ImportArgs {
     /// The account that it is of, by its name in the configuration.
     #[arg(long)]
     account: String,
-    /// Only orders of this merchant.
+    /// Only orders of this merchant; lines of others are counted and left alone.
     #[arg(long)]
     merchant: Option<String>,
-    /// Whose export it is; without it that of the account's provider.
+    /// The account's merchant number at WeChat Pay, which its bills need: each line must be of it.
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    mchid: Option<String>,
+    /// The account's sub-merchant number, where it is a partner's: each line must be of it.
+    #[arg(long, requires = "mchid", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    sub_mchid: Option<String>,
+    /// Whose export it is; must be the account's provider, which it is without it.
     #[arg(long, value_enum)]
     format: Option<Kind>,
     /// Put before the line's number in the reason of each confirmation.
@@ -93,6 +101,44 @@ enum Kind {
     Wechatpay,
     /// PayJS's list of orders.
     Payjs,
+}
+
+/// Whose export is read, and whose it must be.
+#[derive(Clone, Debug)]
+struct Source {
+    kind: Kind,
+    /// Empty where the exports have none.
+    mchid: String,
+    /// Empty where the account has none.
+    sub_mchid: String,
+}
+
+impl Source {
+    /// Of an account's provider, as the arguments name it.
+    fn of(args: &ImportArgs, provider: &str) -> anyhow::Result<Self> {
+        let kind = match provider {
+            "wechatpay" => Kind::Wechatpay,
+            "payjs" => Kind::Payjs,
+            "" => anyhow::bail!("no merchant that you may see has orders at the account {}", args.account),
+            other => anyhow::bail!("exports of {other} cannot be read"),
+        };
+        anyhow::ensure!(
+            args.format.is_none_or(|format| format == kind),
+            "--format: the account {} is of {provider}",
+            args.account
+        );
+        anyhow::ensure!(
+            args.mchid.is_some() == (kind == Kind::Wechatpay),
+            "--mchid: must name the account's merchant number for a bill of WeChat Pay, and only there"
+        );
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Ok(Self { kind, mchid: text(&args.mchid), sub_mchid: text(&args.sub_mchid) })
+    }
+
+    /// Whether an export must have a column beyond those that all of its kind must have.
+    fn needs(&self, column: Column) -> bool {
+        column == Column::SubMchid && !self.sub_mchid.is_empty()
+    }
 }
 
 pub(super) async fn run(args: SettleArgs, output: &Output) -> anyhow::Result<Exit> {
@@ -113,16 +159,8 @@ struct Import<'a> {
 
 async fn import(client: &Client, args: ImportArgs, output: &Output) -> anyhow::Result<Exit> {
     let owners = Owners::read(client, &args.account, args.merchant.as_deref()).await?;
-    let kind = match (args.format, owners.provider()) {
-        (Some(kind), _) => kind,
-        (None, "wechatpay") => Kind::Wechatpay,
-        (None, "payjs") => Kind::Payjs,
-        (None, "") => {
-            anyhow::bail!("no merchant that you may see has orders at the account {}", args.account)
-        }
-        (None, other) => anyhow::bail!("exports of {other} cannot be read; see --format"),
-    };
-    let mut export = Export::new(kind, open(&args.file)?);
+    let source = Source::of(&args, owners.provider())?;
+    let mut export = Export::new(&source, open(&args.file)?);
     let survey = export.survey();
     if !survey.faults.is_empty() {
         report::faults(&survey, output)?;
@@ -132,7 +170,7 @@ async fn import(client: &Client, args: ImportArgs, output: &Output) -> anyhow::R
     let reason = args.reason.unwrap_or_else(|| format!("settle import {name}"));
     let import = Import { client, owners, survey, account: args.account, reason, dry_run: args.dry_run };
     let mut report = Report::new(args.dry_run);
-    let lines = Export::new(kind, open(&args.file)?);
+    let lines = Export::new(&source, open(&args.file)?);
     let settled = stream::iter(lines).map(|line| import.settle(line));
     let mut settled = std::pin::pin!(settled.buffered(AT_ONCE));
     while let Some(settled) = settled.next().await {
@@ -152,14 +190,21 @@ impl Import<'_> {
     async fn settle(&self, line: Result<Line, export::Fault>) -> anyhow::Result<(Line, Verdict)> {
         let line =
             line.map_err(|fault| anyhow::anyhow!("the file has changed while it was read: {fault}"))?;
-        if let Some(why) = line.skipped() {
-            return Ok((line, Verdict::Skipped(why)));
-        }
-        let Some(owner) = self.owners.of(&line.out_trade_no) else {
-            return Ok((line, Verdict::Unknown("no merchant here uses such numbers".to_owned())));
+        let unknown = |why: String| match line.what {
+            // Without money nothing is missing.
+            What::Unpaid(_) => Verdict::Skipped,
+            _ => Verdict::Unknown(why),
         };
+        let Some(owner) = self.owners.of(&line.out_trade_no) else {
+            let verdict = unknown("no merchant here uses such numbers".to_owned());
+            return Ok((line, verdict));
+        };
+        if !self.owners.is_meant(&owner.merchant_id) {
+            return Ok((line, Verdict::NotMeant));
+        }
         let Some(order) = self.order(&owner).await? else {
-            return Ok((line, Verdict::Unknown(format!("{owner} is not known"))));
+            let verdict = unknown(format!("{owner} is not known"));
+            return Ok((line, verdict));
         };
         let verdict = judge::judge(&line, &order, &self.account, &self.survey);
         let Verdict::Confirm(outcome) = verdict else { return Ok((line, verdict)) };

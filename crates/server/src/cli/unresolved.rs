@@ -80,7 +80,9 @@ fn operation(call: &v1::UnresolvedCall) -> &'static str {
 
 fn line(call: &v1::UnresolvedCall) -> String {
     let next = to_json::time(call.next_due_time.as_ref())
-        .map_or("cannot be asked: see `order confirm`".to_owned(), |time| format!("asked next at {time}"));
+        .map_or("not asked by itself: see `parked replay --order` and `order confirm`".to_owned(), |time| {
+            format!("asked next at {time}")
+        });
     format!(
         "{}  {}/{}  {} {}  {} {}  {next}",
         to_json::time(call.call_time.as_ref()).unwrap_or_default(),
@@ -104,4 +106,15 @@ fn call_json(call: &v1::UnresolvedCall) -> serde_json::Value {
         "call_time": to_json::time(call.call_time.as_ref()),
         "next_due_time": to_json::time(call.next_due_time.as_ref()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_waits_for_a_person_names_both_ways_out() {
+        let told = line(&v1::UnresolvedCall::default());
+        assert!(told.contains("`parked replay --order`") && told.contains("`order confirm`"), "{told}");
+    }
 }

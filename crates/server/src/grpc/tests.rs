@@ -6,10 +6,12 @@ use paymux_backends::ReplyRouter;
 use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig};
 use paymux_backends::memory::MemoryLogConfig;
 use paymux_domain::amount::{Amount, Currency};
+use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{Created, Fingerprint, Payer};
 use paymux_domain::fact::{AttentionReason, Cause, Closure, Fact, FactBody, FactKey};
 use paymux_domain::name::OrderKey;
-use paymux_domain::ports::{Clock, OrderStore};
+use paymux_domain::outcome::CallReport;
+use paymux_domain::ports::{BoxFuture, Call, Clock, OrderStore, ProviderGateway};
 use paymux_domain::time::Timestamp;
 use paymux_proto::client::{Client, Refusal as Refused};
 use paymux_proto::v1;
@@ -23,6 +25,19 @@ use crate::fixture::Stage;
 use crate::ingest::{IngestParts, ReplyWaits};
 use crate::reload::ReloadStatus;
 use crate::store_view::StoreView;
+
+/// Providers that can do nothing but are configured.
+struct Able;
+
+impl ProviderGateway for Able {
+    fn capabilities(&self, _: &Created) -> Option<Capabilities> {
+        Some(Capabilities::NOTHING)
+    }
+
+    fn call(&self, _: Call) -> BoxFuture<'_, CallReport> {
+        unreachable!("a door calls nobody")
+    }
+}
 
 /// A server above a store, without an engine; the store holds what a test puts there.
 struct Served {
@@ -58,7 +73,7 @@ async fn serve_lists() -> Served {
     let clock: Arc<dyn Clock> = stage.clock.clone();
     let ingest = Ingest::new(IngestParts {
         registry: stage.registry,
-        gateway: stage.saying,
+        gateway: Arc::new(Able),
         log: Arc::new(stage.cluster.log()),
         store: StoreView::new(store.clone()),
         clock: stage.clock.clone(),
@@ -234,6 +249,68 @@ async fn tokens_of_operators_lists_hold_for_their_filter_and_pages_for_their_siz
         (refused.reason, refused.violations[0].0.as_str()),
         (ErrorReason::FieldInvalid, "filter.reasons")
     );
+}
+
+impl Served {
+    /// Stores orders that are parked, of which nothing but that is known.
+    async fn park(&self, merchant_id: &str, count: usize) {
+        let puts = (0..count).map(|n| {
+            let (store, order_no) = (self.store.clone(), format!("N-{n:05}"));
+            let key =
+                OrderKey { merchant_id: merchant_id.parse().unwrap(), order_no: order_no.parse().unwrap() };
+            tokio::spawn(
+                async move { store.add_facts(&key, &[parked(AttentionReason::RetriesExhausted)]).await },
+            )
+        });
+        for put in puts.collect::<Vec<_>>() {
+            put.await.unwrap().unwrap();
+        }
+    }
+
+    async fn replay(&self, count_max: i32) -> v1::ReplayResponse {
+        let request = v1::ReplayRequest {
+            request_id: "replay".to_owned(),
+            reason: "a test".to_owned(),
+            count_max,
+            target: Some(v1::replay_request::Target::Parked(v1::OrderFilter::default())),
+            ..v1::ReplayRequest::default()
+        };
+        self.client.operator().replay(request).await.unwrap().into_inner()
+    }
+}
+
+fn parked(reason: AttentionReason) -> Fact {
+    let body = FactBody::Attention("look".to_owned());
+    Fact { key: FactKey::Attention(reason, 1), body, time: Timestamp::EPOCH, cause: Cause::Timer }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_goes_past_what_has_nothing_to_do() {
+    let served = serve_lists().await;
+    served.park("gone", 2).await;
+    let exhausted = |_| {
+        let fact = parked(AttentionReason::RetriesExhausted);
+        vec![(fact.key, fact.body)]
+    };
+    served.put(3, exhausted, 0).await;
+    let replayed = served.replay(2).await;
+    let told: Vec<_> =
+        replayed.items.iter().map(|item| (item.order.clone().unwrap(), &item.effect)).collect();
+    assert_eq!((replayed.replayed_count, replayed.more, told.len()), (2, true, 4), "{told:?}");
+    for (order, effect) in told {
+        let is_gone = order.merchant_id == "gone";
+        assert_eq!(effect == "nothing: merchant not configured", is_gone, "{order:?}: {effect}");
+    }
+    let replayed = served.replay(3).await;
+    assert_eq!((replayed.replayed_count, replayed.more), (3, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_looks_at_so_many_orders_and_says_that_there_may_be_more() {
+    let served = serve_lists().await;
+    served.park("gone", 10_001).await;
+    let replayed = served.replay(1).await;
+    assert_eq!((replayed.matched_count, replayed.replayed_count, replayed.more), (10_000, 0, true));
 }
 
 #[test]

@@ -22,6 +22,8 @@ const NAME_CHARS_MAX: usize = 32;
 #[derive(Debug)]
 pub(super) struct VisiblePage {
     pub(super) rows: Vec<ParkedOrder>,
+    /// Rows that were read for it, visible or not.
+    pub(super) read: usize,
     /// Behind which key the next page begins; `None` at the end.
     pub(super) next: Option<OrderKey>,
 }
@@ -43,18 +45,19 @@ pub(super) async fn parked(
     let MerchantScope::Only(merchants) = scope else {
         let rows = store.list_parked(after, limit).await?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.key.clone());
-        return Ok(VisiblePage { rows, next });
+        return Ok(VisiblePage { read: rows.len(), rows, next });
     };
     let begin = match after {
         Some(key) => next_visible(merchants, key),
         None => merchants.first().map(before),
     };
-    let Some(begin) = begin else { return Ok(VisiblePage { rows: Vec::new(), next: None }) };
+    let Some(begin) = begin else { return Ok(VisiblePage { rows: Vec::new(), read: 0, next: None }) };
     let mut rows = store.list_parked(begin.as_ref(), limit).await?;
     let last = rows.last().filter(|_| rows.len() == limit);
     let next = last.and_then(|row| next_visible(merchants, &row.key)).flatten();
+    let read = rows.len();
     rows.retain(|row| merchants.contains(&row.key.merchant_id));
-    Ok(VisiblePage { rows, next })
+    Ok(VisiblePage { rows, read, next })
 }
 
 /// Where to go on behind a key: there, or just before the next visible merchant; `None` when there is none.
@@ -175,6 +178,13 @@ mod tests {
         let store = store(&["a/1", "b/1", "c/1"]).await;
         let page = parked(&store, &only(&["c"]), Some(&key("a/1")), 10).await.unwrap();
         assert_eq!(page.rows.iter().map(|row| row.key.to_string()).collect::<Vec<_>>(), ["c/1"]);
+    }
+
+    #[tokio::test]
+    async fn rows_that_nobody_sees_are_counted_as_read() {
+        let store = store(&["a/1", "b/1", "c/1", "d/1"]).await;
+        let page = parked(&store, &only(&["a", "d"]), None, 10).await.unwrap();
+        assert_eq!((page.rows.len(), page.read), (2, 4));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a person confirms: checked against the order as it is, appended, and answered once its facts are stored.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use paymux_domain::amount::{Amount, Currency};
@@ -7,19 +8,21 @@ use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{OrderCommand, Record};
 use paymux_domain::confirm::{ConfirmCommand, ConfirmRefusal, Confirmation};
 use paymux_domain::decide::{Context, Decision, Input, Timing, decide};
-use paymux_domain::fact::{AttentionReason, FactKey, Fulfilment};
+use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey, Fulfilment};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, ProviderTradeNo, RefundNo, RequestId};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{FieldFault, MerchantPolicy, Snapshot};
+use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use paymux_proto::v1::confirm_outcome_request::Outcome;
 use paymux_proto::{api, v1};
 use tokio::time::Instant;
 
+use super::confirming::Held;
 use super::fields::Faults;
 use super::waits::Waiting;
-use super::{Ingest, Refusal, order_key};
+use super::{APPEND_TIMEOUT, Ingest, Refusal, order_key};
 
 /// How long a confirmation waits for the order's owner, real time.
 const CONFIRM_WAIT: Duration = Duration::from_secs(10);
@@ -69,32 +72,74 @@ impl Ingest {
             return Err(Refusal::OrderNotFound);
         }
         let outcome = resolved(outcome, &before)?;
+        let held = if request.validate_only { None } else { self.held(&before, &outcome)? };
         self.belongs_here(&key, &before, &outcome).await?;
         let order = OrderCommand { key: key.clone(), request_id, caller: caller.to_owned(), reply_to: None };
-        let mut command = ConfirmCommand { order, reason: request.reason.clone(), outcome };
+        let command = ConfirmCommand { order, reason: request.reason.clone(), outcome };
         let decision = self.foreseen(&before, &snapshot, &command)?;
         let facts: Vec<_> = decision.words.into_iter().chain(decision.own).collect();
-        let Some(first) = facts.first().map(|fact| fact.key.clone()) else {
+        if facts.is_empty() {
             return Ok(Confirmed { key, order: before, fact_keys: Vec::new() });
-        };
+        }
         if request.validate_only {
             let fact_keys = facts.iter().map(|fact| fact.key.to_string()).collect();
             let known = before.facts().cloned().chain(facts);
             return Ok(Confirmed { key, order: Order::from_facts(known), fact_keys });
         }
-        let waiting = self.parts.waits.register();
-        command.order.reply_to = Some(Waiting::address(&waiting));
-        let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
-        self.append(partition, Record::Confirm(command)).await?;
-        drop(permit);
-        let is_done = |order: &Order, replied: bool| Ok(replied || order.has(&first));
-        let deadline = Instant::now() + CONFIRM_WAIT;
-        let order = self.wait(partition, &key, Some(waiting), deadline, &is_done).await?;
-        // It is in the log, and whether it will be refused there is not known.
-        let order = order.filter(|order| order.has(&first)).ok_or(Refusal::AcceptUnknown)?;
+        let appended = self.append_confirmation(command, (partition, accept_per_s_max), &facts, held).await;
+        let order = appended?;
         let new = |key: &&FactKey| order.has(key) && !before.has(key);
         let fact_keys = facts.iter().map(|fact| &fact.key).filter(new).map(ToString::to_string).collect();
         Ok(Confirmed { key, order, fact_keys })
+    }
+
+    /// Appends a confirmation and waits for its owner. Without the owner's reply the foreseen facts count only as far as
+    /// they are this request's: somebody else's word under the same key may be what this one is refused for.
+    async fn append_confirmation(
+        &self,
+        mut command: ConfirmCommand,
+        (partition, accept_per_s_max): (Partition, u32),
+        foreseen: &[Fact],
+        mut held: Option<Held<'_>>,
+    ) -> Result<Order, Refusal> {
+        let key = command.order.key.clone();
+        let waiting = self.parts.waits.register();
+        command.order.reply_to = Some(Waiting::address(&waiting));
+        let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
+        if let Some(held) = &mut held {
+            held.sent();
+        }
+        let replied = AtomicBool::new(false);
+        let is_done = |order: &Order, told: bool| {
+            replied.fetch_or(told, Ordering::Relaxed);
+            Ok(told || is_said(order, foreseen))
+        };
+        let waited = match self.append(partition, Record::Confirm(command)).await {
+            Ok(()) => {
+                drop(permit);
+                let deadline = Instant::now() + CONFIRM_WAIT;
+                self.wait(partition, &key, Some(waiting), deadline, &is_done).await
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Some(held) = &mut held {
+            held.ended();
+        }
+        let is_there = |order: &Order| {
+            let replied = replied.load(Ordering::Relaxed);
+            is_said(order, foreseen) || (replied && foreseen.first().is_some_and(|fact| order.has(&fact.key)))
+        };
+        // It is in the log, and whether it will be refused there is not known.
+        waited?.filter(is_there).ok_or(Refusal::AcceptUnknown)
+    }
+
+    /// Keeps a payment's number from being confirmed for another order meanwhile.
+    fn held(&self, order: &Order, outcome: &Confirmation) -> Result<Option<Held<'_>>, Refusal> {
+        let (Confirmation::Paid(payment), Some(created)) = (outcome, order.created()) else {
+            return Ok(None);
+        };
+        let number = (created.provider.clone(), payment.trade_no.clone());
+        self.confirming.hold(number, APPEND_TIMEOUT + CONFIRM_WAIT).map(Some)
     }
 
     /// A number that is another order's payment is no payment of this one.
@@ -152,6 +197,27 @@ impl Ingest {
             None => Ok(decision),
         }
     }
+}
+
+/// Whether the foreseen facts are there, and a person's words among them are these very words.
+fn is_said(order: &Order, foreseen: &[Fact]) -> bool {
+    let is_word = |fact: &Fact| {
+        matches!(
+            fact.body,
+            FactBody::OperatorPaid { .. }
+                | FactBody::OperatorUnpaid(_)
+                | FactBody::OperatorRefund { .. }
+                | FactBody::AttentionResolved { .. }
+        )
+    };
+    let has_word = foreseen.iter().any(is_word);
+    foreseen.iter().all(|fact| {
+        order.fact(&fact.key).is_some_and(|known| match is_word(fact) {
+            true => known.body == fact.body,
+            // What follows from a word may have followed from another one first.
+            false => has_word || known.cause == fact.cause,
+        })
+    })
 }
 
 impl From<ConfirmRefusal> for Refusal {

@@ -77,6 +77,8 @@ impl AskedReplay {
 #[derive(Debug)]
 pub(crate) struct Replayed {
     pub(crate) key: OrderKey,
+    /// There is something to do.
+    pub(crate) goes: bool,
     /// It was sent on its way.
     pub(crate) done: bool,
     /// In plain words.
@@ -87,14 +89,17 @@ impl Ingest {
     /// Sets one order going again, as it was read.
     ///
     /// # Errors
-    /// Its merchant is not configured, or the log does not take it.
+    /// The log does not take it.
     pub(crate) async fn replay(
         &self,
         asked: &AskedReplay,
         key: OrderKey,
         order: &Order,
     ) -> Result<Replayed, Refusal> {
-        let (partition, _) = self.home_of(&key)?;
+        let Ok((partition, _)) = self.home_of(&key) else {
+            let effect = "nothing: merchant not configured".to_owned();
+            return Ok(Replayed { key, goes: false, done: false, effect });
+        };
         let capabilities = order.created().and_then(|created| self.capabilities(created));
         let Replay { goes, attention, effect } = Replay::of(order, capabilities.as_ref());
         let done = goes && !asked.validate_only;
@@ -108,7 +113,7 @@ impl Ingest {
             let command = ReplayCommand { order, reason: asked.reason.clone(), attention };
             self.append(partition, Record::Replay(command)).await?;
         }
-        Ok(Replayed { key, done, effect })
+        Ok(Replayed { key, goes, done, effect })
     }
 
     /// The order of a name.

@@ -1,5 +1,7 @@
 //! Ingest above a log and a store in memory: what is acknowledged, what is waited for, what is never guessed.
 
+mod confirmations;
+
 use paymux_backends::faults::{Then, Unreliable};
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore};
 use paymux_domain::event::{Event, EventKind};

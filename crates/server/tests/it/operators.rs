@@ -214,11 +214,12 @@ fn an_export_is_compared_and_what_nobody_knew_is_confirmed() {
     let client = runtime.block_on(world.client());
     let account = runtime.block_on(pending(&client, "SETTLE-1", 1234)).account;
     runtime.block_on(pending(&client, "SETTLE-2", 500));
-    let prefix = world.merchants[0].prefix.as_str();
+    let (prefix, mchid) = (world.merchants[0].prefix.as_str(), world.merchants[0].mchid.as_str());
     let bill = |name: &str, rows: &[(&str, &str, &str)]| {
-        let mut text = "交易时间,微信订单号,商户订单号,交易状态,订单金额\n".to_owned();
+        let mut text = "交易时间,商户号,微信订单号,商户订单号,交易状态,订单金额\n".to_owned();
         for (trade_no, number, total) in rows {
-            text.push_str(&format!("`2026-05-10 08:00:00,`{trade_no},`{prefix}{number},`SUCCESS,`{total}\n"));
+            let row = format!("`{mchid},`{trade_no},`{prefix}{number},`SUCCESS,`{total}");
+            text.push_str(&format!("`2026-05-10 08:00:00,{row}\n"));
         }
         text.push_str(&format!("总交易单数,应结订单总金额\n`{},`0.00\n", rows.len()));
         let file = world.folder.path().join(name);
@@ -227,7 +228,8 @@ fn an_export_is_compared_and_what_nobody_knew_is_confirmed() {
     };
     let import = |file: &str, more: &[&str]| {
         let base = ["settle", "--server", &world.grpc, "import", file, "--account", &account];
-        paymux(&[&base[..], &["--output", "json", "--log", "warn"], more].concat())
+        let own: &[&str] = if more.contains(&"--mchid") { &[] } else { &["--mchid", mchid] };
+        paymux(&[&base[..], &["--output", "json", "--log", "warn"], own, more].concat())
     };
     let all = bill(
         "all.csv",
@@ -243,6 +245,13 @@ fn an_export_is_compared_and_what_nobody_knew_is_confirmed() {
         let got = runtime.block_on(client.orders().get_order(get("m01", "SETTLE-1", 0)));
         got.unwrap().into_inner().order.unwrap().state()
     };
+    assert_eq!(state(), OrderState::Pending, "nothing was done");
+
+    let foreign = import(&all, &["--mchid", "1900000009"]);
+    assert_eq!(foreign.status.code(), Some(65), "{foreign:?}");
+    assert_eq!((&lines(&foreign)[0]["line"], &lines(&foreign)[0]["column"]), (&json!(2), &json!("商户号")));
+    let payjs = import(&all, &["--format", "payjs"]);
+    assert_eq!((payjs.status.code(), lines(&payjs).len()), (Some(1), 0), "{payjs:?}");
     assert_eq!(state(), OrderState::Pending, "nothing was done");
 
     let known = bill("known.csv", &[("T-1", "SETTLE-1", "12.34")]);

@@ -6,7 +6,7 @@
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, offset};
 
-use super::Kind;
+use super::{Kind, Source};
 
 /// Which cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +20,15 @@ pub(super) enum Column {
     ProviderRefundNo,
     RefundTotal,
     RefundState,
+    Mchid,
+    SubMchid,
+    Currency,
 }
 
 /// A column: its names, the first found counts, and whether an export must have it.
 type Names = (Column, &'static [&'static str], bool);
 
-const WECHATPAY: [Names; 9] = [
+const WECHATPAY: [Names; 12] = [
     (Column::OutTradeNo, &["商户订单号"], true),
     (Column::TradeNo, &["微信订单号", "微信支付订单号"], true),
     (Column::State, &["交易状态"], true),
@@ -35,6 +38,9 @@ const WECHATPAY: [Names; 9] = [
     (Column::ProviderRefundNo, &["微信退款单号", "微信支付退款单号"], false),
     (Column::RefundTotal, &["申请退款金额", "退款金额"], false),
     (Column::RefundState, &["退款状态"], false),
+    (Column::Mchid, &["商户号"], true),
+    (Column::SubMchid, &["特约商户号", "子商户号"], false),
+    (Column::Currency, &["货币种类", "币种"], false),
 ];
 
 const PAYJS: [Names; 5] = [
@@ -54,8 +60,8 @@ impl Columns {
     ///
     /// # Errors
     /// The names of the columns that are missing.
-    pub(super) fn of(kind: Kind, head: &csv::StringRecord) -> Result<Self, Vec<&'static str>> {
-        let wanted: &[Names] = match kind {
+    pub(super) fn of(source: &Source, head: &csv::StringRecord) -> Result<Self, Vec<&'static str>> {
+        let wanted: &[Names] = match source.kind {
             Kind::Wechatpay => &WECHATPAY,
             Kind::Payjs => &PAYJS,
         };
@@ -66,11 +72,16 @@ impl Columns {
                 .find_map(|name| Some((*name, head.iter().position(|cell| cell_text(cell) == *name)?)));
             match (at, names.first()) {
                 (Some((name, at)), _) => found.push((*column, name, at)),
-                (None, Some(name)) if *required => missing.push(*name),
+                (None, Some(name)) if *required || source.needs(*column) => missing.push(*name),
                 _ => {}
             }
         }
         if missing.is_empty() { Ok(Self(found)) } else { Err(missing) }
+    }
+
+    /// The name of a column; empty when the export lacks it.
+    pub(super) fn name(&self, column: Column) -> &'static str {
+        self.0.iter().find(|(known, _, _)| *known == column).map_or("", |(_, name, _)| *name)
     }
 
     /// A cell with the name of its column; empty when the export or the line lacks it.
@@ -131,7 +142,9 @@ mod tests {
     #[test]
     fn missing_columns_are_all_named() {
         let head = csv::StringRecord::from(vec!["商户订单号"]);
-        assert_eq!(Columns::of(Kind::Wechatpay, &head).unwrap_err(), ["微信订单号", "交易状态", "订单金额"]);
+        let source = Source { kind: Kind::Wechatpay, mchid: "190001".to_owned(), sub_mchid: String::new() };
+        let missing = Columns::of(&source, &head).unwrap_err();
+        assert_eq!(missing, ["微信订单号", "交易状态", "订单金额", "商户号"]);
     }
 
     #[test]

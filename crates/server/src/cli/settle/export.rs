@@ -1,15 +1,16 @@
 //! An export read line by line: its faults first, each with line, column and reason, then its lines.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::Read;
 
-use paymux_domain::name::{NameError, OutTradeNo};
+use paymux_domain::name::OutTradeNo;
 use paymux_domain::shard::stable_hash;
 
-use super::Kind;
-use super::columns::{Column, Columns, beijing_time, cell_text, fen};
+use super::cells::Cells;
+use super::columns::{Column, Columns, cell_text};
 use super::judge::{Line, What};
+use super::{Kind, Source};
 
 /// Faults that are kept; the others are counted.
 pub(super) const FAULTS_MAX: usize = 100;
@@ -51,6 +52,8 @@ pub(super) struct Survey {
     paid: BTreeSet<u64>,
     /// Orders with several payments, by the hash of their number.
     paid_twice: BTreeSet<u64>,
+    /// The order and the line of each payment, by the hashes of both numbers.
+    trade_nos: BTreeMap<u64, (u64, u64)>,
 }
 
 impl Survey {
@@ -62,19 +65,41 @@ impl Survey {
         self.paid_twice.contains(&hash(number))
     }
 
-    fn add(&mut self, line: Result<Line, Fault>) {
+    fn add(&mut self, line: Result<Line, Fault>, trade_no_column: &str) {
         match line {
             Ok(line) => {
                 let number = hash(&line.out_trade_no);
+                if let Err(fault) = self.pays_one_order(&line, number, trade_no_column) {
+                    self.add_fault(fault);
+                }
                 match line.what {
                     What::Payment { .. } if !self.paid.insert(number) => drop(self.paid_twice.insert(number)),
                     What::Refund { .. } | What::Refunded => drop(self.refunded.insert(number)),
                     _ => {}
                 }
             }
-            Err(fault) if self.faults.len() < FAULTS_MAX => self.faults.push(fault),
-            Err(_) => self.more_faults += 1,
+            Err(fault) => self.add_fault(fault),
         }
+    }
+
+    fn add_fault(&mut self, fault: Fault) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        } else {
+            self.more_faults += 1;
+        }
+    }
+
+    /// One payment is one order's: a number that two orders share is a damaged file.
+    fn pays_one_order(&mut self, line: &Line, number: u64, column: &str) -> Result<(), Fault> {
+        let What::Payment { trade_no, .. } = &line.what else { return Ok(()) };
+        let place = stable_hash(trade_no.as_str().as_bytes());
+        let (other, at) = *self.trade_nos.entry(place).or_insert((number, line.number));
+        if other == number {
+            return Ok(());
+        }
+        let reason = format!("{trade_no} is the payment of another order, too: see line {at}");
+        Err(Fault { line: line.number, column: column.to_owned(), reason })
     }
 }
 
@@ -84,7 +109,7 @@ fn hash(number: &OutTradeNo) -> u64 {
 
 /// The lines of an export.
 pub(super) struct Export<R> {
-    kind: Kind,
+    source: Source,
     reader: csv::Reader<R>,
     record: csv::StringRecord,
     columns: Option<Columns>,
@@ -95,10 +120,10 @@ pub(super) struct Export<R> {
 }
 
 impl<R: Read> Export<R> {
-    pub(super) fn new(kind: Kind, read: R) -> Self {
+    pub(super) fn new(source: &Source, read: R) -> Self {
         let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(read);
         Self {
-            kind,
+            source: source.clone(),
             reader,
             record: csv::StringRecord::new(),
             columns: None,
@@ -111,8 +136,8 @@ impl<R: Read> Export<R> {
     /// Reads everything and keeps what later lines need to know of each other.
     pub(super) fn survey(&mut self) -> Survey {
         let mut survey = Survey::default();
-        for line in self {
-            survey.add(line);
+        while let Some(line) = self.next() {
+            survey.add(line, self.columns.as_ref().map_or("", |columns| columns.name(Column::TradeNo)));
         }
         survey
     }
@@ -155,7 +180,7 @@ impl<R: Read> Export<R> {
             self.fault(1, "", "the file is empty");
             return;
         };
-        match Columns::of(self.kind, &self.record) {
+        match Columns::of(&self.source, &self.record) {
             Ok(columns) => self.columns = Some(columns),
             Err(missing) => {
                 for name in missing {
@@ -174,13 +199,24 @@ impl<R: Read> Export<R> {
                 let reason = format!("names {stated:?} lines, the file has {}", self.lines);
                 self.fault(line, SUMMARY, reason);
             }
+        } else {
+            self.cut_off();
         }
         self.ended = true;
     }
 
+    /// The file ended where more had to come.
+    fn cut_off(&mut self) {
+        if self.source.kind == Kind::Wechatpay && self.faults.is_empty() {
+            let line = self.reader.position().line();
+            self.fault(line, SUMMARY, "the file ends without its summary: it was cut off");
+        }
+    }
+
     fn read_line(&mut self, columns: &Columns, number: u64) -> Option<Line> {
-        let mut cells = Cells { columns, record: &self.record, line: number, faults: Vec::new() };
-        let line = match self.kind {
+        let (source, record) = (&self.source, &self.record);
+        let mut cells = Cells { source, columns, record, line: number, faults: Vec::new() };
+        let line = match source.kind {
             Kind::Wechatpay => cells.wechatpay(),
             Kind::Payjs => cells.payjs(),
         };
@@ -204,9 +240,12 @@ impl<R: Read> Iterator for Export<R> {
                 self.read_head();
                 continue;
             };
-            let Some(number) = self.advance() else { continue };
+            let Some(number) = self.advance() else {
+                self.cut_off();
+                continue;
+            };
             let first = self.record.get(0).map_or("", cell_text);
-            if self.kind == Kind::Wechatpay && first == SUMMARY {
+            if self.source.kind == Kind::Wechatpay && first == SUMMARY {
                 self.read_summary();
                 continue;
             }
@@ -218,110 +257,19 @@ impl<R: Read> Iterator for Export<R> {
     }
 }
 
-/// The cells of one line.
-struct Cells<'a> {
-    columns: &'a Columns,
-    record: &'a csv::StringRecord,
-    line: u64,
-    faults: Vec<Fault>,
-}
-
-impl Cells<'_> {
-    fn text(&self, column: Column) -> &str {
-        self.columns.cell(self.record, column).1
-    }
-
-    fn fault(&mut self, column: Column, reason: impl Into<String>) {
-        let (name, _) = self.columns.cell(self.record, column);
-        self.faults.push(Fault { line: self.line, column: name.to_owned(), reason: reason.into() });
-    }
-
-    fn name<T: std::str::FromStr<Err = NameError>>(&mut self, column: Column) -> Option<T> {
-        match self.text(column).parse() {
-            Ok(name) => Some(name),
-            Err(NameError { allowed, .. }) => {
-                self.fault(column, format!("must be {allowed}"));
-                None
-            }
-        }
-    }
-
-    fn money(&mut self, column: Column) -> Option<i64> {
-        let minor = fen(self.text(column)).filter(|minor| *minor > 0);
-        if minor.is_none() {
-            self.fault(column, "must be an amount above zero in yuan, such as 12.34");
-        }
-        minor
-    }
-
-    /// A time that is there must be one.
-    fn time(&mut self, column: Column) -> Option<prost_types::Timestamp> {
-        let text = self.text(column);
-        if text.is_empty() {
-            return None;
-        }
-        let time = beijing_time(text);
-        if time.is_none() {
-            self.fault(column, "must be a time such as 2026-05-10 08:00:00");
-        }
-        time
-    }
-
-    fn payment(&mut self) -> Option<What> {
-        let trade_no = self.name(Column::TradeNo);
-        let total_minor = self.money(Column::Total);
-        let success_time = self.time(Column::Time);
-        Some(What::Payment { trade_no: trade_no?, total_minor: total_minor?, success_time })
-    }
-
-    fn wechatpay(&mut self) -> Option<Line> {
-        let out_trade_no = self.name(Column::OutTradeNo);
-        let what = match self.text(Column::State) {
-            "SUCCESS" => self.payment(),
-            "REFUND" => {
-                let out_refund_no = self.name(Column::OutRefundNo);
-                let total_minor = self.money(Column::RefundTotal);
-                let done = self.text(Column::RefundState) == "SUCCESS";
-                let provider_refund_no = self.text(Column::ProviderRefundNo).to_owned();
-                match (out_refund_no, total_minor) {
-                    (Some(out_refund_no), Some(total_minor)) => {
-                        Some(What::Refund { out_refund_no, total_minor, done, provider_refund_no })
-                    }
-                    _ => None,
-                }
-            }
-            "REVOKED" => Some(What::Skipped("revoked before it was paid")),
-            _ => {
-                self.fault(Column::State, "must be SUCCESS, REFUND or REVOKED");
-                None
-            }
-        };
-        Some(Line { number: self.line, out_trade_no: out_trade_no?, what: what? })
-    }
-
-    fn payjs(&mut self) -> Option<Line> {
-        let out_trade_no = self.name(Column::OutTradeNo);
-        let what = match self.text(Column::State) {
-            "已支付" | "支付成功" | "SUCCESS" | "1" => self.payment(),
-            "已退款" | "REFUND" => Some(What::Refunded),
-            "未支付" | "已关闭" | "CLOSED" | "0" => Some(What::Skipped("not paid")),
-            _ => {
-                self.fault(Column::State, "must be 已支付, 已退款, 未支付 or 已关闭");
-                None
-            }
-        };
-        Some(Line { number: self.line, out_trade_no: out_trade_no?, what: what? })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HEAD: &str = "\u{feff}交易时间,微信订单号,商户订单号,交易状态,微信退款单号,商户退款单号,申请退款金额,退款状态,订单金额\n";
+    const HEAD: &str = "\u{feff}交易时间,商户号,微信订单号,商户订单号,交易状态,微信退款单号,商户退款单号,申请退款金额,退款状态,订单金额\n";
+
+    fn source(kind: Kind) -> Source {
+        let mchid = if kind == Kind::Wechatpay { "190001" } else { "" };
+        Source { kind, mchid: mchid.to_owned(), sub_mchid: String::new() }
+    }
 
     fn survey(kind: Kind, text: &str) -> Survey {
-        Export::new(kind, text.as_bytes()).survey()
+        Export::new(&source(kind), text.as_bytes()).survey()
     }
 
     fn told(survey: &Survey) -> Vec<String> {
@@ -331,11 +279,12 @@ mod tests {
     #[test]
     fn a_bill_is_read_with_its_marks_and_its_summary() {
         let text = format!(
-            "{HEAD}`2026-05-10 08:00:00,`4200001,`a1-1,`SUCCESS,`0,`0,`0.00,`,`12.34\n\
-             `2026-05-10 09:00:00,`4200001,`a1-1,`REFUND,`5030001,`r1,`1.00,`SUCCESS,`0.00\n\
+            "{HEAD}`2026-05-10 08:00:00,`190001,`4200001,`a1-1,`SUCCESS,`0,`0,`0.00,`,`12.34\n\
+             `2026-05-10 09:00:00,`190001,`4200001,`a1-1,`REFUND,`5030001,`r1,`1.00,`SUCCESS,`0.00\n\
              {SUMMARY},应结订单总金额\n`2,`12.34\n"
         );
-        let lines: Vec<Line> = Export::new(Kind::Wechatpay, text.as_bytes()).map(Result::unwrap).collect();
+        let lines: Vec<Line> =
+            Export::new(&source(Kind::Wechatpay), text.as_bytes()).map(Result::unwrap).collect();
         let [payment, refund] = &lines[..] else { panic!("{lines:?}") };
         assert!(matches!(&payment.what, What::Payment { total_minor: 1234, success_time: Some(_), .. }));
         assert!(matches!(&refund.what, What::Refund { total_minor: 100, done: true, .. }));
@@ -346,7 +295,7 @@ mod tests {
     #[test]
     fn every_fault_names_line_column_and_reason() {
         let text = format!(
-            "{HEAD}`x,`42 1,`,`SUCCESS,,,,,`0.00\n`2026-05-10 09:00:00,`1,`a1-1,`PAID,,,,,`1\n{SUMMARY},\n`3,\n"
+            "{HEAD}`x,`190001,`42 1,`,`SUCCESS,,,,,`0.00\n`2026-05-10 09:00:00,`190001,`1,`a1-1,`PAID,,,,,`1\n{SUMMARY},\n`3,\n"
         );
         let survey = survey(Kind::Wechatpay, &text);
         let told = told(&survey);
@@ -373,16 +322,16 @@ mod tests {
         assert_eq!(missing.len(), 4);
         assert!(missing.iter().all(|fault| fault.ends_with("there is no such column")), "{missing:?}");
         let latin = [HEAD.as_bytes(), b"\xff\xfe,\n"].concat();
-        let survey = Export::new(Kind::Wechatpay, latin.as_slice()).survey();
+        let survey = Export::new(&source(Kind::Wechatpay), latin.as_slice()).survey();
         assert_eq!(told(&survey), ["line 2: is not UTF-8"]);
     }
 
     #[test]
     fn many_faults_are_counted_and_few_kept() {
         let mut text = HEAD.to_owned();
-        text.extend((0..300).map(|_| "`2026-05-10 09:00:00,`1,`a1-1,`PAID,,,,,`1\n"));
+        text.extend((0..300).map(|_| "`2026-05-10 09:00:00,`190001,`1,`a1-1,`PAID,,,,,`1\n"));
         let survey = survey(Kind::Wechatpay, &text);
-        assert_eq!((survey.faults.len(), survey.more_faults), (FAULTS_MAX, 200));
+        assert_eq!((survey.faults.len(), survey.more_faults), (FAULTS_MAX, 201));
     }
 
     #[test]
@@ -393,5 +342,67 @@ mod tests {
         assert!(survey.faults.is_empty(), "{survey:?}");
         let twice = |number: &str| survey.is_paid_twice(&number.parse().unwrap());
         assert_eq!([twice("a1-1"), twice("a1-2")], [true, false]);
+    }
+
+    #[test]
+    fn a_bill_of_another_merchant_or_currency_is_refused_with_line_and_column() {
+        let head = "商户号,特约商户号,微信订单号,商户订单号,交易状态,订单金额,货币种类\n";
+        let row = |mchid: &str, sub: &str, currency: &str| {
+            format!("{head}`{mchid},`{sub},`1,`a1-1,`SUCCESS,`1.00,`{currency}\n{SUMMARY},\n`1,\n")
+        };
+        let read = |source: &Source, text: &str| told(&Export::new(source, text.as_bytes()).survey());
+        let own = source(Kind::Wechatpay);
+        for sub in ["", "0"] {
+            assert_eq!(read(&own, &row("190001", sub, "CNY")), Vec::<String>::new());
+        }
+        let faults = read(&own, &row("190002", "190003", "USD"));
+        for (at, start) in
+            ["line 2, 商户号: is 190002", "line 2, 特约商户号: is 190003", "line 2, 货币种类: must be CNY"]
+                .iter()
+                .enumerate()
+        {
+            assert!(faults[at].starts_with(start), "{faults:?}");
+        }
+        let partner = Source { sub_mchid: "190003".to_owned(), ..own };
+        assert_eq!(read(&partner, &row("190001", "190003", "CNY")), Vec::<String>::new());
+        assert_eq!(read(&partner, &row("190001", "0", "CNY")).len(), 1);
+        let missing = read(&partner, &format!("{HEAD}{SUMMARY},\n`0,\n"));
+        assert_eq!(missing, ["line 1, 特约商户号: there is no such column"]);
+        let missing = read(&partner, "微信订单号,商户订单号,交易状态,订单金额,特约商户号\n");
+        assert_eq!(missing, ["line 1, 商户号: there is no such column"]);
+    }
+
+    #[test]
+    fn a_trade_number_of_two_orders_is_a_fault_of_the_file() {
+        let head = "商户订单号,PAYJS订单号,状态,订单金额\n";
+        let text = format!("{head}a1-1,T1,已支付,1.00\na1-2,T1,已支付,1.00\na1-1,T1,已支付,1.00\n");
+        let told = told(&survey(Kind::Payjs, &text));
+        assert_eq!(told, ["line 3, PAYJS订单号: T1 is the payment of another order, too: see line 2"]);
+    }
+
+    #[test]
+    fn a_bill_without_its_summary_was_cut_off() {
+        let row = "`2026-05-10 08:00:00,`190001,`4200001,`a1-1,`SUCCESS,`0,`0,`0.00,`,`12.34\n";
+        for text in [format!("{HEAD}{row}"), HEAD.to_owned(), format!("{HEAD}{row}{SUMMARY},\n")] {
+            let told = told(&survey(Kind::Wechatpay, &text));
+            assert!(told.len() == 1 && told[0].ends_with("it was cut off"), "{told:?}");
+        }
+        let whole = format!("{HEAD}{row}{SUMMARY},\n`1,\n");
+        assert_eq!(told(&survey(Kind::Wechatpay, &whole)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_refund_number_that_the_server_would_refuse_is_a_fault_of_the_file() {
+        let row = |no: &str| {
+            format!(
+                "{HEAD}`2026-05-10 09:00:00,`190001,`4200001,`a1-1,`REFUND,`{no},`r1,`1.00,`SUCCESS,`0.00\n\
+                 {SUMMARY},\n`1,\n"
+            )
+        };
+        for no in ["50 30", "退款", &"5".repeat(65)] {
+            let told = told(&survey(Kind::Wechatpay, &row(no)));
+            assert!(told.len() == 1 && told[0].starts_with("line 2, 微信退款单号: must have"), "{told:?}");
+        }
+        assert_eq!(told(&survey(Kind::Wechatpay, &row("5030001"))), Vec::<String>::new());
     }
 }

@@ -31,19 +31,8 @@ pub(super) enum What {
     },
     /// Paid and given back as a whole.
     Refunded,
-    /// Nothing that decides anything.
-    Skipped(&'static str),
-}
-
-impl Line {
-    /// Why the line says nothing that could decide.
-    pub(super) const fn skipped(&self) -> Option<&'static str> {
-        match self.what {
-            What::Skipped(why) => Some(why),
-            What::Refund { done: false, .. } => Some("a refund that has not ended well"),
-            _ => None,
-        }
-    }
+    /// No money is with the merchant; in which words.
+    Unpaid(&'static str),
 }
 
 /// What a line means for its order.
@@ -51,8 +40,10 @@ impl Line {
 pub(super) enum Verdict {
     /// Known, and the same.
     Agrees,
-    /// It decides nothing.
-    Skipped(&'static str),
+    /// It decides nothing, and nothing here contradicts it.
+    Skipped,
+    /// It is of a merchant that is not meant.
+    NotMeant,
     /// It decides what was open.
     Confirm(Outcome),
     /// It was, or would be, confirmed: the facts that this adds.
@@ -68,15 +59,45 @@ pub(super) fn judge(line: &Line, order: &v1::Order, account: &str, survey: &Surv
     if order.account != account {
         return Verdict::Differs(format!("the order is at the account {}", order.account));
     }
+    if order.out_trade_no != line.out_trade_no.as_str() {
+        return Verdict::Differs(format!("the order has the number {:?} there", order.out_trade_no));
+    }
     match &line.what {
         What::Payment { trade_no, total_minor, success_time } => {
             payment(line, order, survey, (trade_no.as_str(), *total_minor, *success_time))
         }
+        What::Refund { out_refund_no, done: false, .. } => not_refunded(order, out_refund_no.as_str()),
         What::Refund { out_refund_no, total_minor, provider_refund_no, .. } => {
             refund(order, out_refund_no.as_str(), *total_minor, provider_refund_no)
         }
         What::Refunded => refunded(order),
-        What::Skipped(why) => Verdict::Skipped(why),
+        What::Unpaid(why) => unpaid(order, why),
+    }
+}
+
+/// The line is of an order without money.
+fn unpaid(order: &v1::Order, why: &str) -> Verdict {
+    match order.payments.first() {
+        Some(known) => {
+            let (known, state) = (&known.provider_trade_no, stands(order));
+            Verdict::Differs(format!("the line says {why}; here the order is {state} by payment {known}"))
+        }
+        None if order.state() == v1::OrderState::Paid => {
+            Verdict::Differs(format!("the line says {why}, the order is PAID here"))
+        }
+        None => Verdict::Skipped,
+    }
+}
+
+/// The line is of a refund that has not, or not yet, ended well.
+fn not_refunded(order: &v1::Order, out_refund_no: &str) -> Verdict {
+    let known = order.refunds.iter().find(|known| known.out_refund_no == out_refund_no);
+    match known.filter(|known| known.state() == v1::RefundState::Done) {
+        Some(known) => {
+            let no = &known.refund_no;
+            Verdict::Differs(format!("refund {no} is DONE here, by the line it has not ended well"))
+        }
+        None => Verdict::Skipped,
     }
 }
 
@@ -188,6 +209,7 @@ mod tests {
     fn order(state: v1::OrderState, closure: v1::Closure) -> v1::Order {
         v1::Order {
             account: "main".to_owned(),
+            out_trade_no: "a1-1".to_owned(),
             state: state.into(),
             closure: closure.into(),
             amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: 100 }),
@@ -252,6 +274,27 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_another_number_than_the_orders_is_never_its_own() {
+        for out_trade_no in ["old-1", ""] {
+            let pending = order(v1::OrderState::Pending, v1::Closure::Unspecified);
+            let other = v1::Order { out_trade_no: out_trade_no.to_owned(), ..pending };
+            assert!(matches!(judged(&other, 100), Verdict::Differs(_)), "{out_trade_no}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_money_is_compared_with_the_order_too() {
+        let unpaid = Line { what: What::Unpaid("not paid"), ..line(100) };
+        let judged = |order: &v1::Order| judge(&unpaid, order, "main", &Survey::default());
+        assert!(matches!(judged(&paid(100)), Verdict::Differs(text) if text.contains("T1")));
+        let without = order(v1::OrderState::Paid, v1::Closure::Unspecified);
+        assert!(matches!(judged(&without), Verdict::Differs(_)));
+        for state in [v1::OrderState::Pending, v1::OrderState::Closed] {
+            assert_eq!(judged(&order(state, v1::Closure::Unspecified)), Verdict::Skipped);
+        }
+    }
+
+    #[test]
     fn a_refund_without_an_end_is_decided() {
         let refund = |state: v1::RefundState| {
             let refund = v1::Refund {
@@ -275,5 +318,14 @@ mod tests {
         assert_eq!(judged(v1::RefundState::Done), Verdict::Agrees);
         assert!(matches!(judged(v1::RefundState::Failed), Verdict::Differs(_)));
         assert!(matches!(judge(&line, &paid(100), "main", &Survey::default()), Verdict::Differs(_)));
+        let What::Refund { out_refund_no, .. } = line.what else { panic!("it is a refund") };
+        let what =
+            What::Refund { out_refund_no, total_minor: 40, done: false, provider_refund_no: String::new() };
+        let line = Line { what, number: 3, out_trade_no: line.out_trade_no };
+        let judged = |state| judge(&line, &refund(state), "main", &Survey::default());
+        assert!(matches!(judged(v1::RefundState::Done), Verdict::Differs(text) if text.contains("R1")));
+        for state in [v1::RefundState::Processing, v1::RefundState::Failed] {
+            assert_eq!(judged(state), Verdict::Skipped);
+        }
     }
 }

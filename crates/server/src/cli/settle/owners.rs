@@ -15,6 +15,8 @@ pub(super) struct Owners {
     provider: String,
     /// Prefix and merchant.
     prefixes: Vec<(String, String)>,
+    /// The one merchant that is meant; all when absent.
+    only: Option<String>,
 }
 
 /// An order's name.
@@ -33,16 +35,18 @@ impl fmt::Display for Owner {
 impl Owners {
     /// Asks the server for them.
     pub(super) async fn read(client: &Client, account: &str, merchant: Option<&str>) -> anyhow::Result<Self> {
-        let mut owners = Self { provider: String::new(), prefixes: Vec::new() };
+        let only = merchant.map(ToOwned::to_owned);
+        let mut owners = Self { provider: String::new(), prefixes: Vec::new(), only };
         let page_size = i32::try_from(PAGE_SIZE_MAX)?;
         let mut page_token = String::new();
         loop {
             let request = Client::request(v1::ListMerchantsRequest { page_size, page_token }, None);
             let page = client.operator().list_merchants(request).await.map_err(refused)?.into_inner();
             for found in page.merchants {
-                let is_meant = merchant.is_none_or(|merchant| merchant == found.merchant_id);
-                for route in found.routes.into_iter().filter(|route| is_meant && route.account == account) {
-                    owners.provider = route.provider;
+                for route in found.routes.into_iter().filter(|route| route.account == account) {
+                    if owners.is_meant(&found.merchant_id) {
+                        owners.provider = route.provider;
+                    }
                     owners.prefixes.push((route.order_prefix, found.merchant_id.clone()));
                 }
             }
@@ -53,7 +57,12 @@ impl Owners {
         }
     }
 
-    /// The account's provider; empty when nobody uses the account.
+    /// Whether the import is for orders of this merchant.
+    pub(super) fn is_meant(&self, merchant_id: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == merchant_id)
+    }
+
+    /// The account's provider; empty when nobody who is meant uses the account.
     pub(super) fn provider(&self) -> &str {
         &self.provider
     }
@@ -75,10 +84,11 @@ mod tests {
     #[test]
     fn a_number_belongs_to_the_merchant_with_its_prefix() {
         let prefixes = [("a1-", "m1"), ("a2-", "m2")].map(|(p, m)| (p.to_owned(), m.to_owned())).into();
-        let owners = Owners { provider: String::new(), prefixes };
+        let owners = Owners { provider: String::new(), prefixes, only: Some("m2".to_owned()) };
         let of = |text: &str| owners.of(&text.parse().unwrap()).map(|owner| owner.to_string());
         assert_eq!(of("a2-7"), Some("m2/7".to_owned()));
         assert_eq!(of("a3-7"), None);
         assert_eq!(of("a1-"), None);
+        assert_eq!([owners.is_meant("m1"), owners.is_meant("m2")], [false, true]);
     }
 }

@@ -15,11 +15,12 @@ pub(super) struct Report {
     differing: u64,
     unknown: u64,
     skipped: u64,
+    not_meant: u64,
 }
 
 impl Report {
     pub(super) const fn new(dry_run: bool) -> Self {
-        Self { dry_run, agreed: 0, confirmed: 0, differing: 0, unknown: 0, skipped: 0 }
+        Self { dry_run, agreed: 0, confirmed: 0, differing: 0, unknown: 0, skipped: 0, not_meant: 0 }
     }
 
     /// Whether a person has to look.
@@ -33,8 +34,12 @@ impl Report {
                 self.agreed += 1;
                 return Ok(());
             }
-            Verdict::Skipped(_) => {
+            Verdict::Skipped => {
                 self.skipped += 1;
+                return Ok(());
+            }
+            Verdict::NotMeant => {
+                self.not_meant += 1;
                 return Ok(());
             }
             // Between two readings somebody else confirmed the same.
@@ -67,12 +72,12 @@ impl Report {
     }
 
     pub(super) fn end(&self, output: &Output) -> std::io::Result<()> {
-        let Self { dry_run, agreed, confirmed, differing, unknown, skipped } = self;
-        let lines = agreed + confirmed + differing + unknown + skipped;
+        let Self { dry_run, agreed, confirmed, differing, unknown, skipped, not_meant } = self;
+        let lines = agreed + confirmed + differing + unknown + skipped + not_meant;
         let verb = if *dry_run { "would be confirmed" } else { "confirmed" };
         let text = format!(
             "{lines} lines: {agreed} agree, {confirmed} {verb}, {differing} differ, {unknown} of unknown orders, \
-             {skipped} skipped"
+             {skipped} skipped, {not_meant} of other merchants"
         );
         let json = json!({
             "lines": lines,
@@ -81,6 +86,7 @@ impl Report {
             "differing": differing,
             "unknown": unknown,
             "skipped": skipped,
+            "other_merchants": not_meant,
             "dry_run": dry_run,
         });
         output.print(text, &json)

@@ -59,7 +59,14 @@ impl Audited for v1::ConfirmOutcomeRequest {
             Some(Outcome::Unpaid(_)) => "unpaid".to_owned(),
             Some(Outcome::Refund(refund)) => format!("refund {} done: {}", refund.refund_no, refund.done),
             Some(Outcome::Attention(settled)) => {
-                format!("attention {} {}", settled.reason().as_str_name(), settled.number)
+                let about = format!("attention {} {}", settled.reason().as_str_name(), settled.number);
+                match settled.fulfilment {
+                    None => about,
+                    Some(_) => {
+                        let word = settled.fulfilment().as_str_name();
+                        format!("{about} {}", word.trim_start_matches("FULFILMENT_"))
+                    }
+                }
             }
         };
         let mut fields = order(&self.merchant_id, &self.merchant_order_no, &self.request_id);
@@ -113,5 +120,27 @@ impl Audited for v1::ListDeadRequest {
 
     fn fields(&self) -> Fields {
         vec![("include_raw", self.include_raw.to_string())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_on_the_goods_stands_in_the_audit_log() {
+        let confirmed = |fulfilment: Option<v1::Fulfilment>| {
+            let settled = v1::SettledAttention {
+                reason: v1::AttentionReason::LatePayment.into(),
+                number: 1,
+                fulfilment: fulfilment.map(Into::into),
+            };
+            let outcome = Some(Outcome::Attention(settled));
+            let fields = v1::ConfirmOutcomeRequest { outcome, ..Default::default() }.fields();
+            fields.into_iter().find(|(name, _)| *name == "confirmed").unwrap().1
+        };
+        assert!(confirmed(None).ends_with("LATE_PAYMENT 1"));
+        assert!(confirmed(Some(v1::Fulfilment::Fulfil)).ends_with("LATE_PAYMENT 1 FULFIL"));
+        assert!(confirmed(Some(v1::Fulfilment::DoNotFulfil)).ends_with("LATE_PAYMENT 1 DO_NOT_FULFIL"));
     }
 }

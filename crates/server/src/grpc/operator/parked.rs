@@ -16,7 +16,7 @@ use crate::access::{Caller, MerchantScope};
 use crate::ingest::{AskedReplay, AskedTarget, Refusal, Replayed};
 use crate::paging::Pages;
 
-/// Parked orders looked at for one page at most, so that a narrow filter cannot make one call endless.
+/// Parked orders looked at for one page or one replay at most, so that a narrow filter cannot make one call endless.
 const LOOKED_AT_MAX: usize = 10_000;
 
 /// Orders that a replay reads before it goes on, so that it holds few of them at once.
@@ -45,27 +45,28 @@ impl Operator {
         filter::check("filter", &wanted)?;
         let after = pages.place(&request.page_token, read_place)?;
         let scope = visible::narrowed(caller.merchants(), wanted.merchant_id.as_deref());
-        let (found, next) = self.find_parked(&scope, &wanted, after, pages.size()).await?;
+        let mut left = LOOKED_AT_MAX;
+        let (found, next) = self.find_parked(&scope, &wanted, (after, pages.size()), &mut left).await?;
         let next_page_token = next.map(|key| pages.token(&key.to_string())).unwrap_or_default();
         Ok(v1::ListParkedResponse { orders: found.iter().map(view).collect(), next_page_token })
     }
 
-    /// At most so many parked orders behind a key, and where to go on.
+    /// At most so many parked orders behind a key, and where to go on; looks at `left` rows at most, and takes from it
+    /// those that it looked at.
     async fn find_parked(
         &self,
         scope: &MerchantScope,
         filter: &v1::OrderFilter,
-        mut after: Option<OrderKey>,
-        limit: usize,
+        (mut after, limit): (Option<OrderKey>, usize),
+        left: &mut usize,
     ) -> Result<(Vec<Found>, Option<OrderKey>), Refusal> {
         let mut found = Vec::new();
-        let mut looked_at = 0;
-        while found.len() < limit && looked_at < LOOKED_AT_MAX {
-            let wanted = limit - found.len();
+        while found.len() < limit && *left > 0 {
+            let wanted = (limit - found.len()).min(*left);
             let page = visible::parked(&self.parts.store, scope, after.as_ref(), wanted).await?;
             after = page.next;
-            // A page without a visible row costs a read all the same.
-            looked_at += page.rows.len().max(1);
+            // An empty page costs a read all the same.
+            *left = left.saturating_sub(page.read.max(1));
             for row in page.rows {
                 let order = Order::from_facts(self.parts.store.read(&row.key).await?.facts);
                 if order.is_parked() && lets_through(filter, &row, &order) {
@@ -107,23 +108,28 @@ impl Operator {
         wanted: &v1::OrderFilter,
         answer: &mut v1::ReplayResponse,
     ) -> Result<(), Refusal> {
-        let mut left = asked.count_max;
+        let (mut left, mut rows_left) = (asked.count_max, LOOKED_AT_MAX);
         let mut after = None;
-        while left > 0 {
-            let (found, next) = self.find_parked(scope, wanted, after, left.min(CHUNK)).await?;
-            left -= found.len();
+        while left > 0 && rows_left > 0 {
+            let place = (after, left.min(CHUNK));
+            let (found, next) = self.find_parked(scope, wanted, place, &mut rows_left).await?;
             let acts = stream::iter(found)
                 .map(|Found { row, order }| async move { self.ingest.replay(asked, row.key, &order).await });
             let mut acts = std::pin::pin!(acts.buffered(AT_ONCE));
             while let Some(replayed) = acts.next().await {
-                tell(answer, replayed?);
+                let replayed = replayed?;
+                // What has nothing to do must not keep back what has.
+                left -= usize::from(replayed.goes);
+                tell(answer, replayed);
             }
             after = next;
             if after.is_none() {
                 return Ok(());
             }
         }
-        answer.more = !self.find_parked(scope, wanted, after, 1).await?.0.is_empty();
+        let (next, after) = self.find_parked(scope, wanted, (after, 1), &mut rows_left).await?;
+        // What could not be looked at may hold more.
+        answer.more = !next.is_empty() || after.is_some();
         Ok(())
     }
 }

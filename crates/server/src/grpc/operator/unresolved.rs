@@ -23,8 +23,9 @@ use crate::access::{Caller, MerchantScope};
 use crate::ingest::Refusal;
 use crate::paging::Pages;
 
-/// Orders that one call reads at most.
-const ORDERS_MAX: usize = 100_000;
+/// Rows of the indexes that one call reads at most: those outside the caller's merchants and those that name an order
+/// again cost a read, too.
+const ROWS_MAX: usize = 100_000;
 
 /// Rows of an index that are read at once.
 const ROWS: usize = 500;
@@ -46,6 +47,8 @@ struct Oldest {
     calls: BTreeMap<Place, v1::UnresolvedCall>,
     more: bool,
     seen: BTreeSet<OrderKey>,
+    /// Rows that may still be read.
+    rows_left: usize,
 }
 
 impl Operator {
@@ -70,6 +73,7 @@ impl Operator {
             calls: BTreeMap::new(),
             more: false,
             seen: BTreeSet::new(),
+            rows_left: ROWS_MAX,
         };
         for partition in self.partitions_of(&wanted)? {
             self.look_ahead(partition, &scope, &wanted, &mut oldest).await?;
@@ -104,6 +108,7 @@ impl Operator {
             let read = self.parts.store.read_due_between(partition, buckets.clone(), after.as_ref(), ROWS);
             let rows = read.await?;
             let is_last = rows.len() < ROWS;
+            oldest.spend(rows.len(), wanted)?;
             after = rows.last().cloned();
             for row in rows.into_iter().filter(|row| scope.holds(&row.key.merchant_id)) {
                 self.look_at(row.key, wanted, oldest).await?;
@@ -123,6 +128,8 @@ impl Operator {
         let mut after = None;
         loop {
             let page = visible::parked(&self.parts.store, scope, after.as_ref(), ROWS).await?;
+            // An empty page costs a read all the same.
+            oldest.spend(page.read.max(1), wanted)?;
             for row in page.rows {
                 self.look_at(row.key, wanted, oldest).await?;
             }
@@ -141,11 +148,6 @@ impl Operator {
     ) -> Result<(), Refusal> {
         if !oldest.seen.insert(key.clone()) {
             return Ok(());
-        }
-        if oldest.seen.len() > ORDERS_MAX {
-            let text =
-                format!("more than {ORDERS_MAX} orders would have to be looked through; name a merchant");
-            return Err(Refusal::field("filter.merchant_id", text));
         }
         let snapshot = self.parts.store.read(&key).await?;
         let order = Order::from_facts(snapshot.facts);
@@ -186,6 +188,25 @@ impl Operator {
 }
 
 impl Oldest {
+    /// Takes rows from those that may be read.
+    ///
+    /// # Errors
+    /// There are not so many left; says what would narrow the read, if anything does.
+    fn spend(&mut self, rows: usize, wanted: &v1::OrderFilter) -> Result<(), Refusal> {
+        if let Some(left) = self.rows_left.checked_sub(rows) {
+            self.rows_left = left;
+            return Ok(());
+        }
+        // Merchants have places of their own in the indexes; providers, accounts and times have none.
+        let advice = if wanted.merchant_id.is_none() {
+            "name a merchant"
+        } else {
+            "nothing narrows this further; ask again when fewer orders are due or parked"
+        };
+        let text = format!("more than {ROWS_MAX} rows would have to be looked through; {advice}");
+        Err(Refusal::field("filter.merchant_id", text))
+    }
+
     /// Whether a call is old enough, lies behind the page before, and is not younger than everything of a full page.
     fn takes(&mut self, place: &Place) -> bool {
         let behind = self.after.as_ref().is_none_or(|after| place > after);
@@ -250,6 +271,35 @@ mod tests {
     }
 
     #[test]
+    fn a_page_reads_so_many_rows_and_the_refusal_names_only_what_narrows() {
+        let told = |merchant_id: Option<&str>| {
+            let wanted = v1::OrderFilter {
+                merchant_id: merchant_id.map(ToOwned::to_owned),
+                ..v1::OrderFilter::default()
+            };
+            let mut oldest = Oldest {
+                after: None,
+                until: Timestamp::EPOCH,
+                size: 1,
+                calls: BTreeMap::new(),
+                more: false,
+                seen: BTreeSet::new(),
+                rows_left: ROWS_MAX,
+            };
+            // The very same rows again and again, none of which is looked at.
+            for _ in 0..ROWS_MAX / ROWS {
+                oldest.spend(ROWS, &wanted).unwrap();
+            }
+            match oldest.spend(1, &wanted) {
+                Err(Refusal::Fields(faults)) => faults[0].reason.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(told(None).ends_with("name a merchant"));
+        assert!(told(Some("m1")).contains("nothing narrows this further"));
+    }
+
+    #[test]
     fn a_page_keeps_the_oldest_and_says_whether_there_is_more() {
         let mut oldest = Oldest {
             after: Some(place(1, "z")),
@@ -258,6 +308,7 @@ mod tests {
             calls: BTreeMap::new(),
             more: false,
             seen: BTreeSet::new(),
+            rows_left: ROWS_MAX,
         };
         for (millis, order_no) in [(40, "d"), (1, "a"), (51, "e"), (20, "b"), (30, "c"), (45, "f")] {
             let place = place(millis, order_no);
