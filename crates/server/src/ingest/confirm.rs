@@ -324,12 +324,22 @@ fn asked_attention(faults: &mut Faults, settled: &v1::SettledAttention) -> Optio
     Some(AskedOutcome::Other(Confirmation::Attention { reason: reason?, number: settled.number, fulfilment }))
 }
 
-/// The confirmation with the order's own amount where none is named.
+/// The confirmation with the order's own amount where none is named, unless the provider told of money that is not the
+/// order's: then nobody guesses.
 fn resolved(outcome: AskedOutcome, order: &Order) -> Result<Confirmation, Refusal> {
     match outcome {
         AskedOutcome::Other(outcome) => Ok(outcome),
         AskedOutcome::Paid { trade_no, total, success_time } => {
             let amount = order.created().map(|created| created.amount).ok_or(Refusal::OrderNotFound)?;
+            let told =
+                |(reason, ..): &(AttentionReason, u32, &Fact)| *reason == AttentionReason::PaymentMismatch;
+            if total.is_none() && order.attention().any(|open| told(&open)) {
+                let reason = "is required: the provider told of money that is not the order's".to_owned();
+                return Err(Refusal::Contradicts(vec![FieldFault {
+                    field: "paid.total".to_owned(),
+                    reason,
+                }]));
+            }
             let total = total.unwrap_or(amount);
             Ok(Confirmation::Paid(Payment {
                 trade_no,
