@@ -7,7 +7,7 @@ use paymux_domain::fact::{AttentionReason, Closure, FactKey, Fulfilment};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::followup::Followup;
 use paymux_domain::limits::FRUITLESS_CALLS_MAX;
-use paymux_domain::name::OrderKey;
+use paymux_domain::name::{OrderKey, ProviderTradeNo};
 use paymux_domain::ports::{CommandLog, Snapshot};
 use paymux_domain::shard::Partition;
 
@@ -136,6 +136,19 @@ impl Check<'_> {
         }
     }
 
+    /// A person found money of which the provider said nothing when it closed the order.
+    fn is_confirmed_beside_a_false_end(&self) -> bool {
+        let confirmed = self.order.facts().find_map(|fact| match &fact.key {
+            FactKey::OperatorPaid(no) => Some(no),
+            _ => None,
+        });
+        let closed = matches!(self.order.closure(), Some(Closure::ProviderConfirmed | Closure::NeverSent));
+        let was_taken = |no: &ProviderTradeNo| {
+            self.real.is_some_and(|real| real.payments.iter().any(|payment| payment.trade_no == *no))
+        };
+        closed && confirmed.is_some_and(was_taken)
+    }
+
     /// Nothing is left to a person but what only a person can settle.
     fn is_frozen_for_a_reason(&mut self) {
         let open: Vec<AttentionReason> = self.order.attention().map(|(reason, _, _)| reason).collect();
@@ -143,6 +156,7 @@ impl Check<'_> {
             let justified = match reason {
                 AttentionReason::PaymentMismatch => self.has_wrong_money(),
                 AttentionReason::RetriesExhausted => self.calls >= FRUITLESS_CALLS_MAX,
+                AttentionReason::ConfirmationContradicted => self.is_confirmed_beside_a_false_end(),
                 // No provider here mixes orders up, and no payer pays what was never ordered.
                 _ => false,
             };
