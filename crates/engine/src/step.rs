@@ -278,9 +278,16 @@ async fn unknown_order(
             let now = owner.shared.clock.now();
             let decision = decide_without_order(owner, order, followup, input_of(work), now);
             let told = told_of(&decision);
-            let facts: Vec<_> = decision.words.into_iter().chain(decision.own).collect();
+            // Looked at again right before the write: what others said is worth storing without the lease, no more.
+            let held = owner.holds(Plant::LeaseBeforeConclusions);
+            let hindered = !held && !decision.own.is_empty();
+            let own = decision.own.into_iter().filter(|_| held);
+            let facts: Vec<_> = decision.words.into_iter().chain(own).collect();
             if !facts.is_empty() {
                 owner.shared.store.add_facts(key, &facts).await?;
+            }
+            if hindered {
+                return Err(Hindrance::NoLease);
             }
             let mut known = (**order).clone();
             for fact in facts {
