@@ -24,9 +24,7 @@ const LAG_RECORDS_MAX: u32 = 100_000_000;
 /// A running ingest: it accepts commands durably, and nobody works on them.
 #[derive(Debug)]
 pub struct Server {
-    client: Client,
-    health: HealthClient<tonic::transport::Channel>,
-    number: AtomicU64,
+    address: String,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
     _folder: tempfile::TempDir,
@@ -37,7 +35,7 @@ impl Server {
     ///
     /// # Errors
     /// Whatever keeps a server from starting.
-    pub async fn start() -> Result<Arc<Self>> {
+    pub async fn start() -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("paymux.toml");
         std::fs::write(&file, config(folder.path()))?;
@@ -56,10 +54,41 @@ impl Server {
                 panic!("the server ended: {error}");
             }
         });
-        let client = Client::connect(&address).await?;
-        let channel = tonic::transport::Endpoint::from_shared(address)?.tcp_nodelay(true).connect().await?;
-        let health = HealthClient::new(channel);
-        Ok(Arc::new(Self { client, health, number: AtomicU64::new(0), stop, ended, _folder: folder }))
+        Ok(Self { address, stop, ended, _folder: folder })
+    }
+
+    /// Stops the server and waits for its end.
+    ///
+    /// # Errors
+    /// It ended badly.
+    pub async fn stop(self) -> Result<()> {
+        drop(self.stop);
+        self.ended.await?;
+        Ok(())
+    }
+}
+
+/// Callers of a [`Server`], all over one connection.
+///
+/// They want a runtime of their own, as a caller is another process than the server: on the server's own threads the
+/// two would take turns, and a figure would tell of that.
+#[derive(Debug)]
+pub struct Callers {
+    client: Client,
+    health: HealthClient<tonic::transport::Channel>,
+    number: AtomicU64,
+}
+
+impl Callers {
+    /// Connects to a server.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn connect(server: &Server) -> Result<Arc<Self>> {
+        let client = Client::connect(&server.address).await?;
+        let channel = tonic::transport::Endpoint::from_shared(server.address.clone())?.tcp_nodelay(true);
+        let health = HealthClient::new(channel.connect().await?);
+        Ok(Arc::new(Self { client, health, number: AtomicU64::new(0) }))
     }
 
     /// One durable accept of a new order.
@@ -104,13 +133,13 @@ impl Server {
         let left = Arc::new(AtomicU64::new(count));
         let callers: Vec<JoinHandle<Result<()>>> = (0..IN_FLIGHT.min(count))
             .map(|_| {
-                let (server, left) = (Arc::clone(self), Arc::clone(&left));
+                let (callers, left) = (Arc::clone(self), Arc::clone(&left));
                 tokio::spawn(async move {
                     while left
                         .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
                         .is_ok()
                     {
-                        if durable { server.accept().await? } else { server.null().await? }
+                        if durable { callers.accept().await? } else { callers.null().await? }
                     }
                     Ok(())
                 })
@@ -120,17 +149,6 @@ impl Server {
             caller.await??;
         }
         Ok(began.elapsed())
-    }
-
-    /// Stops the server and waits for its end.
-    ///
-    /// # Errors
-    /// Somebody still calls it, or it ended badly.
-    pub async fn stop(self: Arc<Self>) -> Result<()> {
-        let server = Arc::into_inner(self).context("the server is still in use")?;
-        drop(server.stop);
-        server.ended.await?;
-        Ok(())
     }
 }
 
