@@ -153,7 +153,7 @@ impl Ingest {
     pub async fn create(&self, request: &v1::CreateOrderRequest, may_wait: bool) -> Result<Answer, Refusal> {
         let Resolved { created, wait, accept_per_s_max, expired } = self.resolve(request, may_wait)?;
         if let Some(fault) = expired {
-            return self.repeated(&created, fault).await;
+            return Box::pin(self.repeated(&created, fault)).await;
         }
         let partition = self.partition(&created.shard_group);
         let waiting = (may_wait && !wait.is_zero()).then(|| self.parts.waits.register());
@@ -168,7 +168,8 @@ impl Ingest {
             same_request(order, &created)?;
             Ok(order.state().is_final() || has_launch(order, self.now()))
         };
-        match self.wait(partition, &created.key, Some(waiting), deadline, &is_done).await {
+        // In a box, so that a call that does not wait is not as large as one that does: it is moved several times.
+        match Box::pin(self.wait(partition, &created.key, Some(waiting), deadline, &is_done)).await {
             Ok(Some(order)) => {
                 same_request(&order, &created)?;
                 Ok(Answer::Current(created.key.clone(), Box::new(order)))

@@ -6,6 +6,10 @@ use clap::Parser as _;
 use paymux_server::cli::{Cli, Exit};
 use paymux_server::config::Faults;
 
+/// Half of a call's memory is freed on another thread than the one that took it; the system's allocator locks for each.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(cli) {

@@ -202,38 +202,32 @@ pub(super) fn expires_too_soon(expiry: Option<&Expiry>, now: Timestamp) -> bool 
 
 /// The request as received, field by field: absent fields take no part, nor do `wait` and `request_id`.
 pub(super) fn fingerprint(request: &v1::CreateOrderRequest, options_json: &str) -> Fingerprint {
-    let mut fields: BTreeMap<String, String> = BTreeMap::new();
-    let mut note = |name: &str, text: &str| {
-        if !text.is_empty() {
-            fields.insert(name.to_owned(), text.to_owned());
-        }
+    let payer = request.payer.as_ref();
+    let amount = request.amount.as_ref().map(|amount| format!("{} {}", amount.minor, amount.currency));
+    let (expire_after, expire_time) = match &request.expiry {
+        Some(Expiry::ExpireAfter(span)) => (Some(format!("{}.{:09}", span.seconds, span.nanos)), None),
+        Some(Expiry::ExpireTime(time)) => (None, Some(format!("{}.{:09}", time.seconds, time.nanos))),
+        None => (None, None),
     };
-    note("provider", request.provider.as_deref().unwrap_or_default());
-    note("method", &request.method);
-    if let Some(amount) = &request.amount {
-        note("amount", &format!("{} {}", amount.minor, amount.currency));
-    }
-    note("description", &request.description);
-    note("attach", &request.attach);
-    if let Some(payer) = &request.payer {
-        note("payer.open_id", &payer.open_id);
-        note("payer.app_id", &payer.app_id);
-        note("payer.client_ip", &payer.client_ip);
-    }
-    match &request.expiry {
-        Some(Expiry::ExpireAfter(span)) => {
-            note("expire_after", &format!("{}.{:09}", span.seconds, span.nanos))
-        }
-        Some(Expiry::ExpireTime(time)) => note("expire_time", &format!("{}.{:09}", time.seconds, time.nanos)),
-        None => {}
-    }
-    note("return_url", &request.return_url);
-    for (key, value) in &request.metadata {
-        // The mark before the value lets an empty value differ from an absent label.
-        note(&format!("metadata.{key}"), &format!("={value}"));
-    }
-    if let Some(given) = &request.options {
-        note(options::provider_of(given), options_json);
-    }
-    Fingerprint::of(fields.iter().map(|(name, text)| (name.as_str(), text.as_str())))
+    let given = request.options.as_ref().map(options::provider_of);
+    let fields = [
+        ("provider", request.provider.as_deref()),
+        ("method", Some(request.method.as_str())),
+        ("amount", amount.as_deref()),
+        ("description", Some(request.description.as_str())),
+        ("attach", Some(request.attach.as_str())),
+        ("payer.open_id", payer.map(|payer| payer.open_id.as_str())),
+        ("payer.app_id", payer.map(|payer| payer.app_id.as_str())),
+        ("payer.client_ip", payer.map(|payer| payer.client_ip.as_str())),
+        ("expire_after", expire_after.as_deref()),
+        ("expire_time", expire_time.as_deref()),
+        ("return_url", Some(request.return_url.as_str())),
+        (given.unwrap_or_default(), given.map(|_| options_json)),
+    ];
+    let fields = fields.into_iter().map(|(name, text)| (name, text.unwrap_or_default()));
+    // The mark before the value lets an empty value differ from an absent label.
+    let labels = request.metadata.iter().map(|(key, value)| (format!("metadata.{key}"), format!("={value}")));
+    let labels: Vec<(String, String)> = labels.collect();
+    let labels = labels.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    Fingerprint::of(fields.chain(labels).filter(|(_, text)| !text.is_empty()))
 }
