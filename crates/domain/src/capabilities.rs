@@ -22,6 +22,18 @@ pub enum QueryKind {
     ByProviderTradeNo,
 }
 
+impl QueryKind {
+    /// Whether the provider can be asked about an order, of which a payment is known or not.
+    #[must_use]
+    pub const fn can_ask(self, paid: bool) -> bool {
+        match self {
+            Self::None => false,
+            Self::ByOutTradeNo => true,
+            Self::ByProviderTradeNo => paid,
+        }
+    }
+}
+
 /// Whether and how an order can be closed at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseKind {

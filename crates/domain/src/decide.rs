@@ -5,6 +5,7 @@
 
 mod absorb;
 mod conclude;
+mod confirmed;
 mod giveback;
 mod operator;
 mod plan;
@@ -108,6 +109,8 @@ pub struct Context<'a> {
     pub live_call: bool,
     /// What the reservation led to that the decision on the same input asked for.
     pub reserved: Option<(&'a RefundNo, Reserved)>,
+    /// The payment that a person confirms is recorded as another order's.
+    pub paid_elsewhere: bool,
 }
 
 impl Context<'_> {
@@ -281,11 +284,27 @@ impl<'a> Draft<'a> {
         if known || again || open_count >= ATTENTION_PER_REASON_MAX {
             return;
         }
-        let key = FactKey::Attention(reason, self.order.attention_count(reason) + 1);
         if is_word {
-            self.word(key, FactBody::Attention(text));
+            self.word(self.next_attention(reason), FactBody::Attention(text));
         } else {
-            self.own(key, FactBody::Attention(text));
+            self.call_person(reason, text);
         }
+    }
+
+    /// Calls a person, once for that text: not again after somebody has acted.
+    fn call_person_once(&mut self, reason: AttentionReason, text: String) {
+        let said = |fact: &Fact| matches!(&fact.body, FactBody::Attention(known) if *known == text);
+        if !self.order.facts().any(said) {
+            self.call_person(reason, text);
+        }
+    }
+
+    /// Calls a person, whatever was said before.
+    fn call_person(&mut self, reason: AttentionReason, text: String) {
+        self.own(self.next_attention(reason), FactBody::Attention(text));
+    }
+
+    fn next_attention(&self, reason: AttentionReason) -> FactKey {
+        FactKey::Attention(reason, self.order.attention_count(reason) + 1)
     }
 }

@@ -114,8 +114,9 @@ impl Event {
         }
     }
 }
+
 /// Whether the provider itself has said how the refund of a person's word ended.
 fn is_ended_by_provider(order: &Order, key: &FactKey) -> bool {
     let (FactKey::OperatorRefundDone(no) | FactKey::OperatorRefundFailed(no)) = key else { return false };
-    order.has(&FactKey::RefundDone(no.clone())) || order.has(&FactKey::RefundFailed(no.clone()))
+    order.refund(no).is_some_and(|refund| refund.proven_end().is_some())
 }

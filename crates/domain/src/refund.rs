@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::amount::Amount;
 use crate::command::Fingerprint;
-use crate::fact::{AttemptOutcome, Fact, FactBody, FactKey};
+use crate::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactKey};
 use crate::fold::Order;
 use crate::name::{OrderKey, OutRefundNo, ProviderTradeNo, RefundNo};
 use crate::outcome::Class;
@@ -129,6 +129,11 @@ pub fn automatic_no(trade_no: &ProviderTradeNo) -> Option<RefundNo> {
     format!("{AUTOMATIC_PREFIX}{trade_no}").parse().ok()
 }
 
+/// How the text of an attention begins that says why a refund waits for a person.
+pub(crate) fn about(refund_no: &RefundNo) -> String {
+    format!("refund {refund_no}: ")
+}
+
 /// One call of a refund.
 #[derive(Clone, Copy, Debug)]
 pub struct RefundCall<'a> {
@@ -188,13 +193,19 @@ impl<'a> Refund<'a> {
     /// The fact that ended it. The provider's word stands before a person's, and DONE before FAILED.
     #[must_use]
     pub fn end(&self) -> Option<&'a Fact> {
-        let ends: [fn(RefundNo) -> FactKey; 4] = [
-            FactKey::RefundDone,
-            FactKey::RefundFailed,
-            FactKey::OperatorRefundDone,
-            FactKey::OperatorRefundFailed,
-        ];
-        ends.into_iter().find_map(|key| self.order.fact(&key(self.no.clone())))
+        let confirmed: [fn(RefundNo) -> FactKey; 2] =
+            [FactKey::OperatorRefundDone, FactKey::OperatorRefundFailed];
+        self.proven_end().or_else(|| self.first_of(confirmed))
+    }
+
+    /// The fact that ended it by the provider's own word.
+    #[must_use]
+    pub fn proven_end(&self) -> Option<&'a Fact> {
+        self.first_of([FactKey::RefundDone, FactKey::RefundFailed])
+    }
+
+    fn first_of(&self, keys: [fn(RefundNo) -> FactKey; 2]) -> Option<&'a Fact> {
+        keys.into_iter().find_map(|key| self.order.fact(&key(self.no.clone())))
     }
 
     /// Where it stands.
@@ -242,6 +253,19 @@ impl Order {
     #[must_use]
     pub fn refund(&self, no: &RefundNo) -> Option<Refund<'_>> {
         self.fact(&FactKey::RefundRequested(no.clone())).and_then(|fact| Refund::of(self, fact))
+    }
+
+    /// The open attentions that say why a refund waits for a person. It need not have been requested: there may have been
+    /// no room for it.
+    pub fn refund_attentions(
+        &self,
+        no: &RefundNo,
+    ) -> impl Iterator<Item = (AttentionReason, u32, &Fact)> + use<'_> {
+        let about = about(no);
+        self.attention().filter(move |(reason, _, fact)| {
+            *reason == AttentionReason::RefundUnresolved
+                && matches!(&fact.body, FactBody::Attention(text) if text.starts_with(&about))
+        })
     }
 
     /// Sum of the refunds that are done, in minor units.

@@ -1,6 +1,6 @@
 //! Setting an order going again: what of it the engine can take up by itself, and what only a person can know.
 
-use crate::capabilities::{Capabilities, QueryKind};
+use crate::capabilities::Capabilities;
 use crate::command::OrderCommand;
 use crate::fact::{AttentionReason, Closure};
 use crate::fold::Order;
@@ -44,11 +44,7 @@ impl Replay {
         let Some(capabilities) = capabilities else {
             return Self::nothing("its provider or method is not configured here");
         };
-        let can_query = match capabilities.query {
-            QueryKind::None => false,
-            QueryKind::ByOutTradeNo => true,
-            QueryKind::ByProviderTradeNo => order.payments().next().is_some(),
-        };
+        let can_query = capabilities.query.can_ask(order.payments().next().is_some());
         let again = |reason| match reason {
             AttentionReason::RetriesExhausted => true,
             AttentionReason::AnswerMismatch => {

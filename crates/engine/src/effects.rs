@@ -27,6 +27,8 @@ pub(crate) struct Step<'a> {
     /// Its bookkeeping before the decision.
     pub(crate) followup: &'a Followup,
     pub(crate) around: &'a Surroundings,
+    /// The payment that a person confirms is recorded as another order's.
+    pub(crate) paid_elsewhere: bool,
     /// When it was decided.
     pub(crate) now: Timestamp,
 }

@@ -44,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) spawner: Arc<dyn Spawn>,
     pub(crate) config: EngineConfig,
     pub(crate) waiters: Waiters,
+    /// Held from the look-up of a payment that a person confirms until its facts are stored.
+    pub(crate) confirming: tokio::sync::Mutex<()>,
     pub(crate) status: Arc<WorkerStatus>,
     pub(crate) alerts: Alerts,
     pub(crate) fatal: watch::Sender<Option<String>>,

@@ -1,14 +1,15 @@
 //! Answering callers that wait: with launch parameters, an end, a refusal. Best effort, who misses it reads the store.
 
-use paymux_domain::command::{Record, ReplyAddress};
+use paymux_domain::command::{OrderCommand, Record, ReplyAddress};
 use paymux_domain::decide::Decision;
 use paymux_domain::fold::Order;
+use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::Operation;
 use paymux_domain::ports::{Reply, ReplyKind};
 
 use crate::effects::Step;
+use crate::partition::Owner;
 use crate::queue::Work;
-use crate::step::told_of;
 use crate::waiters::Awaited;
 
 /// Answers the caller of this step's record at once or lets it wait, and answers those whose wait is over.
@@ -16,10 +17,8 @@ pub(crate) fn answer(step: &Step<'_>, order: &Order, decision: &Decision) {
     let shared = &step.owner.shared;
     let reply = |to, kind| shared.log.reply(Reply { to, key: step.key.clone(), kind });
     // What a person confirmed is known as soon as its facts are.
-    if let Work::Record { record: Record::Confirm(command), .. } = step.work
-        && let Some(to) = command.order.reply_to.clone()
-    {
-        reply(to, told_of(decision));
+    if let Work::Record { record: Record::Confirm(command), .. } = step.work {
+        send(step.owner, step.key, &command.order, of_confirmation(decision));
     }
     if let Work::Record { record, .. } = step.work
         && let Some((awaited, to)) = awaited(record)
@@ -39,6 +38,22 @@ pub(crate) fn answer(step: &Step<'_>, order: &Order, decision: &Decision) {
     };
     for to in shared.waiters.take(step.key, is_over) {
         reply(to, ReplyKind::Ready);
+    }
+}
+
+/// Answers whoever waits for a command, if anybody does.
+pub(crate) fn send(owner: &Owner, key: &OrderKey, command: &OrderCommand, kind: ReplyKind) {
+    if let Some(to) = command.reply_to.clone() {
+        owner.shared.log.reply(Reply { to, key: key.clone(), kind });
+    }
+}
+
+/// What whoever waits for a confirmation is told.
+pub(crate) fn of_confirmation(decision: &Decision) -> ReplyKind {
+    match &decision.contradiction {
+        _ if decision.not_found => ReplyKind::NotFound,
+        Some(refusal) => ReplyKind::Unconfirmed(refusal.clone()),
+        None => ReplyKind::Ready,
     }
 }
 

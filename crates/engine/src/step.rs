@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use paymux_domain::capabilities::Capabilities;
-use paymux_domain::command::{OrderCommand, Record, RefundCommand};
-use paymux_domain::confirm::ConfirmCommand;
+use paymux_domain::command::{Record, RefundCommand};
+use paymux_domain::confirm::{ConfirmCommand, Confirmation};
 use paymux_domain::decide::{Completed, Context, Decision, Input, Reservation, decide};
 use paymux_domain::event::Event;
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
-use paymux_domain::name::{OrderKey, RefundNo};
+use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
-    AppendError, DuplicatePolicy, LatePolicy, MerchantPolicy, Reply, ReplyKind, Reserved, StoreError,
+    AppendError, DuplicatePolicy, LatePolicy, MerchantPolicy, ReplyKind, Reserved, StoreError,
 };
 use paymux_domain::replay::ReplayCommand;
 use paymux_domain::shard::stable_hash;
@@ -22,6 +22,7 @@ use crate::accounts::Account;
 use crate::effects::{self, Step};
 use crate::partition::Owner;
 use crate::queue::{Mind, Work};
+use crate::replies;
 use crate::unconfigured::{self, Waited};
 
 /// Why a step could not be taken (now). Nothing of this ever counts against the order.
@@ -115,14 +116,37 @@ async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Wor
         owner.shared.status.rows_dropped.add();
         return Ok(());
     }
+    // One payment is confirmed at a time, until its facts are stored: two orders of this process never both get it.
+    let confirmed = confirmed_payment(work, &order);
+    let _alone = match confirmed {
+        Some(_) => Some(owner.shared.confirming.lock().await),
+        None => None,
+    };
+    let paid_elsewhere = match confirmed {
+        Some((provider, trade_no)) => {
+            let found = owner.shared.store.find_by_trade_no(provider, trade_no).await?;
+            found.is_some_and(|found| found != *key)
+        }
+        None => false,
+    };
     let now = owner.shared.clock.now();
     let Some(around) = surroundings(owner, &order, work, now)? else {
         // An order that nobody created: only a notification, or a person, has something to say about it.
         return unknown_order(owner, key, mind, work, &order, &followup).await;
     };
-    let step = Step { owner, key, work, before: &order, followup: &followup, around: &around, now };
+    let step =
+        Step { owner, key, work, before: &order, followup: &followup, around: &around, paid_elsewhere, now };
     let decision = reserved(&step, mind.live).await?;
     step.carry_out(mind, decision).await
+}
+
+/// The payment that a person confirms, as its provider names it.
+fn confirmed_payment<'a>(work: &'a Work, order: &'a Order) -> Option<(&'a ProviderId, &'a ProviderTradeNo)> {
+    let Work::Record { record: Record::Confirm(command), .. } = work else { return None };
+    match (&command.outcome, order.created()) {
+        (Confirmation::Paid(payment), Some(created)) => Some((&created.provider, &payment.trade_no)),
+        _ => None,
+    }
 }
 
 /// Decides, and where that needs room in the refund ledger, asks for it and decides again with the answer.
@@ -197,7 +221,7 @@ fn surroundings(
 }
 
 fn decide_now(step: &Step<'_>, live_call: bool, reserved: Option<(&RefundNo, Reserved)>) -> Decision {
-    let Step { owner, key, around, now, .. } = *step;
+    let Step { owner, key, around, paid_elsewhere, now, .. } = *step;
     let near = owner.shared.stretch(owner.shared.config.near_budget);
     let slots = around.account.slots(now, near, owner.booking(key));
     let context = Context {
@@ -210,6 +234,7 @@ fn decide_now(step: &Step<'_>, live_call: bool, reserved: Option<(&RefundNo, Res
             ^ stable_hash(key.merchant_id.as_str().as_bytes()),
         live_call,
         reserved,
+        paid_elsewhere,
     };
     decide(step.before, step.followup, input_of(step.work), &context)
 }
@@ -231,6 +256,7 @@ fn decide_without_order(
         jitter: 0,
         live_call: false,
         reserved: None,
+        paid_elsewhere: false,
     };
     decide(order, followup, input, &context)
 }
@@ -270,14 +296,14 @@ async fn unknown_order(
         | Record::Requery(command)
         | Record::Refund(RefundCommand { order: command, .. })
         | Record::Replay(ReplayCommand { order: command, .. }) => {
-            reply(owner, key, command, ReplyKind::NotFound);
+            replies::send(owner, key, command, ReplyKind::NotFound);
             Ok(())
         }
         Record::Create(_) => Ok(()),
         Record::Notification(_) | Record::Confirm(_) => {
             let now = owner.shared.clock.now();
             let decision = decide_without_order(owner, order, followup, input_of(work), now);
-            let told = told_of(&decision);
+            let told = replies::of_confirmation(&decision);
             // Looked at again right before the write: what others said is worth storing without the lease, no more.
             let held = owner.holds(Plant::LeaseBeforeConclusions);
             let hindered = !held && !decision.own.is_empty();
@@ -298,24 +324,9 @@ async fn unknown_order(
             effects::publish(owner, events).await?;
             mind.known = None;
             if let Record::Confirm(ConfirmCommand { order: command, .. }) = record {
-                reply(owner, key, command, told);
+                replies::send(owner, key, command, told);
             }
             Ok(())
         }
-    }
-}
-
-/// What whoever waits for a confirmation is told.
-pub(crate) fn told_of(decision: &Decision) -> ReplyKind {
-    match &decision.contradiction {
-        _ if decision.not_found => ReplyKind::NotFound,
-        Some(refusal) => ReplyKind::Unconfirmed(refusal.clone()),
-        None => ReplyKind::Ready,
-    }
-}
-
-fn reply(owner: &Owner, key: &OrderKey, command: &OrderCommand, kind: ReplyKind) {
-    if let Some(to) = command.reply_to.clone() {
-        owner.shared.log.reply(Reply { to, key: key.clone(), kind });
     }
 }

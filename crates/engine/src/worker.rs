@@ -96,6 +96,7 @@ impl Worker {
             spawner,
             config,
             waiters: Waiters::default(),
+            confirming: tokio::sync::Mutex::default(),
             status,
             alerts: Alerts::default(),
             fatal: sender,

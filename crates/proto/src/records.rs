@@ -29,7 +29,8 @@ pub use fact::{decode_fact, encode_fact};
 pub use rows::{decode_followup, decode_ledger_row, encode_followup, encode_ledger_row};
 pub use topics::{decode_dead, decode_event, encode_dead, encode_event};
 
-/// The version that this program writes, and the newest that it reads.
+/// The version that this program writes, and the newest that it reads. Versions count from the first release: what is
+/// added before it is part of version 1, what a later release adds raises it.
 pub const FORMAT_VERSION: u32 = 1;
 
 /// Why bytes are not what they should be. No text holds content of the record.

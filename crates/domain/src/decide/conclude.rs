@@ -1,20 +1,21 @@
-//! Concluding: what the caller is to do with the goods, once money was taken.
+//! Concluding: refunds that were refused, contradictions between words, and what the caller is to do with the goods.
 
 use super::plan::unconfirmed;
 use super::{Draft, operator, refund};
 use crate::fact::{AttentionReason, FactBody, FactKey, Fulfilment};
 use crate::ports::LatePolicy;
 
+/// Whatever the provider says, of refunds too, is compared with people's words before anything is said of the goods.
+pub(super) fn conclude(draft: &mut Draft<'_>) {
+    refund::conclude(draft);
+    operator::compare(draft);
+    goods(draft);
+}
+
 /// Says FULFIL at most once, and never for money that the merchant's policy keeps for a person to judge.
 ///
 /// Late is a payment whose order would be CLOSED or FAILED without it, judged now and not by the provider's clock;
 /// a payment that meets CLOSING is a normal one.
-pub(super) fn conclude(draft: &mut Draft<'_>) {
-    operator::compare(draft);
-    goods(draft);
-    refund::conclude(draft);
-}
-
 fn goods(draft: &mut Draft<'_>) {
     let order = &draft.order;
     let owed = order.created().is_some()

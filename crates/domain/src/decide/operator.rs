@@ -1,8 +1,9 @@
 //! A person's word in a decision: absorbed beside the provider's, and compared with it ever after.
 
+use super::confirmed::confirmed;
 use super::{Draft, absorb};
 use crate::amount::Amount;
-use crate::confirm::{ConfirmCommand, Confirmation, OperatorWord, confirmed};
+use crate::confirm::{ConfirmCommand, Confirmation, OperatorWord};
 use crate::fact::{AttentionReason, Closure, Fact, FactBody, FactKey};
 use crate::fold::{Order, State};
 use crate::payment::{Evidence, Payment};
@@ -15,28 +16,22 @@ pub(super) fn confirm(draft: &mut Draft<'_>, command: &ConfirmCommand) {
         draft.not_found = true;
         return;
     }
-    let is_new =
-        |order: &Order, payment: &Payment| order.payments().all(|known| known.trade_no != payment.trade_no);
-    let first_told = match &command.outcome {
-        Confirmation::Paid(payment) => is_new(&draft.order, payment),
-        _ => false,
-    };
-    match confirmed(&draft.order, command, draft.ctx.now) {
-        Ok(facts) => {
-            for (key, body) in facts {
-                draft.own(key, body);
-            }
+    let known: Vec<_> = draft.order.payments().map(|payment| &payment.trade_no).collect();
+    let second = match &command.outcome {
+        Confirmation::Paid(payment) if !known.is_empty() && !known.contains(&&payment.trade_no) => {
+            Some(&payment.trade_no)
         }
+        _ => None,
+    };
+    match confirmed(&draft.order, command, draft.ctx) {
+        Ok(facts) => facts.into_iter().for_each(|(key, body)| draft.own(key, body)),
         Err(refusal) => {
             draft.contradiction = Some(refusal);
             return;
         }
     }
-    if let Confirmation::Paid(payment) = &command.outcome
-        && first_told
-        && draft.order.payments().any(|known| known.trade_no != payment.trade_no)
-    {
-        let text = format!("payment {}, which a person confirmed, is not the only one", payment.trade_no);
+    if let Some(no) = second {
+        let text = format!("payment {no}, which a person confirmed, is not the only one");
         draft.attention(AttentionReason::DuplicatePayment, text, false);
     }
 }
@@ -72,11 +67,7 @@ pub(super) fn replay(draft: &mut Draft<'_>, command: &ReplayCommand) {
 /// first, a person is called, once for each.
 pub(super) fn compare(draft: &mut Draft<'_>) {
     for (reason, text) in contradictions(&draft.order) {
-        let said = |fact: &Fact| matches!(&fact.body, FactBody::Attention(known) if *known == text);
-        if !draft.order.facts().any(said) {
-            let number = draft.order.attention_count(reason) + 1;
-            draft.own(FactKey::Attention(reason, number), FactBody::Attention(text));
-        }
+        draft.call_person_once(reason, text);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::schedule::{backoff, follow_up_around};
 use super::{Draft, refund};
-use crate::capabilities::{Capabilities, CloseKind, QueryKind};
+use crate::capabilities::{Capabilities, CloseKind};
 use crate::command::Created;
 use crate::fact::{AttentionReason, Cause, CloseReason, Closure, FactBody, FactKey};
 use crate::fold::{Attempt, State};
@@ -79,8 +79,8 @@ pub(super) fn unconfirmed(draft: &Draft<'_>) -> bool {
         && draft.order.payments().any(|payment| payment.total_minor > above && told(payment))
 }
 
-/// After an end that the provider has not proven one more query, when paying at the provider has surely ended: money that was taken after the
-/// last word would otherwise never be seen.
+/// After an end that the provider has not proven one more query, when paying there has surely ended: money that was taken
+/// after the last word would otherwise never be seen.
 fn after_closed(draft: &mut Draft<'_>, created: &Created) -> Plan {
     let local = draft.order.closure().is_some_and(Closure::is_unproven)
         && !draft.ctx.timing.lacks(Plant::AskOnceAfterLocalExpiry);
@@ -306,11 +306,7 @@ pub(super) fn call_at(draft: &Draft<'_>, operation: Operation, at: Timestamp) ->
 }
 
 fn can_query(draft: &Draft<'_>) -> bool {
-    match draft.ctx.capabilities.query {
-        QueryKind::None => false,
-        QueryKind::ByOutTradeNo => true,
-        QueryKind::ByProviderTradeNo => draft.order.payments().next().is_some(),
-    }
+    draft.ctx.capabilities.query.can_ask(draft.order.payments().next().is_some())
 }
 
 fn is_refused(attempt: Attempt<'_>) -> bool {

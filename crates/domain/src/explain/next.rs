@@ -1,7 +1,7 @@
 //! What comes next by itself, and what a person can do.
 
 use super::teller::Teller;
-use crate::capabilities::{Capabilities, CloseKind, QueryKind};
+use crate::capabilities::{Capabilities, CloseKind};
 use crate::fact::{AttentionReason, Closure, FactKey, Fulfilment};
 use crate::fold::{Attempt, State};
 use crate::followup::Followup;
@@ -136,14 +136,13 @@ impl Look<'_> {
     }
 
     fn asks_after_end(&self) -> bool {
-        let local = self.teller.order.closure() == Some(Closure::LocalExpiry);
-        local && (!self.followup.asked_after_end || self.followup.ask) && self.can_ask()
+        let unproven = self.teller.order.closure().is_some_and(Closure::is_unproven);
+        unproven && (!self.followup.asked_after_end || self.followup.ask) && self.can_ask()
     }
 
     fn decides_fulfilment(&self) -> bool {
         let order = self.teller.order;
-        order.fulfilment().is_none()
-            && !order.attention().any(|(reason, _, _)| reason == AttentionReason::LatePayment)
+        order.fulfilment().is_none() && !order.attention().any(|(reason, _, _)| reason.leaves_goods())
     }
 
     fn parked(&self) -> String {
@@ -277,9 +276,6 @@ impl Look<'_> {
     }
 
     fn closed(&self) -> String {
-        if self.teller.order.closure() != Some(Closure::LocalExpiry) {
-            return format!("Nothing more. {LATE}");
-        }
         if self.asks_after_end() {
             let provider = self.teller.provider();
             return format!(
@@ -287,7 +283,12 @@ impl Look<'_> {
                 self.next_look()
             );
         }
-        format!("Nothing by itself. If the money matters, look into the provider's console. {LATE}")
+        if self.teller.order.closure() == Some(Closure::LocalExpiry) {
+            return format!(
+                "Nothing by itself. If the money matters, look into the provider's console. {LATE}"
+            );
+        }
+        format!("Nothing more. {LATE}")
     }
 
     fn paid(&self) -> String {
@@ -356,10 +357,7 @@ impl Look<'_> {
     }
 
     fn can_ask(&self) -> bool {
-        match self.capabilities.map(|capabilities| capabilities.query) {
-            None | Some(QueryKind::None) => false,
-            Some(QueryKind::ByOutTradeNo) => true,
-            Some(QueryKind::ByProviderTradeNo) => self.teller.order.payments().next().is_some(),
-        }
+        let paid = self.teller.order.payments().next().is_some();
+        self.capabilities.is_some_and(|capabilities| capabilities.query.can_ask(paid))
     }
 }

@@ -1,20 +1,23 @@
 //! People: what they confirm stands beside the provider's word, and what they set going again goes on.
 
+mod refunds;
+
 use paymux_domain::confirm::{ConfirmRefusal, Confirmation};
 use paymux_domain::fact::{AttentionReason, Closure, FactBody, FactKey, Fulfilment};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::limits::FRUITLESS_CALLS_MAX;
+use paymux_domain::name::RefundNo;
 use paymux_domain::outcome::{Class, Operation, Word};
 use paymux_domain::ports::{DuplicatePolicy, LatePolicy};
-use paymux_domain::refund::{RefundProgress, RefundState};
+use paymux_domain::refund::{RefundCall, RefundState};
 use paymux_domain::replay::Replay;
 use proptest::prelude::*;
 
 use crate::support::fixtures::{
-    EXPIRY_SECS, PRICE, at, confirmed_payment, launched, name, notification, paid, payjs, payment,
-    refund_command, refund_word, report, secs, told, xorpay,
+    EXPIRY_SECS, PRICE, at, confirmed_payment, launched, name, notification, paid, payjs, payment, report,
+    secs, told, xorpay,
 };
-use crate::support::model::{Heard, Model, keys_of};
+use crate::support::model::{Heard, Model, Scene, keys_of};
 use crate::support::walk::walks_with_people;
 
 fn paid_by_word(trade_no: &str, minor: i64) -> Confirmation {
@@ -117,6 +120,59 @@ fn what_contradicts_the_facts_is_refused_with_every_fault() {
     let none = Confirmation::Refund { refund_no: name("r9"), done: true, provider_refund_no: None };
     assert_eq!(model.confirm("c", none).contradiction, Some(ConfirmRefusal::RefundNotFound));
     assert!(Model::new(payjs()).confirm("c", Confirmation::Unpaid).not_found);
+}
+
+#[test]
+fn the_same_word_again_is_done_and_another_one_is_refused_whoever_says_it() {
+    let mut model = undeterminable(LatePolicy::Complete);
+    model.confirm("c1", paid_by_word("T1", PRICE));
+    for request_id in ["c1", "c2"] {
+        let again = model.confirm(request_id, paid_by_word("T1", PRICE));
+        assert_eq!((keys_of(&again).is_empty(), again.contradiction), (true, None), "{request_id}");
+    }
+    assert_eq!(refused(&mut model, paid_by_word("T1", PRICE - 1)), ["paid.total"]);
+
+    let mut model = undeterminable(LatePolicy::Complete);
+    model.confirm("c1", Confirmation::Unpaid);
+    let again = model.confirm("c2", Confirmation::Unpaid);
+    assert_eq!((keys_of(&again).is_empty(), again.contradiction), (true, None));
+}
+
+#[test]
+fn a_payment_of_another_order_is_refused_unless_this_one_has_it_too() {
+    let mut model = undeterminable(LatePolicy::Complete);
+    model.scene.paid_elsewhere = true;
+    assert_eq!(refused(&mut model, paid_by_word("T1", PRICE)), ["paid.provider_trade_no"]);
+    model.scene.paid_elsewhere = false;
+    model.confirm("c1", paid_by_word("T1", PRICE));
+    model.scene.paid_elsewhere = true;
+    let again = model.confirm("c1", paid_by_word("T1", PRICE));
+    assert_eq!((keys_of(&again).is_empty(), again.contradiction), (true, None), "what was done stays done");
+
+    // The provider itself proves it for this order: the other one's is the mistake.
+    let mut model = undeterminable(LatePolicy::Complete);
+    model.notify(vec![paid("T1")]);
+    model.scene.paid_elsewhere = true;
+    assert_eq!(keys_of(&model.confirm("c1", paid_by_word("T1", PRICE))), ["operator/paid/T1"]);
+}
+
+#[test]
+fn an_attention_that_is_settled_is_told_as_settled_whatever_came_since() {
+    let mut model = Model::new(xorpay());
+    model.hear(Heard::Notification(notification("n1", at(0), vec![paid("T1")])));
+    model.confirm("c1", settled(AttentionReason::UnknownOrder, None));
+    model.create();
+    model.confirm("c2", settled(AttentionReason::LatePayment, Some(Fulfilment::DoNotFulfil)));
+    for outcome in [
+        settled(AttentionReason::UnknownOrder, None),
+        settled(AttentionReason::LatePayment, Some(Fulfilment::DoNotFulfil)),
+        settled(AttentionReason::LatePayment, None),
+    ] {
+        let again = model.confirm("c3", outcome);
+        assert_eq!((keys_of(&again).is_empty(), again.contradiction), (true, None));
+    }
+    let other = settled(AttentionReason::LatePayment, Some(Fulfilment::Fulfil));
+    assert_eq!(refused(&mut model, other), ["attention.fulfilment"]);
 }
 
 #[test]
@@ -265,38 +321,6 @@ fn the_providers_later_word_stands_and_calls_a_person() {
 }
 
 #[test]
-fn a_refund_that_nobody_tells_of_is_confirmed_either_way() {
-    let asked = |progress: Option<RefundProgress>, done: bool| {
-        let mut model = Model::created_at(xorpay());
-        model.answer(launched());
-        model.notify(vec![paid("T1")]);
-        model.hear(Heard::Refund(refund_command("r1", PRICE)));
-        if model.live.is_none() {
-            model.tick();
-        }
-        model.answer(report(Class::Unknown));
-        assert_eq!(model.order().attention_count(AttentionReason::RefundUnresolved), 1);
-        let word = Confirmation::Refund { refund_no: name("r1"), done, provider_refund_no: None };
-        let decision = model.confirm("c1", word);
-        assert!(keys_of(&decision).contains(&"attention/REFUND_UNRESOLVED/1/resolved".to_owned()));
-        if let Some(progress) = progress {
-            model.notify(vec![refund_word("r1", progress)]);
-        }
-        model
-    };
-    let state = |model: &Model| model.order().refund(&name("r1")).expect("it is there").state();
-    let contradicted =
-        |model: &Model| model.order().attention_count(AttentionReason::ConfirmationContradicted);
-    let done = asked(None, true);
-    assert_eq!((state(&done), done.order().refunded_minor()), (RefundState::Done, PRICE));
-    let failed = asked(None, false);
-    assert_eq!((state(&failed), failed.ledger[&name("r1")].minor), (RefundState::Failed, 0), "released");
-    assert_eq!(contradicted(&asked(Some(RefundProgress::Done), true)), 0, "they agree");
-    let late = asked(Some(RefundProgress::Done), false);
-    assert_eq!((state(&late), contradicted(&late)), (RefundState::Done, 1), "the provider's word stands");
-}
-
-#[test]
 fn a_replayed_order_goes_on_for_as_many_calls_again() {
     let mut model = exhausted();
     let replay = Replay::of(model.order(), Some(&model.scene.capabilities));
@@ -375,6 +399,44 @@ proptest! {
             let proven = order.facts().any(|fact| matches!(fact.key, FactKey::Paid(_)));
             if order.has(&FactKey::OperatorUnpaid) && proven && order.created().is_some() {
                 prop_assert!(order.attention_count(AttentionReason::ConfirmationContradicted) > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn no_refund_is_failed_by_a_persons_word_while_a_call_may_still_be_carried_out(
+        model in walks_with_people(),
+    ) {
+        for step in &model.steps {
+            let Scene { order, timing, capabilities, now, .. } = &step.before;
+            let said = |no: &RefundNo| keys_of(&step.decision).contains(&format!("operator/refund/{no}/FAILED"));
+            for refund in order.refunds().iter().filter(|refund| said(refund.no)) {
+                let settling = timing.settling(capabilities);
+                let settled = |call: RefundCall<'_>| call.outcome.is_some() || call.time + settling <= *now;
+                prop_assert!(refund.calls().all(settled));
+            }
+        }
+    }
+
+    #[test]
+    fn how_a_refund_ends_is_the_providers_word_and_a_persons_against_it_is_told(model in walks_with_people()) {
+        for step in &model.steps {
+            let order = &step.after;
+            for refund in order.refunds() {
+                let (done, failed) = (
+                    order.has(&FactKey::OperatorRefundDone(refund.no.clone())),
+                    order.has(&FactKey::OperatorRefundFailed(refund.no.clone())),
+                );
+                let Some(end) = refund.proven_end() else {
+                    prop_assert!(!done || refund.refused().is_none(), "every call was refused");
+                    continue;
+                };
+                let is_done = matches!(end.key, FactKey::RefundDone(_));
+                let state = if is_done { RefundState::Done } else { RefundState::Failed };
+                prop_assert_eq!(refund.state(), state);
+                if (is_done && failed) || (!is_done && done) {
+                    prop_assert!(order.attention_count(AttentionReason::ConfirmationContradicted) > 0);
+                }
             }
         }
     }

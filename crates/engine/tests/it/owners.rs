@@ -46,3 +46,20 @@ async fn a_fault_does_not_turn_the_order_of_events_round() {
     rig.pass(5.0).await;
     assert_eq!(rig.told(0), ["launch/1", "paid/42000", "fulfilment/FULFIL"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_is_confirmed_for_two_orders_at_once_becomes_the_firsts() {
+    let rig = Rig::new(works);
+    // Looking a number up takes a second: both would have looked before either has stored its facts.
+    let _running = rig.start_with(|point| match (point.operation, point.when) {
+        ("find_by_trade_no", When::After) => Fault::delayed(Duration::from_secs(1)),
+        _ => Fault::NONE,
+    });
+    rig.create(0..2).await;
+    rig.pass(1.0).await;
+    for number in 0..2 {
+        rig.confirm_paid(number, "T1").await;
+    }
+    rig.pass(5.0).await;
+    assert_eq!([0, 1].map(|number| rig.order(number).state()), [State::Paid, State::Pending]);
+}

@@ -16,6 +16,7 @@ use paymux_domain::capabilities::{
 use paymux_domain::command::{
     CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record,
 };
+use paymux_domain::confirm::{ConfirmCommand, Confirmation};
 use paymux_domain::fold::Order;
 use paymux_domain::launch::{Launch, LaunchParams};
 use paymux_domain::name::{AccountId, MerchantId, OrderKey};
@@ -253,6 +254,28 @@ impl Rig {
             words: vec![Word::Paid(payment)],
         }))
         .await;
+    }
+
+    /// Appends a person's word that an order was paid under that number.
+    pub(crate) async fn confirm_paid(&self, number: u32, trade_no: &str) {
+        let order = OrderCommand {
+            key: key(number),
+            request_id: format!("confirm-{number}").parse().expect("a valid id"),
+            caller: "ann".to_owned(),
+            reply_to: None,
+        };
+        let outcome = Confirmation::Paid(Payment {
+            trade_no: trade_no.parse().expect("a valid number"),
+            total_minor: self.created(number).amount.minor(),
+            payer_total_minor: None,
+            currency: Some(Currency::Cny),
+            success_time: None,
+            fee_minor: None,
+            bank_type: None,
+            evidence: Evidence::Operator,
+        });
+        let reason = "seen in the console".to_owned();
+        self.append(Record::Confirm(ConfirmCommand { order, reason, outcome })).await;
     }
 
     /// An order as it is stored.

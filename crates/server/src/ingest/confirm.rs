@@ -14,7 +14,7 @@ use paymux_domain::name::{OrderKey, ProviderTradeNo, RefundNo, RequestId};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{FieldFault, MerchantPolicy, Snapshot};
 use paymux_domain::shard::Partition;
-use paymux_domain::time::{ClockFactor, Timestamp};
+use paymux_domain::time::Timestamp;
 use paymux_proto::v1::confirm_outcome_request::Outcome;
 use paymux_proto::{api, v1};
 use tokio::time::Instant;
@@ -73,10 +73,10 @@ impl Ingest {
         }
         let outcome = resolved(outcome, &before)?;
         let held = if request.validate_only { None } else { self.held(&before, &outcome)? };
-        self.belongs_here(&key, &before, &outcome).await?;
+        let paid_elsewhere = self.paid_elsewhere(&key, &before, &outcome).await?;
         let order = OrderCommand { key: key.clone(), request_id, caller: caller.to_owned(), reply_to: None };
         let command = ConfirmCommand { order, reason: request.reason.clone(), outcome };
-        let decision = self.foreseen(&before, &snapshot, &command)?;
+        let decision = self.foreseen(&before, &snapshot, &command, paid_elsewhere)?;
         let facts: Vec<_> = decision.words.into_iter().chain(decision.own).collect();
         if facts.is_empty() {
             return Ok(Confirmed { key, order: before, fact_keys: Vec::new() });
@@ -142,25 +142,18 @@ impl Ingest {
         self.confirming.hold(number, APPEND_TIMEOUT + CONFIRM_WAIT).map(Some)
     }
 
-    /// A number that is another order's payment is no payment of this one.
-    async fn belongs_here(
+    /// Whether the payment is recorded as another order's.
+    async fn paid_elsewhere(
         &self,
         key: &OrderKey,
         order: &Order,
         outcome: &Confirmation,
-    ) -> Result<(), Refusal> {
+    ) -> Result<bool, Refusal> {
         let (Confirmation::Paid(payment), Some(created)) = (outcome, order.created()) else {
-            return Ok(());
+            return Ok(false);
         };
         let known = self.parts.store.find_by_trade_no(&created.provider, &payment.trade_no).await?;
-        match known {
-            Some(other) if other != *key => {
-                let reason = "is recorded as a payment of another order".to_owned();
-                let field = "paid.provider_trade_no".to_owned();
-                Err(Refusal::Contradicts(vec![FieldFault { field, reason }]))
-            }
-            _ => Ok(()),
-        }
+        Ok(known.is_some_and(|known| known != *key))
     }
 
     /// What the order's owner will decide, as far as it can be known here.
@@ -169,6 +162,7 @@ impl Ingest {
         order: &Order,
         snapshot: &Snapshot,
         command: &ConfirmCommand,
+        paid_elsewhere: bool,
     ) -> Result<Decision, Refusal> {
         let registry = self.parts.registry.load();
         let merchant =
@@ -183,12 +177,13 @@ impl Ingest {
             now,
             capabilities: capabilities.as_ref().unwrap_or(&Capabilities::NOTHING),
             policy,
-            timing: &Timing::new(ClockFactor::REAL),
+            timing: &Timing::new(self.parts.clock.factor()),
             slots: [now; 4],
             jitter: 0,
             // Nothing is planned beyond what follows at once.
             live_call: true,
             reserved: None,
+            paid_elsewhere,
         };
         let decision = decide(order, &snapshot.followup, Input::Confirm(command), &context);
         match &decision.contradiction {

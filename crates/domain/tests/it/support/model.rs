@@ -89,6 +89,8 @@ pub(crate) struct Scene {
     pub(crate) live_call: bool,
     /// What the ledger said of the reservation that the decision asked for.
     pub(crate) reserved: Option<(RefundNo, Reserved)>,
+    /// Whether what a person confirms is recorded as another order's payment.
+    pub(crate) paid_elsewhere: bool,
 }
 
 impl Scene {
@@ -102,6 +104,7 @@ impl Scene {
             jitter: 7,
             live_call: self.live_call,
             reserved: self.reserved.as_ref().map(|(no, reserved)| (no, *reserved)),
+            paid_elsewhere: self.paid_elsewhere,
         };
         decide(&self.order, &self.followup, heard.as_input(), &ctx)
     }
@@ -179,6 +182,7 @@ impl Model {
             slots: [Timestamp::EPOCH; 4],
             live_call: false,
             reserved: None,
+            paid_elsewhere: false,
         };
         Self {
             scene,

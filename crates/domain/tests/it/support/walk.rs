@@ -7,15 +7,17 @@ use paymux_domain::capabilities::{Capabilities, CloseKind, QueryKind};
 use paymux_domain::confirm::Confirmation;
 use paymux_domain::fact::{FactKey, Fulfilment};
 use paymux_domain::followup::Followup;
+use paymux_domain::name::RefundNo;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::payment::Payment;
 use paymux_domain::ports::LatePolicy;
+use paymux_domain::refund::RefundProgress;
 use proptest::prelude::*;
 
 use super::fixtures::PRICE;
 use super::fixtures::{
     all_providers, assumed, confirmed_payment, created, hint, launched, name, notification, paid, payment,
-    report, told,
+    refund_word, report, told,
 };
 use super::model::{Heard, Model};
 
@@ -49,6 +51,8 @@ pub(crate) enum Move {
     Confirm { what: usize },
     /// An operator sets it going again.
     Replay,
+    /// Somebody wants the money back.
+    Refund,
 }
 
 /// Bookkeeping that a crash takes along.
@@ -89,6 +93,7 @@ fn moves_with_people() -> impl Strategy<Value = Vec<Move>> {
         6 => one_move(),
         2 => any::<usize>().prop_map(|what| Move::Confirm { what }),
         1 => Just(Move::Replay),
+        1 => Just(Move::Refund),
     ];
     prop::collection::vec(one, 1..50)
 }
@@ -172,6 +177,7 @@ fn step(model: &mut Model, one: &Move) {
             model.confirm(&id, outcome);
         }
         Move::Replay => drop(model.replay()),
+        Move::Refund => drop(model.refund("r1", PRICE)),
         Move::Resolve => {
             let open = model.order().attention().next().map(|(reason, k, _)| (reason, k));
             if let Some((reason, k)) = open {
@@ -189,7 +195,11 @@ fn go_on(model: &mut Model, answer: usize, took_ms: u64, retry_after_s: Option<u
         }
         return;
     };
-    let mut report = pick(&possible_answers(&model.scene.capabilities, call.operation), answer);
+    let answers = match &call.refund {
+        Some(no) => refund_answers(no),
+        None => possible_answers(&model.scene.capabilities, call.operation),
+    };
+    let mut report = pick(&answers, answer);
     if report.class != Class::Done {
         report.retry_after = retry_after_s.map(Duration::from_secs);
     }
@@ -216,6 +226,14 @@ pub(crate) fn possible_answers(capabilities: &Capabilities, operation: Operation
         Operation::Refund => {}
     }
     answers
+}
+
+/// What a call about a refund may bring, and a question about it.
+fn refund_answers(no: &RefundNo) -> Vec<CallReport> {
+    use RefundProgress::{Closed, Done, NotExist, Processing};
+    let words = [Done, Processing, Closed, NotExist].map(|progress| told(refund_word(no.as_str(), progress)));
+    let others = [Class::Unknown, Class::Unknown, Class::Final, Class::NotSent, Class::Ops].map(report);
+    words.into_iter().chain(others).collect()
 }
 
 fn query_answers(capabilities: &Capabilities) -> Vec<CallReport> {
@@ -262,6 +280,7 @@ fn things_to_confirm(model: &Model) -> Vec<Confirmation> {
         Confirmation::Paid(confirmed_payment("T5", PRICE)),
         Confirmation::Paid(confirmed_payment("T9", PRICE + 1)),
         Confirmation::Refund { refund_no: name("r1"), done: true, provider_refund_no: None },
+        Confirmation::Refund { refund_no: name("r1"), done: false, provider_refund_no: None },
     ];
     for (reason, number, _) in model.order().attention() {
         for fulfilment in [None, Some(Fulfilment::Fulfil), Some(Fulfilment::DoNotFulfil)] {
