@@ -19,6 +19,7 @@ mod faults;
 mod form;
 pub mod gateway;
 pub mod http;
+mod json;
 mod key_ring;
 mod payjs;
 mod registry;

@@ -4,7 +4,7 @@
 //! A payer is woken for each order that comes into being while the plan is on, whether or not the answer to
 //! the create reached the client; at PayJS that is the first opening of the cashier. Nobody can pay a closed
 //! order, and none twice: the providers refuse both. WeChat Pay refuses an expired order too; PayJS knows no
-//! expiry.
+//! expiry. Who pays twice at PayJS (`payjs_paid_twice`) has two orders of PayJS open under one number.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};

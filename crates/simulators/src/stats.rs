@@ -110,7 +110,7 @@ pub struct PayerCounts {
 /// Orders held.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCounts {
-    /// Order numbers known, those included whose create had no effect.
+    /// Order numbers known, those included whose create had no effect, and the second orders of payers who pay twice.
     pub known: u64,
     /// Most that are held.
     pub max: u64,

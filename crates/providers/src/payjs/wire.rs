@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 use crate::form;
-
-/// Fields of a message at most; the documents have a dozen.
-const FIELDS_MAX: usize = 64;
+use crate::json::{FIELDS_MAX, Object};
 
 /// The fields of one message, sorted by name, each name once. Holds personal data, so it has no `Debug`.
 ///
@@ -24,8 +22,9 @@ impl Fields {
 
     /// The fields of a JSON object without nesting; `None` when it is none, or names a field twice.
     pub(super) fn from_json(body: &[u8]) -> Option<Self> {
-        let Object(fields) = serde_json::from_slice(body).ok()?;
-        Self::sorted(fields)
+        let object: Object<Scalar> = serde_json::from_slice(body).ok()?;
+        let fields = object.fields.into_iter().map(|(name, Scalar(value))| (name, value));
+        if object.count <= FIELDS_MAX { Self::sorted(fields.collect()) } else { None }
     }
 
     fn sorted(mut fields: Vec<(String, String)>) -> Option<Self> {
@@ -46,40 +45,8 @@ impl Fields {
     }
 }
 
-/// A JSON object of texts, numbers, truth values and nulls, each as the text that PHP makes of it.
-struct Object(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a flat object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(name) = map.next_key()? {
-            if fields.len() >= FIELDS_MAX {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                return Err(A::Error::custom("too many fields"));
-            }
-            let Scalar(value) = map.next_value()?;
-            fields.push((name, value));
-        }
-        Ok(Object(fields))
-    }
-}
-
-/// One value as its text. A whole number has the same digits here as on the wire; numbers that do not fit 64 bits, for
-/// which that would not hold, are refused.
+/// A text, number, truth value or null as the text that PHP makes of it. A whole number has the same digits here as on
+/// the wire; numbers that do not fit 64 bits, for which that would not hold, are refused.
 struct Scalar(String);
 
 impl<'de> Deserialize<'de> for Scalar {

@@ -12,6 +12,7 @@ use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
+use paymux_domain::name::OutTradeNo;
 use paymux_domain::outcome::Word;
 use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
@@ -111,7 +112,6 @@ pub(super) fn verify(
     let accounts = verifiers.signers(&signed, &raw.body)?;
     let (body, event) = read_body(&raw.body)?;
     let (account, out_trade_no, words) = said(accounts, event, &body.resource)?;
-    let out_trade_no = out_trade_no.parse().map_err(|_| malformed("out_trade_no cannot be read"))?;
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id: body.id, words })
 }
 
@@ -129,7 +129,7 @@ pub(super) fn read_body(body: &[u8]) -> Result<(NotificationBody, Event), Notifi
 }
 
 /// Whose it is, the order's number, and what it says of it.
-pub(super) type Said<'a> = Result<(&'a Account, String, Vec<Word>), NotificationRefusal>;
+pub(super) type Said<'a> = Result<(&'a Account, OutTradeNo, Vec<Word>), NotificationRefusal>;
 
 /// Opens the sealed text and reads it.
 pub(super) fn said<'a>(accounts: &'a [Arc<Account>], event: Event, resource: &Resource) -> Said<'a> {
@@ -145,7 +145,7 @@ fn payment<'a>(accounts: &'a [Arc<Account>], resource: &Resource) -> Said<'a> {
     if !matches!(words.first(), Some(Word::Paid(_))) {
         return Err(malformed("trade_state is not that of a payment"));
     }
-    Ok((account, order.out_trade_no, words))
+    Ok((account, number(&order.out_trade_no)?, words))
 }
 
 fn refunded<'a>(accounts: &'a [Arc<Account>], resource: &Resource, progress: RefundProgress) -> Said<'a> {
@@ -154,7 +154,11 @@ fn refunded<'a>(accounts: &'a [Arc<Account>], resource: &Resource, progress: Ref
     if word.progress != progress {
         return Err(malformed("refund_status is not that of the event"));
     }
-    Ok((account, stated.out_trade_no, vec![Word::Refund(word)]))
+    Ok((account, number(&stated.out_trade_no)?, vec![Word::Refund(word)]))
+}
+
+fn number(out_trade_no: &str) -> Result<OutTradeNo, NotificationRefusal> {
+    out_trade_no.parse().map_err(|_| malformed("out_trade_no cannot be read"))
 }
 
 /// Opens the sealed text by the key of one of the accounts, and finds the account whose merchant numbers it names: that

@@ -1,16 +1,12 @@
 //! The fields that are to be signed, read from a JSON object: every fault is found, none stops the reading.
 
-use std::fmt;
-
 use paymux_domain::ports::FieldFault;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::SignFault;
 use crate::faults::Faults;
+use crate::json::{FIELDS_MAX, Object};
 
-/// Fields of an input at most.
-const FIELDS_MAX: usize = 64;
 /// The name under which faults of the whole input stand.
 const WHOLE: &str = "(input)";
 
@@ -24,7 +20,7 @@ pub(crate) struct Input {
 impl Input {
     /// Reads a JSON object. A name that stands in it twice is a fault.
     pub(crate) fn read(json: &[u8]) -> Result<Self, SignFault> {
-        let Object(fields) = serde_json::from_slice(json).map_err(|error| {
+        let object: Object<Value> = serde_json::from_slice(json).map_err(|error| {
             // The parser's own words may repeat a value.
             whole(format!(
                 "must be a JSON object, breaks off at line {}, column {}",
@@ -32,11 +28,11 @@ impl Input {
                 error.column()
             ))
         })?;
-        if fields.len() > FIELDS_MAX {
-            return Err(whole(format!("has {} fields, at most {FIELDS_MAX} are allowed", fields.len())));
+        if object.count > FIELDS_MAX {
+            return Err(whole(format!("has {} fields, at most {FIELDS_MAX} are allowed", object.count)));
         }
         let mut input = Self { fields: Vec::new(), faults: Faults::default() };
-        for (name, value) in fields {
+        for (name, value) in object.fields {
             if input.holds(&name) {
                 input.faults.add(&name, "stands there twice");
             } else {
@@ -114,33 +110,6 @@ impl Input {
 
 fn whole(reason: String) -> SignFault {
     SignFault::Input(vec![FieldFault { field: WHOLE.to_owned(), reason }])
-}
-
-/// An object's fields in their order, those that stand twice too.
-struct Object(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-        let mut fields = Vec::new();
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
-        }
-        Ok(Object(fields))
-    }
 }
 
 #[cfg(test)]

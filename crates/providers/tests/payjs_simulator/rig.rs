@@ -35,11 +35,11 @@ use tokio::sync::mpsc;
 const KEY: &str = "the communication key";
 
 /// The client's time-out, far below the simulator's hang time.
-const TIMEOUT_MS: u32 = 700;
+const TIMEOUT_MS: u32 = 2_000;
 /// How long the simulator holds what hangs.
-const HANG_MS: u64 = 2_000;
+const HANG_MS: u64 = 5_000;
 /// How long the simulator waits for the answer to a push.
-const NOTIFY_TIMEOUT_MS: u64 = 500;
+const NOTIFY_TIMEOUT_MS: u64 = 2_000;
 /// Patience for a notification that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -38,9 +38,9 @@ const APIV3_KEY: &str = "0123456789abcdef0123456789abcdef";
 const SERIAL: &str = "5F1C72E2A8931B72A2E13AF8DEE92471EB397115";
 
 /// The client's time-out, far below the simulator's hang time.
-const TIMEOUT_MS: u32 = 1_500;
+const TIMEOUT_MS: u32 = 3_000;
 /// How long the simulator holds what is slow.
-const HANG_MS: u64 = 4_000;
+const HANG_MS: u64 = 7_000;
 /// Patience for a notification that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 

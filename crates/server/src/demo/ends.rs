@@ -91,7 +91,7 @@ impl Ends<'_> {
     }
 
     fn is_settled(&self, order: &v1::Order, planned: &Planned, book: &Book) -> bool {
-        audit::is_settled(order, truth_of(book, planned), planned.refunds_late)
+        audit::is_settled(order, truth_of(book, planned), planned.gives_back)
     }
 
     async fn unsettled(&self, book: &Book) -> anyhow::Result<BTreeMap<Name, &Planned>> {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::payers::Payers;
 use super::progress::Progress;
 use super::refunds::Script;
-use super::world::DemoMerchant;
+use super::world::{DemoMerchant, GivesBack};
 
 /// Life of an order in schedule time: above the five minutes before which WeChat Pay closes nothing.
 const EXPIRE_AFTER: Duration = Duration::from_secs(600);
@@ -40,8 +40,8 @@ pub(super) struct Planned {
     pub(super) account: String,
     pub(super) mchid: String,
     pub(super) out_trade_no: String,
-    /// Its merchant gives late money back.
-    pub(super) refunds_late: bool,
+    /// What its merchant gives back without being asked.
+    pub(super) gives_back: GivesBack,
     /// What is given back once it is paid.
     pub(super) script: Script,
     request: v1::CreateOrderRequest,
@@ -107,7 +107,7 @@ pub(super) fn plan(merchants: &[DemoMerchant], orders: u32, seed: u64, factor: C
             account: merchant.account.clone(),
             mchid: merchant.mchid.clone(),
             out_trade_no: format!("{}{order_no}", merchant.prefix),
-            refunds_late: merchant.refunds_late,
+            gives_back: merchant.gives_back,
             script: Script::draw(&mut refunds, merchant.provider, minor),
             request: v1::CreateOrderRequest {
                 merchant_id: merchant.id.clone(),
@@ -227,7 +227,7 @@ mod tests {
             sub_mchid: None,
             prefix: "A-".to_owned(),
             method: "jsapi",
-            refunds_late: false,
+            gives_back: GivesBack::default(),
         };
         let merchants = [merchant];
         let (one, two) =

@@ -65,10 +65,8 @@ impl Money {
         for truth in book.values() {
             let account = account_of(truth, merchants).unwrap_or(STRANGE).to_owned();
             let balance = &mut money.accounts.entry(account).or_default().balance;
-            let taken = audit::money_taken(Some(truth));
-            balance.taken += taken;
-            balance.undeterminable +=
-                truth.payment.as_ref().map_or(0, |payment| payment.reported_total) - taken;
+            balance.taken += audit::money_taken(Some(truth));
+            balance.undeterminable += audit::money_undeterminable(Some(truth));
             balance.refunded += truth.refunds.refunded;
         }
         money

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::watching::Name;
+use super::world::provider_name;
 
 /// Share of paid orders for which refunds are asked.
 const SHARE: f64 = 0.6;
@@ -167,9 +168,11 @@ impl Refunding {
     }
 
     /// Begins with an order that is to be fulfilled, or with one that ended without a payment that can still come, once.
+    /// Of two payments the first is asked for; what was paid twice is its merchant's policy.
     pub(super) fn begin(&mut self, name: &Name, script: &Script, order: &v1::Order, is_given_up: bool) {
         let is_over = matches!(order.state(), v1::OrderState::Closed | v1::OrderState::Failed);
-        let script = if order.fulfilment() == v1::Fulfilment::Fulfil && order.payments.len() == 1 {
+        let first = order.payments.iter().find(|payment| !payment.duplicate);
+        let script = if order.fulfilment() == v1::Fulfilment::Fulfil && first.is_some() {
             script.clone()
         } else if is_over && is_given_up && !script.is_empty() {
             Script::unpaid(order.amount.as_ref().map_or(1, |amount| amount.minor))
@@ -180,11 +183,14 @@ impl Refunding {
             return;
         }
         self.under_way.insert(name.clone());
+        // Payers of PayJS may pay again meanwhile, so the payment is named there.
+        let may_double = order.provider == provider_name(Provider::Payjs);
+        let trade_no = first.filter(|_| may_double).map(|payment| payment.provider_trade_no.clone());
         let (client, at_once, name) = (self.client.clone(), Arc::clone(&self.at_once), name.clone());
         self.jobs.spawn(async move {
             // It is never closed.
             let _permit = at_once.acquire().await;
-            let answers = play(&client, &name, &script).await;
+            let answers = play(&client, &name, &script, trade_no).await;
             (name, answers)
         });
     }
@@ -221,12 +227,13 @@ impl Refunding {
 }
 
 /// Asks for everything of one order.
-async fn play(client: &Client, name: &Name, script: &Script) -> Answers {
+async fn play(client: &Client, name: &Name, script: &Script, trade_no: Option<String>) -> Answers {
     let mut answers = Answers::default();
     for (step, calls) in script.0.iter().enumerate() {
         let calls = calls.iter().enumerate().map(|(n, asked)| {
             let request_id = format!("refund-{}-{step}-{n}", name.1);
-            async move { (asked, ask(client, name, asked, request_id).await) }
+            let trade_no = trade_no.clone();
+            async move { (asked, ask(client, name, asked, trade_no, request_id).await) }
         });
         let answered = futures_util::future::join_all(calls).await;
         let taken = answered.iter().filter(|(_, answer)| answer.is_ok()).count();
@@ -244,17 +251,23 @@ async fn play(client: &Client, name: &Name, script: &Script) -> Answers {
     answers
 }
 
-async fn ask(client: &Client, name: &Name, asked: &Asked, request_id: String) -> Result<v1::Refund, Refusal> {
+async fn ask(
+    client: &Client,
+    name: &Name,
+    asked: &Asked,
+    provider_trade_no: Option<String>,
+    request_id: String,
+) -> Result<v1::Refund, Refusal> {
     let wait_s = if asked.waits { WAIT_S } else { 0 };
     let request = v1::RefundOrderRequest {
         merchant_id: name.0.clone(),
         merchant_order_no: name.1.clone(),
         refund_no: asked.no.to_owned(),
+        provider_trade_no,
         request_id,
         amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: asked.minor }),
         reason: "Demo".to_owned(),
         wait: asked.waits.then(|| prost_types::Duration { seconds: wait_s.into(), nanos: 0 }),
-        ..v1::RefundOrderRequest::default()
     };
     let wait = Duration::from_secs(wait_s.into());
     let answer = client.orders().refund_order(Client::request(request, Some(wait))).await;

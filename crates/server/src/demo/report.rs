@@ -36,6 +36,8 @@ pub(super) struct Report {
     healed_by_sweep: u64,
     late_payments: u64,
     late_recorded: u64,
+    paid_twice: u64,
+    duplicates_recorded: u64,
     money: Money,
     money_parked: i64,
     refunds: audit::Counts,
@@ -66,7 +68,7 @@ pub(super) struct Audited<'a> {
 impl Audited<'_> {
     pub(super) fn verdict(&self) -> Verdict {
         let order = self.timeline.order.clone().unwrap_or_default();
-        audit::judge(&order, self.truth, &self.told, self.planned.refunds_late)
+        audit::judge(&order, self.truth, &self.told, self.planned.gives_back)
     }
 }
 
@@ -97,15 +99,20 @@ impl Report {
         let paid_late = truth.is_some_and(|t| t.payment.is_some() && t.payer.is_some_and(came_late));
         self.late_payments += u64::from(paid_late);
         self.late_recorded += u64::from(order.payments.iter().any(|payment| payment.late));
-        match audited.verdict() {
+        self.paid_twice += u64::from(truth.is_some_and(audit::is_paid_twice));
+        self.duplicates_recorded += u64::from(order.payments.iter().any(|payment| payment.duplicate));
+        let verdict = audited.verdict();
+        // An order may be paid twice, and one payment be known or parked.
+        if truth.is_some_and(audit::is_undeterminable) && !matches!(verdict, Verdict::Wrong(_)) {
+            self.undeterminable.insert((planned.mchid.clone(), planned.out_trade_no.clone()));
+        }
+        match verdict {
             Verdict::Right => {
                 self.right_end += 1;
                 self.healed_by_sweep += u64::from(healed_by_sweep(timeline));
             }
             Verdict::Parked => self.parked += 1,
-            Verdict::Undeterminable => {
-                self.undeterminable.insert((planned.mchid.clone(), planned.out_trade_no.clone()));
-            }
+            Verdict::Undeterminable => {}
             Verdict::Wrong(why) => {
                 self.wrong_end += 1;
                 self.note(format!("{name}: {why}"));
@@ -205,6 +212,8 @@ impl Report {
             "open_at_provider": self.open_there,
             "late_payments": self.late_payments,
             "late_recorded": self.late_recorded,
+            "paid_twice": self.paid_twice,
+            "duplicates_recorded": self.duplicates_recorded,
             "money_taken": money.taken,
             "money_undeterminable": money.undeterminable,
             "money_recorded": money.recorded,
@@ -214,6 +223,7 @@ impl Report {
                 "refused": self.refunds_refused,
                 "requested": self.refunds.requested,
                 "automatic": self.refunds.automatic,
+                "surplus": self.refunds.surplus,
                 "done": self.refunds.done,
                 "failed": self.refunds.failed,
                 "unresolved": self.refunds.unresolved(),

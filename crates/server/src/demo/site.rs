@@ -84,12 +84,14 @@ pub(super) fn merchants_toml(
             // Writing to a string cannot fail.
             let _ok = write!(toml, "\n{}", account_toml(merchant, keys, simulator));
         }
-        let DemoMerchant { id, account, prefix, method, refunds_late, .. } = merchant;
-        let late = if *refunds_late { "refund" } else { "complete" };
+        let DemoMerchant { id, account, prefix, method, gives_back, .. } = merchant;
+        let late = if gives_back.late { "refund" } else { "complete" };
+        let duplicate = if gives_back.duplicates { "refund" } else { "park" };
         let _ok = write!(
             toml,
             "\n[merchants.{id}]\nname = \"Demo {id}\"\nshard_group = \"{account}\"\nlate_payment = \"{late}\"\n\
-             accept_per_s_max = 100000\n[[merchants.{id}.routes]]\naccount = \"{account}\"\nmethods = [\"{method}\"]\n"
+             duplicate_payment = \"{duplicate}\"\naccept_per_s_max = 100000\n\
+             [[merchants.{id}.routes]]\naccount = \"{account}\"\nmethods = [\"{method}\"]\n"
         );
         if !prefix.is_empty() {
             let _ok = writeln!(toml, "order_prefix = \"{prefix}\"");

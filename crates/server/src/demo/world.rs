@@ -84,17 +84,30 @@ pub(super) struct DemoMerchant {
     pub(super) sub_mchid: Option<String>,
     pub(super) prefix: String,
     pub(super) method: &'static str,
-    /// Its policy is to give late money back; else its late orders are fulfilled.
-    pub(super) refunds_late: bool,
+    pub(super) gives_back: GivesBack,
+}
+
+/// What a merchant's policy is to give back by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct GivesBack {
+    /// Late money; else late orders are fulfilled.
+    pub(super) late: bool,
+    /// Second payments; else a person decides.
+    pub(super) duplicates: bool,
 }
 
 impl DemoMerchant {
     /// The provider's name in configuration and reports.
     pub(super) fn provider_name(&self) -> &'static str {
-        match self.provider {
-            Provider::Wechatpay => "wechatpay",
-            Provider::Payjs => "payjs",
-        }
+        provider_name(self.provider)
+    }
+}
+
+/// A provider's name in configuration, reports and orders.
+pub(super) fn provider_name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Wechatpay => "wechatpay",
+        Provider::Payjs => "payjs",
     }
 }
 
@@ -199,7 +212,7 @@ fn at_wechatpay(id: String, n: usize) -> DemoMerchant {
         sub_mchid: None,
         prefix: prefix.to_owned(),
         method: "jsapi",
-        refunds_late: place == 1,
+        gives_back: GivesBack { late: place == 1, duplicates: false },
     };
     match place {
         0 => direct(format!("direct-shared-{turn}"), format!("19{:08}", 100 + turn), "A-"),
@@ -211,13 +224,14 @@ fn at_wechatpay(id: String, n: usize) -> DemoMerchant {
             sub_mchid: Some(format!("18{turn:08}")),
             prefix: format!("P{turn:02}-"),
             method: if turn.is_multiple_of(2) { "scannedpos" } else { "partner_jsapi" },
-            refunds_late: true,
+            gives_back: GivesBack { late: true, duplicates: false },
             ..direct(String::new(), String::new(), "")
         },
     }
 }
 
-/// In turns of four: two that share an account, two with accounts of their own. Every other one gives late money back.
+/// In turns of four: two that share an account, two with accounts of their own. Every other one gives late money back,
+/// all but the first what was paid twice.
 fn at_payjs(id: String, n: usize) -> DemoMerchant {
     let (turn, place) = (n / 4, n % 4);
     let (account, number, prefix) = match place {
@@ -233,7 +247,7 @@ fn at_payjs(id: String, n: usize) -> DemoMerchant {
         sub_mchid: None,
         prefix: prefix.to_owned(),
         method: "cashier",
-        refunds_late: !place.is_multiple_of(2),
+        gives_back: GivesBack { late: !place.is_multiple_of(2), duplicates: place != 0 },
     }
 }
 

@@ -72,6 +72,8 @@ fn with_heavy_faults_every_kind_is_met_and_every_order_ends_right_or_is_parked()
         assert_even(&report);
         assert!(number(&report, "undeterminable") > 0 && number(&report, "late_recorded") > 0, "{report}");
         assert!(number(&report["refunds"], "automatic") > 0, "{report}");
+        assert!(number(&report["refunds"], "surplus") > 0, "{report}");
+        assert!(number(&report, "paid_twice") >= number(&report, "duplicates_recorded"), "{report}");
         let named = report["undeterminable_orders"].as_array().map(Vec::len).expect("their names");
         assert_eq!(i64::try_from(named).ok(), Some(number(&report, "undeterminable")), "{report}");
         let kinds = report["faults_injected"].as_object().unwrap();

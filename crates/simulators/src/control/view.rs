@@ -68,7 +68,7 @@ pub struct OrderTruth {
     pub closed_ms: Option<i64>,
     /// The payment.
     pub payment: Option<Payment>,
-    /// Its refunds, with their sums.
+    /// Its refunds, with their sums; at PayJS those of both payments, if there are two.
     pub refunds: RefundsTruth,
     /// What its payer has decided, where payers act on their own.
     pub payer: Option<PayerAct>,
@@ -92,6 +92,26 @@ pub struct PayjsTruth {
     pub pushes_delivered: u32,
     /// Paid, but every push was lost or ended unanswered, and no call has shown that the merchant knows the
     /// payjs_order_id: it cannot know of the payment.
+    pub undeterminable: bool,
+    /// Verified refund calls, those included that were refused.
+    pub refund_calls: u32,
+    /// The further order under the same number, if the payer pays twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondTruth>,
+}
+
+/// The order that PayJS has for the second window of a payer who pays twice. Its refund stands among those of the number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondTruth {
+    /// PayJS's number of this order.
+    pub payjs_order_id: String,
+    /// The second payment; absent while it is still to come.
+    pub payment: Option<Payment>,
+    /// What has become of its pushes.
+    pub pushing: Pushing,
+    /// True pushes of it that were answered 200.
+    pub pushes_delivered: u32,
+    /// As [`PayjsTruth::undeterminable`], of this payment.
     pub undeterminable: bool,
     /// Verified refund calls, those included that were refused.
     pub refund_calls: u32,

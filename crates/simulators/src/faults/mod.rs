@@ -368,6 +368,9 @@ pub struct FaultTuning {
     /// How much later a delayed notification of PayJS leaves, in milliseconds of provider time; by default
     /// past the half hour after which merchants use to give an order up.
     pub payjs_notify_delay_ms: u32,
+    /// How long after the first payment the second one of an order of PayJS comes at most, in milliseconds of provider
+    /// time.
+    pub payjs_second_payment_ms: u32,
     /// Length of an oversized answer in bytes, at most 64 MiB.
     pub oversized_bytes: usize,
     /// How many calls on an order are throttled.
@@ -391,6 +394,7 @@ impl Default for FaultTuning {
             query_lag_ms: 20_000,
             notify_delay_ms: 90_000,
             payjs_notify_delay_ms: 45 * 60 * 1000,
+            payjs_second_payment_ms: 120_000,
             oversized_bytes: 4 * 1024 * 1024,
             throttled_times: 3,
             errors_times: 2,

@@ -54,6 +54,10 @@ pub enum PayjsFault {
     NotifyLostAtFirst,
     /// PayJS reports one fen more than the order has, in pushes and checks.
     AmountMisreported,
+    /// The payer has the cashier open in two windows and pays in both, the second time within
+    /// `payjs_second_payment_ms` after the first: PayJS has a second order under the number, with a payjs_order_id,
+    /// pushes and faults of its own.
+    PaidTwice,
     /// The push carries a signed field that no document names.
     NotifyExtraField,
     /// The fields of the push come in an order of chance.
@@ -64,7 +68,7 @@ pub enum PayjsFault {
 
 impl PayjsFault {
     /// Every kind, in the order of the amount digits.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::CashierError,
         Self::CashierLost,
         Self::CashierRefused,
@@ -97,6 +101,7 @@ impl PayjsFault {
         Self::NotifyForged,
         Self::NotifyLostAtFirst,
         Self::AmountMisreported,
+        Self::PaidTwice,
         Self::NotifyExtraField,
         Self::NotifyShuffled,
         Self::NotifyAttachZero,
@@ -137,6 +142,7 @@ impl PayjsFault {
             Self::NotifyForged => (93, "payjs_notify_forged", Stage::Notify),
             Self::NotifyLostAtFirst => (94, "payjs_notify_lost_at_first", Stage::Notify),
             Self::AmountMisreported => (95, "payjs_amount_misreported", Stage::Payment),
+            Self::PaidTwice => (96, "payjs_paid_twice", Stage::Payment),
             Self::NotifyExtraField => (97, "payjs_notify_extra_field", Stage::Notify),
             Self::NotifyShuffled => (98, "payjs_notify_shuffled", Stage::Notify),
             Self::NotifyAttachZero => (99, "payjs_notify_attach_zero", Stage::Notify),

@@ -164,6 +164,7 @@ fn heavy_rate_of_payjs(kind: PayjsFault) -> f64 {
     match kind {
         PayjsFault::NotifyLost | PayjsFault::NotifyDelayed => 0.12,
         PayjsFault::CheckStale => 0.20,
+        PayjsFault::PaidTwice => 0.10,
         _ => match kind.spec().2 {
             Stage::Close => 0.12,
             Stage::Query | Stage::Refund => 0.10,

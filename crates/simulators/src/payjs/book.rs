@@ -1,11 +1,11 @@
-//! PayJS's book of orders: everything by (account, out_trade_no), bounded in number.
+//! PayJS's book of orders: everything by account and number, bounded in number.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, offset};
 
-use super::order::{CASHIER_LIFE_MS, Entry, Order, Pushing};
+use super::order::{Entry, Order};
 use super::params::CashierParams;
 use crate::control::view::{NotPayable, Payment, Push};
 use crate::keys::KeyError;
@@ -99,23 +99,27 @@ impl Book {
         let payjs_order_id = order_id(now_ms, self.serial);
         self.by_id.insert(payjs_order_id.clone(), key.clone());
         self.by_page.insert(page.clone(), key.clone());
-        entry.order = Some(Order {
-            params,
-            payjs_order_id,
-            page: page.clone(),
-            openid: format!("o{:027}", self.serial),
-            opened_ms: now_ms,
-            openings: 1,
-            expire_ms: now_ms + CASHIER_LIFE_MS,
-            closed_ms: None,
-            payment: None,
-            refunded_by: None,
-            payer: None,
-            pushing: Pushing::NotPaid,
-            pushes_delivered: 0,
-            is_known: false,
-        });
+        let openid = format!("o{:027}", self.serial);
+        entry.order = Some(Order::opened(params, payjs_order_id, page.clone(), openid, now_ms));
         Ok((page, true))
+    }
+
+    /// Makes the second order of a number, which its payer has open in another window and is going to pay; false if the
+    /// book is full.
+    pub(super) fn make_second(&mut self, key: &OrderKey, now_ms: i64) -> bool {
+        let Some(entry) = self.entries.get(key).filter(|_| self.entries.len() < self.orders_max) else {
+            return false;
+        };
+        let Some(first) = &entry.order else { return false };
+        self.serial += 1;
+        let id = order_id(now_ms, self.serial);
+        let (page, openid) = (first.page.clone(), first.openid.clone());
+        let order = Order::opened(first.params.clone(), id.clone(), page, openid, now_ms);
+        let order = Order { payer: first.payer, ..order };
+        let second = Entry { order: Some(order), ..Entry::new(entry.total) };
+        self.by_id.insert(id, key.second());
+        self.entries.insert(key.second(), second);
+        true
     }
 
     /// Takes a payment for an order.
@@ -142,7 +146,8 @@ impl Book {
         Ok(payment)
     }
 
-    /// Up to `limit` entries whose key lies behind `after`, in the order of their keys.
+    /// Up to `limit` entries whose key lies behind `after`, in the order of their keys; second orders are looked up by
+    /// their first.
     pub(super) fn page(
         &self,
         after: Option<&OrderKey>,
@@ -150,7 +155,7 @@ impl Book {
     ) -> impl Iterator<Item = (&OrderKey, &Entry)> {
         use std::ops::Bound::{Excluded, Unbounded};
         let start = after.map_or(Unbounded, Excluded);
-        self.entries.range((start, Unbounded)).take(limit)
+        self.entries.range((start, Unbounded)).filter(|(key, _)| !key.is_second).take(limit)
     }
 
     pub(super) fn reset(&mut self) {

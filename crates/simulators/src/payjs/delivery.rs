@@ -105,7 +105,7 @@ impl Payjs {
         }
     }
 
-    /// The console pushes a payment once more, whatever became of the schedule. Gives the word on it.
+    /// The console pushes the payments of a number once more, whatever became of their schedules.
     pub(crate) async fn resend(&self, key: &OrderKey) -> Result<(), NotPossible> {
         {
             let book = self.book.lock();
@@ -116,6 +116,9 @@ impl Payjs {
         }
         let outgoing = self.outgoing(key, None).ok_or(NotPossible::NoUrl)?;
         self.push(&outgoing).await;
+        if let Some(outgoing) = self.outgoing(&key.second(), None) {
+            self.push(&outgoing).await;
+        }
         Ok(())
     }
 

@@ -2,8 +2,10 @@
 //!
 //! An order comes into being when a payer first opens its signed URL; the merchant hears of it by a push at the
 //! earliest, and can ask only with the `payjs_order_id` of that push. Where PayJS's pages leave something open,
-//! the choice is marked `[assumed]` at its place. One out_trade_no takes one payment `[assumed]`: nobody can pay
-//! twice, and no fault makes it happen. Not modelled: Alipay, `native`, bar codes and `reverse`, the blacklist
+//! the choice is marked `[assumed]` at its place. One out_trade_no is one order and takes one payment, but for payers who
+//! have the cashier open twice (`payjs_paid_twice`): each window then is an order of its own at PayJS `[assumed]`. Its
+//! pages say nothing of a number that is opened again, and with a number it gives nobody the payjs_order_id that would
+//! tell the two apart. Not modelled: Alipay, `native`, bar codes and `reverse`, the blacklist
 //! of addresses that check too often.
 //!
 //! Reading order: `gate` (a call's way), `sign`, `params`, `order` (the rules), `cashier`, `calls`, `payment`,
@@ -93,7 +95,7 @@ impl Payjs {
 
     /// The fault that an order meets at a stage; `total` is the amount of its first opening.
     fn fault_at(&self, stage: Stage, key: &OrderKey, total: i64) -> Option<PayjsFault> {
-        let faults = self.world.faults.read().faults_at(Provider::Payjs, &key.out_trade_no, total);
+        let faults = self.world.faults.read().faults_at(Provider::Payjs, &key.draw_name(), total);
         match faults.at(stage)? {
             FaultKind::Payjs(kind) => Some(kind),
             _ => None,

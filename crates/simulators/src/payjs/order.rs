@@ -65,7 +65,7 @@ pub(super) struct Calls {
     pub(super) refund_done: u32,
 }
 
-/// What is known under one order number: calls, faults, and the order if an opening made one.
+/// What is known of one order: calls, faults, and the order itself if an opening made it.
 pub(super) struct Entry {
     /// Amount of the first opening.
     pub(super) total: i64,
@@ -89,6 +89,7 @@ impl Entry {
     }
 }
 
+/// What one payjs_order_id names.
 pub(super) struct Order {
     pub(super) params: CashierParams,
     pub(super) payjs_order_id: String,
@@ -112,6 +113,32 @@ pub(super) struct Order {
 }
 
 impl Order {
+    /// An order at its first opening: nothing has happened to it.
+    pub(super) fn opened(
+        params: CashierParams,
+        payjs_order_id: String,
+        page: String,
+        openid: String,
+        now_ms: i64,
+    ) -> Self {
+        Self {
+            params,
+            payjs_order_id,
+            page,
+            openid,
+            opened_ms: now_ms,
+            openings: 1,
+            expire_ms: now_ms + CASHIER_LIFE_MS,
+            closed_ms: None,
+            payment: None,
+            refunded_by: None,
+            payer: None,
+            pushing: Pushing::NotPaid,
+            pushes_delivered: 0,
+            is_known: false,
+        }
+    }
+
     pub(super) fn state(&self, now_ms: i64) -> TradeState {
         match &self.payment {
             Some(payment) if payment.refunded_ms.is_some() => TradeState::Refund,

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use rand::Rng as _;
+
 use super::Payjs;
 use super::order::{NotRefundable, RefundedBy};
 use crate::control::view::{NotPayable, Payment};
+use crate::draw::rng_of;
 use crate::faults::{PayjsFault, Stage};
 use crate::payers::PayerAct;
 use crate::provider::OrderKey;
@@ -32,15 +35,47 @@ impl Payjs {
         not_before_ms: Option<i64>,
     ) -> Result<Payment, NotPayable> {
         let total = self.book.lock().entry(key).ok_or(NotPayable::Unknown)?.total;
-        let is_misreported = self.fault_at(Stage::Payment, key, total) == Some(PayjsFault::AmountMisreported);
+        let fault = self.fault_at(Stage::Payment, key, total);
+        let is_misreported = fault == Some(PayjsFault::AmountMisreported);
         let now_ms = self.world.clock.now_ms();
-        let payment = self.book.lock().pay(key, is_misreported, now_ms)?;
+        let (payment, has_second) = {
+            let mut book = self.book.lock();
+            let payment = book.pay(key, is_misreported, now_ms)?;
+            // Made with the payment, so that whoever reads the truth sees that another one is coming.
+            (payment, fault == Some(PayjsFault::PaidTwice) && book.make_second(key, now_ms))
+        };
         if is_misreported {
             self.inject(key, PayjsFault::AmountMisreported);
         }
-        let fault = self.fault_at(Stage::Notify, key, total);
-        self.notify_payment(key, fault, not_before_ms.unwrap_or(now_ms));
+        self.tell(key, total, not_before_ms.unwrap_or(now_ms));
+        if has_second {
+            self.pay_second(key, total, now_ms);
+        }
         Ok(payment)
+    }
+
+    /// The payer pays in their second window too, a while after the first payment. The amount of that payment is reported
+    /// as it is.
+    fn pay_second(self: &Arc<Self>, key: &OrderKey, total: i64, first_ms: i64) {
+        let seed = self.world.faults.read().seed;
+        let pause_ms = rng_of(seed, "payjs second payment", &key.out_trade_no)
+            .random_range(0..=self.world.tuning.payjs_second_payment_ms);
+        let (provider, first) = (Arc::clone(self), key.clone());
+        self.world.spawn(async move {
+            provider.world.clock.sleep_until_ms(first_ms + i64::from(pause_ms)).await;
+            let (second, now_ms) = (first.second(), provider.world.clock.now_ms());
+            let paid = provider.book.lock().pay(&second, false, now_ms);
+            if paid.is_ok() {
+                provider.inject(&first, PayjsFault::PaidTwice);
+                provider.tell(&second, total, now_ms);
+            }
+        });
+    }
+
+    /// Starts the pushes of a payment, with the fault that they meet.
+    fn tell(self: &Arc<Self>, key: &OrderKey, total: i64, not_before_ms: i64) {
+        let fault = self.fault_at(Stage::Notify, key, total);
+        self.notify_payment(key, fault, not_before_ms);
     }
 
     /// From now on the order cannot be paid any more, as if the cashier's life were over.

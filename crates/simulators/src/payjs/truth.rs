@@ -1,15 +1,16 @@
 //! What the control API sees and steers of PayJS.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Payjs;
-use super::order::{Entry, Order, RefundedBy};
+use super::order::{Calls, Entry, Order, RefundedBy};
 use crate::control::sides::{Refused, Side};
 use crate::control::view::{
-    CallCounts, OrderDetail, OrderTruth, PayjsTruth, Payment, Product, RefundCalls, RefundState, RefundTruth,
-    RefundsTruth,
+    CallCounts, OrderDetail, OrderTruth, PayjsTruth, Payment, Product, Push, RefundCalls, RefundState,
+    RefundTruth, RefundsTruth, SecondTruth,
 };
-use crate::faults::Stage;
+use crate::faults::{FaultKind, Stage};
 use crate::provider::{OrderKey, Provider};
 
 impl Side for Payjs {
@@ -35,27 +36,33 @@ impl Side for Payjs {
     fn detail(&self, key: &OrderKey) -> Option<OrderDetail> {
         let now_ms = self.world.clock.now_ms();
         let book = self.book.lock();
-        let entry = book.entry(key)?;
-        let calls = entry.calls;
+        let (entry, second) = (book.entry(key)?, book.entry(&key.second()));
+        let mut pushes: Vec<Push> =
+            both(entry, second).flat_map(|entry| entry.pushes.iter().cloned()).collect();
+        pushes.sort_by_key(|push| push.sent_ms);
+        let calls = |count: fn(&Calls) -> u32| both(entry, second).map(|entry| count(&entry.calls)).sum();
         Some(OrderDetail {
-            order: truth(key, entry, now_ms),
+            order: truth(key, entry, second, now_ms),
             calls: CallCounts {
-                create: calls.open,
-                query: calls.check,
-                query_after_payment: calls.check_after_payment,
-                close: calls.close,
-                close_done: calls.close_done,
+                create: calls(|calls| calls.open),
+                query: calls(|calls| calls.check),
+                query_after_payment: calls(|calls| calls.check_after_payment),
+                close: calls(|calls| calls.close),
+                close_done: calls(|calls| calls.close_done),
             },
-            faults: entry.faults.clone(),
+            faults: faults(entry, second),
             prepay_ids: Vec::new(),
-            pushes: entry.pushes.iter().cloned().collect(),
+            pushes,
         })
     }
 
     fn page(&self, after: Option<&OrderKey>, limit: usize) -> Vec<(OrderKey, Option<OrderTruth>)> {
         let now_ms = self.world.clock.now_ms();
         let book = self.book.lock();
-        book.page(after, limit).map(|(key, entry)| (key.clone(), truth(key, entry, now_ms))).collect()
+        let found = book.page(after, limit);
+        found
+            .map(|(key, entry)| (key.clone(), truth(key, entry, book.entry(&key.second()), now_ms)))
+            .collect()
     }
 
     fn orders_known(&self) -> usize {
@@ -67,7 +74,7 @@ impl Side for Payjs {
     }
 }
 
-fn truth(key: &OrderKey, entry: &Entry, now_ms: i64) -> Option<OrderTruth> {
+fn truth(key: &OrderKey, entry: &Entry, second: Option<&Entry>, now_ms: i64) -> Option<OrderTruth> {
     let order = entry.order.as_ref()?;
     Some(OrderTruth {
         provider: Provider::Payjs,
@@ -81,14 +88,23 @@ fn truth(key: &OrderKey, entry: &Entry, now_ms: i64) -> Option<OrderTruth> {
         expire_ms: order.expire_ms,
         closed_ms: order.closed_ms,
         payment: order.payment.clone(),
-        refunds: refunds_truth(order, entry),
+        refunds: refunds_truth(entry, second),
         payer: order.payer,
-        faults: entry.faults.clone(),
-        payjs: Some(payjs_truth(order, entry)),
+        faults: faults(entry, second),
+        payjs: Some(payjs_truth(order, entry, second)),
     })
 }
 
-fn payjs_truth(order: &Order, entry: &Entry) -> PayjsTruth {
+fn both<'e>(entry: &'e Entry, second: Option<&'e Entry>) -> impl Iterator<Item = &'e Entry> {
+    std::iter::once(entry).chain(second)
+}
+
+fn faults(entry: &Entry, second: Option<&Entry>) -> BTreeSet<FaultKind> {
+    both(entry, second).flat_map(|entry| entry.faults.iter().copied()).collect()
+}
+
+fn payjs_truth(order: &Order, entry: &Entry, second: Option<&Entry>) -> PayjsTruth {
+    let second = second.and_then(|entry| Some((entry, entry.order.as_ref()?)));
     PayjsTruth {
         payjs_order_id: order.payjs_order_id.clone(),
         opened: order.openings,
@@ -96,29 +112,39 @@ fn payjs_truth(order: &Order, entry: &Entry) -> PayjsTruth {
         pushes_delivered: order.pushes_delivered,
         undeterminable: order.is_undeterminable(),
         refund_calls: entry.calls.refund,
+        second: second.map(|(entry, order)| SecondTruth {
+            payjs_order_id: order.payjs_order_id.clone(),
+            payment: order.payment.clone(),
+            pushing: order.pushing,
+            pushes_delivered: order.pushes_delivered,
+            undeterminable: order.is_undeterminable(),
+            refund_calls: entry.calls.refund,
+        }),
     }
 }
 
-/// At most one refund, of the whole payment. It has no number of its own: both are the payjs_order_id.
-fn refunds_truth(order: &Order, entry: &Entry) -> RefundsTruth {
-    let refunded = order.payment.as_ref().zip(order.refunded_by);
-    let refund = refunded.and_then(|(payment, by)| {
-        let refunded_ms = payment.refunded_ms?;
-        Some(RefundTruth {
-            out_refund_no: order.payjs_order_id.clone(),
-            refund_id: order.payjs_order_id.clone(),
-            state: RefundState::Success,
-            amount: payment.total,
-            payer_amount: payment.payer_total,
-            created_ms: refunded_ms,
-            ended_ms: Some(refunded_ms),
-            is_by_hand: by == RefundedBy::Console,
-            calls: RefundCalls { refund: entry.calls.refund, query: 0 },
-            faults: entry.faults.iter().copied().filter(|kind| kind.stage() == Stage::Refund).collect(),
-            pushes: Vec::new(),
-        })
-    });
-    let list: Vec<RefundTruth> = refund.into_iter().collect();
+fn refunds_truth(entry: &Entry, second: Option<&Entry>) -> RefundsTruth {
+    let list: Vec<RefundTruth> = both(entry, second).filter_map(refund_truth).collect();
     let refunded = list.iter().map(|refund| refund.amount).sum();
     RefundsTruth { refunded, reserved: refunded, list }
+}
+
+/// At most one refund, of the whole payment. It has no number of its own: both are the payjs_order_id.
+fn refund_truth(entry: &Entry) -> Option<RefundTruth> {
+    let order = entry.order.as_ref()?;
+    let (payment, by) = order.payment.as_ref().zip(order.refunded_by)?;
+    let refunded_ms = payment.refunded_ms?;
+    Some(RefundTruth {
+        out_refund_no: order.payjs_order_id.clone(),
+        refund_id: order.payjs_order_id.clone(),
+        state: RefundState::Success,
+        amount: payment.total,
+        payer_amount: payment.payer_total,
+        created_ms: refunded_ms,
+        ended_ms: Some(refunded_ms),
+        is_by_hand: by == RefundedBy::Console,
+        calls: RefundCalls { refund: entry.calls.refund, query: 0 },
+        faults: entry.faults.iter().copied().filter(|kind| kind.stage() == Stage::Refund).collect(),
+        pushes: Vec::new(),
+    })
 }

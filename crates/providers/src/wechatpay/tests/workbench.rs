@@ -164,68 +164,60 @@ fn a_genuine_notification_passes_every_check() {
     assert!(matches!(said.words.as_slice(), [Word::Paid(payment)] if payment.total_minor == 1234));
 }
 
-/// A change of the computed notification.
-type Change = fn(&mut RawNotification);
+fn set_header(raw: &mut RawNotification, name: &str, value: &str) {
+    raw.headers.retain(|(known, _)| known != name);
+    raw.headers.push((name.to_owned(), value.to_owned()));
+}
+
+/// The computed notification with a change: the checks that fail, and why the engine refuses it.
+fn found(change: impl FnOnce(&mut RawNotification)) -> (String, RefusalReason) {
+    let mut raw = computed();
+    change(&mut raw);
+    let examination = bench().examine(&raw, SENT);
+    assert!(examination.said.is_some(), "what it says is told all the same");
+    (failed(&examination).join("\n"), examination.verdict.unwrap_err().reason)
+}
 
 #[test]
-fn each_thing_that_is_wrong_is_named_and_the_engine_refuses_it() {
+fn each_header_that_is_wrong_is_named_and_the_engine_refuses_it() {
     use RefusalReason::{BadSignature, Malformed, Probe, UnknownKey};
-    fn header(raw: &mut RawNotification, name: &str, value: &str) {
-        raw.headers.retain(|(known, _)| known != name);
-        raw.headers.push((name.to_owned(), value.to_owned()));
-    }
-    let cases: [(Change, RefusalReason, &str); 8] = [
+    let by_another =
+        "signature: made with key PUB_KEY_ID_0119000001092024010100000000000001, not with the named one";
+    let no_key = "key: no key PUB_KEY_ID_2 in the account, which has 5F1C72E2A8931B72A2E13AF8DEE92471EB397115, \
+                  PUB_KEY_ID_0119000001092024010100000000000001";
+    let cases = [
+        ("timestamp", "yesterday", Malformed, "headers: wechatpay-timestamp cannot be read".to_owned()),
         (
-            |raw| raw.headers.retain(|(name, _)| !name.contains("nonce") && !name.contains("serial")),
-            Malformed,
-            "headers: missing: wechatpay-serial, wechatpay-nonce",
-        ),
-        (
-            |raw| header(raw, "wechatpay-timestamp", "yesterday"),
-            Malformed,
-            "headers: wechatpay-timestamp cannot be read",
-        ),
-        (
-            |raw| header(raw, "wechatpay-signature", "WECHATPAY/SIGNTEST/x"),
+            "signature",
+            "WECHATPAY/SIGNTEST/x",
             Probe,
-            "headers: a probe: WeChat Pay signs wrong on purpose (WECHATPAY/SIGNTEST/), and it must be refused",
+            "headers: a probe: WeChat Pay signs wrong on purpose (WECHATPAY/SIGNTEST/), and it must be refused"
+                .to_owned(),
         ),
-        (
-            |raw| header(raw, "wechatpay-nonce", "another"),
-            BadSignature,
-            "signature: does not verify: time, nonce or body are not what was signed, byte for byte",
-        ),
-        (
-            |raw| raw.body.push(b'\n'),
-            BadSignature,
-            "signature: verifies without the line break at the body's end: take the body byte for byte",
-        ),
-        (
-            |raw| header(raw, "wechatpay-serial", "5F1C72E2A8931B72A2E13AF8DEE92471EB397115"),
-            BadSignature,
-            "signature: made with key PUB_KEY_ID_0119000001092024010100000000000001, not with the named one",
-        ),
-        (
-            |raw| header(raw, "wechatpay-serial", "PUB_KEY_ID_2"),
-            UnknownKey,
-            "key: no key PUB_KEY_ID_2 in the account, which has 5F1C72E2A8931B72A2E13AF8DEE92471EB397115, \
-             PUB_KEY_ID_0119000001092024010100000000000001\n\
-             signature: made with key PUB_KEY_ID_0119000001092024010100000000000001, not with the named one",
-        ),
-        (
-            |raw| raw.headers = headers_by(STRANGER_KEY, SENT, &raw.body),
-            BadSignature,
-            "signature: does not verify: time, nonce or body are not what was signed, byte for byte",
-        ),
+        ("nonce", "another", BadSignature, NOT_SIGNED.to_owned()),
+        ("serial", "5F1C72E2A8931B72A2E13AF8DEE92471EB397115", BadSignature, by_another.to_owned()),
+        ("serial", "PUB_KEY_ID_2", UnknownKey, format!("{no_key}\n{by_another}")),
     ];
-    for (change, reason, told) in cases {
-        let mut raw = computed();
-        change(&mut raw);
-        let examination = bench().examine(&raw, SENT);
-        assert_eq!(failed(&examination).join("\n"), told);
-        assert_eq!(examination.verdict.unwrap_err().reason, reason);
-        assert!(examination.said.is_some(), "what it says is told all the same");
+    for (name, value, reason, told) in cases {
+        let found = found(|raw| set_header(raw, &format!("wechatpay-{name}"), value));
+        assert_eq!(found, (told, reason), "{name}");
     }
+}
+
+const NOT_SIGNED: &str =
+    "signature: does not verify: time, nonce or body are not what was signed, byte for byte";
+
+#[test]
+fn missing_headers_a_changed_body_and_a_strangers_signature_are_named_too() {
+    let lacking = |raw: &mut RawNotification| {
+        raw.headers.retain(|(name, _)| !name.contains("nonce") && !name.contains("serial"))
+    };
+    let told = "headers: missing: wechatpay-serial, wechatpay-nonce".to_owned();
+    assert_eq!(found(lacking), (told, RefusalReason::Malformed));
+    let told = "signature: verifies without the line break at the body's end: take the body byte for byte";
+    assert_eq!(found(|raw| raw.body.push(b'\n')), (told.to_owned(), RefusalReason::BadSignature));
+    let by_a_stranger = found(|raw| raw.headers = headers_by(STRANGER_KEY, SENT, &raw.body));
+    assert_eq!(by_a_stranger, (NOT_SIGNED.to_owned(), RefusalReason::BadSignature));
 }
 
 #[test]
@@ -247,6 +239,12 @@ fn age_seal_and_content_are_checked_too() {
     let (text, reason) = told(&resealed, SENT);
     assert!(text.starts_with("decryption: the APIv3 key does not open it"), "{text}");
     assert_eq!(reason, RefusalReason::WrongMerchant);
+
+    let mut nameless = plain.clone();
+    nameless["out_trade_no"] = json!("no number");
+    let nameless = notification(&nameless, |_| {});
+    let reason = "content: out_trade_no cannot be read";
+    assert_eq!(told(&nameless, SENT), (reason.to_owned(), RefusalReason::Malformed));
 
     let mut foreign = plain;
     foreign["sub_mchid"] = json!("1900000999");

@@ -4,13 +4,28 @@ use paymux_proto::v1;
 use paymux_proto::v1::{AttentionReason, Fulfilment, OrderEventKind, RefundState};
 use paymux_simulators::control::view::{self, OrderTruth, Provider, RefundTruth};
 
+use super::super::world::GivesBack;
 use super::Told;
 
 /// Whether every refund has ended or waits for a person, and money that is to go back by itself is on its way.
-pub(super) fn are_settled(order: &v1::Order, refunds_late: bool) -> bool {
+pub(super) fn are_settled(order: &v1::Order, gives_back: GivesBack) -> bool {
     let settled = |refund: &v1::Refund| has_ended(refund) || waits_for_person(order, refund);
-    let owed = refunds_late && order.fulfilment() == Fulfilment::DoNotFulfil && !order.payments.is_empty();
-    order.refunds.iter().all(settled) && !(owed && order.refunds.is_empty() && !is_unresolved(order))
+    let goes_back = |payment: &v1::Payment| {
+        let mut refunds = order.refunds.iter();
+        refunds.any(|refund| refund.provider_trade_no == payment.provider_trade_no)
+    };
+    let owed =
+        order.payments.iter().all(|payment| !is_owed(order, payment, gives_back) || goes_back(payment));
+    order.refunds.iter().all(settled) && (owed || is_unresolved(order))
+}
+
+/// Whether a payment is to go back by itself: each where the goods are refused to late money, else the second.
+fn is_owed(order: &v1::Order, payment: &v1::Payment, gives_back: GivesBack) -> bool {
+    match order.fulfilment() {
+        Fulfilment::DoNotFulfil => gives_back.late,
+        Fulfilment::Fulfil => payment.duplicate && gives_back.duplicates,
+        _ => false,
+    }
 }
 
 fn has_ended(refund: &v1::Refund) -> bool {
@@ -40,8 +55,10 @@ pub(in crate::demo) struct Counts {
     pub(in crate::demo) requested: u64,
     pub(in crate::demo) done: u64,
     pub(in crate::demo) failed: u64,
-    /// The engine's own, of late money.
+    /// The engine's own, of late or surplus money.
     pub(in crate::demo) automatic: u64,
+    /// Of these, second payments of orders whose goods were delivered.
+    pub(in crate::demo) surplus: u64,
 }
 
 impl Counts {
@@ -56,6 +73,8 @@ impl Counts {
             self.done += u64::from(refund.state() == RefundState::Done);
             self.failed += u64::from(refund.state() == RefundState::Failed);
             self.automatic += u64::from(refund.automatic);
+            let is_delivered = order.fulfilment() == Fulfilment::Fulfil;
+            self.surplus += u64::from(refund.automatic && is_delivered);
         }
     }
 }
@@ -71,17 +90,31 @@ fn minor(refund: &v1::Refund) -> i64 {
 }
 
 /// Whether nothing that the engine says of refunds is refuted by the truth, and every end was told.
-pub(super) fn agree(order: &v1::Order, truth: Option<&OrderTruth>, told: &Told) -> Result<(), String> {
+pub(super) fn agree(
+    order: &v1::Order,
+    truth: Option<&OrderTruth>,
+    told: &Told,
+    gives_back: GivesBack,
+) -> Result<(), String> {
     let there: &[RefundTruth] = truth.map_or(&[], |truth| &truth.refunds.list);
     let has_numbers = truth.is_none_or(|truth| truth.provider == Provider::Wechatpay);
-    for refund in &order.refunds {
-        let found = there.iter().find(|known| !has_numbers || known.out_refund_no == refund.out_refund_no);
-        agrees(order, refund, found).map_err(|lie| format!("refund {}: {lie}", refund.refund_no))?;
-    }
-    let known = |there: &RefundTruth| {
-        let mut refunds = order.refunds.iter();
-        refunds.any(|refund| !has_numbers || refund.out_refund_no == there.out_refund_no)
+    // PayJS gives a refund no number: it is that of the payment.
+    let is_it = |here: &v1::Refund, there: &RefundTruth| {
+        let number = if has_numbers { &here.out_refund_no } else { &here.provider_trade_no };
+        *number == there.out_refund_no
     };
+    for refund in &order.refunds {
+        let found = there.iter().find(|known| is_it(refund, known));
+        agrees(order, refund, found).map_err(|lie| format!("refund {}: {lie}", refund.refund_no))?;
+        let mut payments = order.payments.iter();
+        let of_owed = |payment: &v1::Payment| {
+            payment.provider_trade_no == refund.provider_trade_no && is_owed(order, payment, gives_back)
+        };
+        if refund.automatic && !payments.any(of_owed) {
+            return Err(format!("refund {}: the merchant's policy is to keep the money", refund.refund_no));
+        }
+    }
+    let known = |there: &RefundTruth| order.refunds.iter().any(|refund| is_it(refund, there));
     if let Some(strange) = there.iter().find(|there| !there.is_by_hand && !known(there)) {
         return Err(format!("{} fen went back that nobody here asked for", strange.amount));
     }
@@ -171,7 +204,7 @@ mod tests {
         order.refunded_amount = Some(v1::Amount { currency: "CNY".to_owned(), minor: recorded(&order) });
         let mut truth = truth(view::TradeState::Refund, Some(100));
         truth.refunds.list = there;
-        agree(&order, Some(&truth), &told(&[OrderEventKind::RefundEnded]))
+        agree(&order, Some(&truth), &told(&[OrderEventKind::RefundEnded]), GivesBack::default())
     }
 
     #[test]
@@ -218,18 +251,19 @@ mod tests {
             detail: "refund R1 is stuck on its way to the payer (ABNORMAL)".to_owned(),
             ..v1::Attention::default()
         }];
-        assert!(are_settled(&order, false));
+        assert!(are_settled(&order, GivesBack::default()));
         let mut stuck = truth(view::TradeState::Success, Some(100));
         stuck.refunds.list = vec![there("R1", 40, There::Abnormal)];
-        assert_eq!(agree(&order, Some(&stuck), &Told::default()), Ok(()));
+        assert_eq!(agree(&order, Some(&stuck), &Told::default(), GivesBack::default()), Ok(()));
         order.refunds.push(here("R11", 10, RefundState::Processing));
-        assert!(!are_settled(&order, false), "the attention names another refund");
+        assert!(!are_settled(&order, GivesBack::default()), "the attention names another refund");
     }
 
     #[test]
     fn an_end_that_was_not_told_is_wrong() {
         let mut order = paid_order(100);
         order.refunds = vec![here("R1", 40, RefundState::Failed)];
-        assert!(agree(&order, Some(&truth(view::TradeState::Success, Some(100))), &Told::default()).is_err());
+        let paid = truth(view::TradeState::Success, Some(100));
+        assert!(agree(&order, Some(&paid), &Told::default(), GivesBack::default()).is_err());
     }
 }

@@ -45,12 +45,13 @@ impl Report {
                     self.late_payments, self.late_recorded
                 ),
             ),
+            ("paid twice", format!("{}, both known in {}", self.paid_twice, self.duplicates_recorded)),
         ]
     }
 
     fn money_told(&self) -> Vec<(&'static str, String)> {
         let money = self.money.sum();
-        let audit::Counts { requested, done, failed, automatic } = self.refunds;
+        let audit::Counts { requested, done, failed, automatic, surplus } = self.refunds;
         let mut told = vec![
             (
                 "refund calls",
@@ -62,8 +63,8 @@ impl Report {
             (
                 "refunds",
                 format!(
-                    "{requested}: {done} done, {failed} failed, {} waiting for a person; {automatic} by policy, \
-                     of late money",
+                    "{requested}: {done} done, {failed} failed, {} waiting for a person; {automatic} by policy, of \
+                     late money or (in {surplus}) of what was paid twice",
                     self.refunds.unresolved()
                 ),
             ),

@@ -1,11 +1,13 @@
 //! Each behaviour that amount digits choose on the cashier, on check, close and refund.
 
-use paymux_simulators::control::view::{Operation, Pushing, TradeState};
+use std::collections::BTreeSet;
+
+use paymux_simulators::control::view::{Operation, Pushing, SecondTruth, TradeState};
 use paymux_simulators::faults::{FaultKind, PayjsFault, Trouble};
 
 use super::rig::{
-    Fields, MCHID, call, detail, is_signed, open, order, paid, pay, said, start, start_with, texts, truth,
-    try_call, try_open,
+    Fields, MCHID, call, detail, fields, form_of, is_signed, open, order, paid, pay, post, said, signed,
+    start, start_with, texts, truth, truth_until, try_call, try_open,
 };
 use crate::client::Answer;
 use crate::inbox::{Inbox, NO_ANSWER};
@@ -183,6 +185,38 @@ async fn a_close_that_is_refused_meets_its_fault_at_the_first_that_is_granted() 
     pay(&rig, "T1").await;
     assert!(!texts(&try_call(&rig, "refund", "T1").await.unwrap()).contains_key("sign"));
     assert_injected(&rig, kind, 1).await;
+}
+
+#[tokio::test]
+async fn a_payer_who_pays_twice_has_two_orders_under_one_number() {
+    let rig = start_with(|config| config.fault_tuning.payjs_second_payment_ms = 0).await;
+    let mut inbox = Inbox::answering(200).await;
+    let total = total(PayjsFault::PaidTwice);
+    paid(&rig, &inbox, "T1", total).await;
+    let has_come = |second: &SecondTruth| second.pushing == Pushing::Delivered;
+    let payjs = truth_until(&rig, "T1", |payjs| payjs.second.as_ref().is_some_and(has_come)).await;
+    let second = payjs.second.unwrap();
+    let pushes = [form_of(&inbox.next().await), form_of(&inbox.next().await)];
+    let named = |name: &str| BTreeSet::from(pushes.each_ref().map(|push| push[name].clone()));
+    assert!(pushes.iter().all(is_signed));
+    assert_eq!(
+        named("payjs_order_id"),
+        BTreeSet::from([payjs.payjs_order_id, second.payjs_order_id.clone()])
+    );
+    assert_eq!((named("out_trade_no").len(), named("transaction_id").len()), (1, 2));
+
+    let form = || signed(fields([("mchid", MCHID), ("payjs_order_id", &second.payjs_order_id)]));
+    let checked = texts(&post(&rig, "check", &form()).await.unwrap());
+    assert_eq!((checked["status"].as_str(), checked["out_trade_no"].as_str()), ("1", "T1"));
+    assert_eq!(texts(&post(&rig, "refund", &form()).await.unwrap())["return_code"], "1");
+    let (order, payjs) = truth(&rig, "T1").await;
+    assert_eq!((order.trade_state, order.refunds.refunded), (TradeState::Success, total));
+    assert_eq!(order.refunds.list[0].out_refund_no, second.payjs_order_id);
+    assert_eq!((payjs.refund_calls, payjs.second.unwrap().refund_calls), (0, 1));
+    assert_eq!(call(&rig, "refund", "T1").await["return_code"], "1");
+    assert_eq!(truth(&rig, "T1").await.0.refunds.refunded, 2 * total);
+    assert_injected(&rig, PayjsFault::PaidTwice, 1).await;
+    assert_eq!(rig.look("orders").await.json()["orders"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
