@@ -253,10 +253,11 @@ mod tests {
     #[tokio::test]
     async fn a_connection_on_which_nothing_is_heard_ends() {
         let (listener, address) = listener().await;
-        let mut door = Door::new(listener, None).with_idle_max(Duration::from_millis(200));
+        let mut door = Door::new(listener, None).with_idle_max(Duration::from_secs(1));
         let mut client = TcpStream::connect(address).await.unwrap();
-        let (mut connection, _) = door.next().await;
+        // Before the connection is taken, so that it is heard however slow this machine is.
         client.write_all(b"x").await.unwrap();
+        let (mut connection, _) = door.next().await;
         assert_eq!(connection.read_u8().await.unwrap(), b'x');
         let ended = connection.read_u8().await.unwrap_err();
         assert_eq!(ended.kind(), io::ErrorKind::TimedOut);

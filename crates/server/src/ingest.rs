@@ -41,7 +41,7 @@ use news::News;
 use resolve::{Resolved, Resolver};
 use waits::Waiting;
 
-pub(crate) use confirm::Confirmed;
+pub(crate) use confirm::{Confirmed, REASON_CHARS_MAX, check_provider_refund_no};
 pub use list::ListedPage;
 pub use refund::RefundAnswer;
 pub use refusal::Refusal;

@@ -4,6 +4,7 @@
 //! drained, data folder closed; all of it within the drain time-out.
 
 mod health;
+mod placement;
 mod pruning;
 mod running;
 
@@ -36,6 +37,7 @@ use crate::reload::{InUse, Reloader, lookup_in};
 use crate::store_view::StoreView;
 use crate::tls::{Tls, TlsConfig, TlsFaults};
 
+pub use placement::{Moved, PlacementError};
 pub use running::{Node, NodeError};
 
 /// Which roles a process has.
@@ -122,6 +124,9 @@ pub enum StartError {
     /// The data folder cannot be opened.
     #[error(transparent)]
     Backend(#[from] OpenError),
+    /// Open orders lie where the groups of their merchants do not lead.
+    #[error(transparent)]
+    Placement(#[from] PlacementError),
     /// The HTTP client for providers cannot be built.
     #[error(transparent)]
     Transport(#[from] TransportBuildError),
@@ -185,11 +190,12 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
     let live = Arc::new(LiveRegistry::new(config.registry.clone(), providers));
     let in_use = InUse { live: Arc::clone(&live), providers: known, signer };
     let reloader = Reloader::new(&config, in_use, Arc::clone(&clock));
-    // They live on in what is in force alone.
-    config.registry = Registry::default();
     let backend = open_backend(config.backend.clone()).await?;
     let log: Arc<dyn CommandLog> = backend.log();
     let store: Arc<dyn OrderStore> = backend.store();
+    placement::check(&*store, log.partitions(), &config.registry).await?;
+    // They live on in what is in force alone.
+    config.registry = Registry::default();
     Ok(Shared {
         registry: live,
         reloader,

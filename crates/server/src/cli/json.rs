@@ -20,8 +20,6 @@ pub(super) fn order(order: &v1::Order) -> Value {
         "closure": word(order.closure().as_str_name(), "CLOSURE_"),
         "failure": order.failure.as_ref().map(|f| json!({ "code": f.code, "message": f.message })),
         "fulfilment": word(order.fulfilment().as_str_name(), "FULFILMENT_"),
-        "refunds": order.refunds.iter().map(refund).collect::<Vec<_>>(),
-        "refunded_amount": amount(order.refunded_amount.as_ref()),
         "attention": order.attention.iter().map(attention).collect::<Vec<_>>(),
         "provider_order_no": order.provider_order_no,
         "launch": order.launch.as_ref().map(launch),

@@ -1,12 +1,12 @@
 //! `paymux merchants`: what a running server has in force, and why the files as they are now are not.
 
 use clap::{Args, Subcommand};
-use paymux_proto::client::{Client, Refusal};
+use paymux_proto::client::Client;
 use paymux_proto::v1;
 use serde_json::json;
 
 use super::connect::ConnectArgs;
-use super::order::refusal_json;
+use super::order::{self, refused};
 use super::{Exit, Output, json as to_json};
 
 /// Merchants asked for at once.
@@ -33,17 +33,15 @@ enum MerchantsCommand {
 pub(super) async fn run(args: MerchantsArgs, output: &Output) -> anyhow::Result<Exit> {
     let client = args.connect.connect().await?;
     let MerchantsCommand::List = args.command;
+    order::ended(self::list(&client, output).await.map(|()| Exit::Ok), output)
+}
+
+async fn list(client: &Client, output: &Output) -> anyhow::Result<()> {
     let mut page_token = String::new();
     loop {
         let request = v1::ListMerchantsRequest { page_size: PAGE, page_token };
-        let page = match client.operator().list_merchants(Client::request(request, None)).await {
-            Ok(page) => page.into_inner(),
-            Err(status) => {
-                let refusal = Refusal::of(&status);
-                output.print(&refusal, &refusal_json(&refusal))?;
-                return Ok(Exit::Refused);
-            }
-        };
+        let page = client.operator().list_merchants(Client::request(request, None)).await.map_err(refused)?;
+        let page = page.into_inner();
         for merchant in &page.merchants {
             output.print(line(merchant), &merchant_json(merchant))?;
         }
@@ -51,7 +49,7 @@ pub(super) async fn run(args: MerchantsArgs, output: &Output) -> anyhow::Result<
             for fault in &page.reload_faults {
                 output.print(format!("not reloaded: {fault}"), &json!({ "reload_fault": fault }))?;
             }
-            return Ok(Exit::Ok);
+            return Ok(());
         }
         page_token = page.next_page_token;
     }

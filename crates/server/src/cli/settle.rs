@@ -23,6 +23,7 @@ use tonic::Code;
 use super::connect::ConnectArgs;
 use super::order::{self, refused};
 use super::{Exit, Output};
+use crate::ingest::REASON_CHARS_MAX;
 use columns::Column;
 use export::{Export, Survey};
 use judge::{Line, Verdict, What};
@@ -37,9 +38,6 @@ const TRIES_MAX: u32 = 10;
 
 /// The pause between two tries where the server names none.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Characters of a reason that a confirmation may have.
-const REASON_CHARS_MAX: usize = 200;
 
 /// Arguments of `settle`.
 #[derive(Debug, Args)]

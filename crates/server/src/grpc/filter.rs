@@ -1,5 +1,6 @@
 //! What an operator's filter of orders may hold.
 
+use paymux_domain::command::Created;
 use paymux_domain::name::{AccountId, MerchantId, NameError, ProviderId};
 use paymux_domain::ports::FieldFault;
 use paymux_proto::{api, v1};
@@ -35,6 +36,22 @@ pub(super) fn check(name: &str, filter: &v1::OrderFilter) -> Result<(), Refusal>
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(Refusal::Fields(faults)) }
+}
+
+/// Whether an order is at the provider and the account that are named, if any are.
+pub(super) fn is_at(filter: &v1::OrderFilter, created: Option<&Created>) -> bool {
+    let is = |wanted: &Option<String>, found: Option<&str>| {
+        wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
+    };
+    is(&filter.provider, created.map(|created| created.provider.as_str()))
+        && is(&filter.account, created.map(|created| created.account.as_str()))
+}
+
+/// Whether a time lies between those that are named, if any are.
+pub(super) fn covers(filter: &v1::OrderFilter, time: prost_types::Timestamp) -> bool {
+    let whole = |time: prost_types::Timestamp| (time.seconds, time.nanos);
+    filter.since_time.is_none_or(|since| whole(time) >= whole(since))
+        && filter.until_time.is_none_or(|until| whole(time) < whole(until))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use super::{APPEND_TIMEOUT, Ingest, Refusal, order_key};
 const CONFIRM_WAIT: Duration = Duration::from_secs(10);
 
 /// Characters of an operator's reason.
-pub(super) const REASON_CHARS_MAX: usize = 200;
+pub(crate) const REASON_CHARS_MAX: usize = 200;
 
 /// Characters of the provider's number of a refund.
 const PROVIDER_REFUND_NO_CHARS_MAX: usize = 64;
@@ -286,15 +286,25 @@ fn asked_payment(faults: &mut Faults, paid: &v1::ConfirmedPayment) -> Option<Ask
 fn asked_refund(faults: &mut Faults, refund: &v1::ConfirmedRefund) -> Option<AskedOutcome> {
     let refund_no: Option<RefundNo> = faults.name("refund.refund_no", &refund.refund_no);
     let given = &refund.provider_refund_no;
-    if given.len() > PROVIDER_REFUND_NO_CHARS_MAX || !given.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let text = format!("must have at most {PROVIDER_REFUND_NO_CHARS_MAX} visible ASCII characters");
-        faults.add("refund.provider_refund_no", text);
+    if let Err(allowed) = check_provider_refund_no(given) {
+        faults.add("refund.provider_refund_no", allowed);
     }
     Some(AskedOutcome::Other(Confirmation::Refund {
         refund_no: refund_no?,
         done: refund.done,
         provider_refund_no: Some(given.clone()).filter(|no| !no.is_empty()),
     }))
+}
+
+/// Whether a provider's number of a refund can be recorded; may be empty.
+///
+/// # Errors
+/// What is allowed.
+pub(crate) fn check_provider_refund_no(text: &str) -> Result<(), String> {
+    if text.len() <= PROVIDER_REFUND_NO_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(format!("must have at most {PROVIDER_REFUND_NO_CHARS_MAX} visible ASCII characters"))
 }
 
 fn asked_attention(faults: &mut Faults, settled: &v1::SettledAttention) -> Option<AskedOutcome> {

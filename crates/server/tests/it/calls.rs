@@ -6,7 +6,7 @@ use paymux_proto::v1::{AnswerBasis, ErrorReason, Fulfilment, OrderEventKind, Ord
 use serde_json::json;
 use tokio_stream::StreamExt as _;
 
-use crate::rig::{World, get, order, seconds, until};
+use crate::rig::{WAIT_S, World, get, order, seconds, until};
 
 fn refused(status: &tonic::Status) -> (tonic::Code, ErrorReason) {
     let refusal = Refusal::of(status);
@@ -27,7 +27,7 @@ async fn an_order_is_created_launched_paid_found_and_explained() {
     let mut watch = client.watch(watch);
     watch.open().await.unwrap();
 
-    let request = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "ORDER-1", 1234) };
+    let request = v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", "ORDER-1", 1234) };
     let created = client.create(request.clone()).await.unwrap();
     assert_eq!(created.basis(), AnswerBasis::Current);
     let launched = created.order.unwrap();
@@ -89,7 +89,7 @@ async fn a_watch_goes_on_behind_its_token_and_takes_no_other_token() {
     let token = watch.resume_token().unwrap().to_owned();
     drop(watch);
     client
-        .create(v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "WATCH-1", 100) })
+        .create(v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", "WATCH-1", 100) })
         .await
         .unwrap();
     let resumed = v1::WatchOrdersRequest { resume_token: Some(token.clone()), ..request.clone() };
@@ -134,7 +134,7 @@ async fn lists_page_through_all_orders_and_bind_their_tokens() {
     for n in 0..25 {
         client
             .create(v1::CreateOrderRequest {
-                wait: Some(seconds(20)),
+                wait: Some(seconds(WAIT_S)),
                 ..order("m03", &format!("LIST-{n:02}"), 100 + n)
             })
             .await
@@ -174,24 +174,25 @@ async fn an_order_is_closed_for_its_caller_once_the_provider_allows_it() {
     // Five minutes after the create pass in three seconds.
     let world = World::start(&["--clock-factor", "100"]);
     let client = world.client().await;
-    client
-        .create(v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m04", "C-1234", 100) })
-        .await
-        .unwrap();
+    // Not closed for its expiry, which comes much later.
+    let create = v1::CreateOrderRequest {
+        wait: Some(seconds(WAIT_S)),
+        expiry: Some(v1::create_order_request::Expiry::ExpireAfter(seconds(86_400))),
+        ..order("m04", "C-1234", 100)
+    };
+    client.create(create).await.unwrap();
     let close = v1::CloseOrderRequest {
         merchant_id: "m04".to_owned(),
         merchant_order_no: "C-1234".to_owned(),
         request_id: "close-1".to_owned(),
-        wait: Some(seconds(30)),
+        wait: Some(seconds(WAIT_S)),
     };
     let wait = std::time::Duration::from_secs(30);
-    let closed =
-        client.orders().close_order(Client::request(close.clone(), Some(wait))).await.unwrap().into_inner();
-    let order = closed.order.unwrap();
-    assert_eq!((order.state(), order.closure()), (OrderState::Closed, v1::Closure::ProviderConfirmed));
-    let missing =
-        v1::CloseOrderRequest { merchant_order_no: "C-9999".to_owned(), wait: Some(seconds(5)), ..close };
-    let status = client.orders().close_order(missing).await.unwrap_err();
+    client.orders().close_order(Client::request(close.clone(), Some(wait))).await.unwrap();
+    let order = until(&client, "m04", "C-1234", |order| order.state() == OrderState::Closed).await;
+    assert_eq!(order.closure(), v1::Closure::ProviderConfirmed);
+    let missing = v1::CloseOrderRequest { merchant_order_no: "C-9999".to_owned(), ..close };
+    let status = client.orders().close_order(Client::request(missing, Some(wait))).await.unwrap_err();
     assert_eq!(refused(&status), (tonic::Code::NotFound, ErrorReason::OrderNotFound));
 }
 
@@ -221,16 +222,17 @@ fn refund(order_no: &str, refund_no: &str, minor: i64) -> v1::RefundOrderRequest
         refund_no: refund_no.to_owned(),
         request_id: format!("{order_no}-{refund_no}-{minor}"),
         amount: Some(v1::Amount { currency: "CNY".to_owned(), minor }),
-        wait: Some(seconds(25)),
+        wait: Some(seconds(WAIT_S)),
         ..v1::RefundOrderRequest::default()
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_is_reserved_done_at_the_provider_and_refused_beyond_the_payment() {
-    let world = World::start(&[]);
+    // A refund is on its way for twenty seconds, which pass in two.
+    let world = World::start(&["--clock-factor", "10"]);
     let client = world.client().await;
-    let create = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "REFUND-1", 1000) };
+    let create = v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", "REFUND-1", 1000) };
     client.create(create).await.unwrap();
     let status = client.orders().refund_order(refund("REFUND-1", "r1", 100)).await.unwrap_err();
     assert_eq!(refused(&status), (tonic::Code::FailedPrecondition, ErrorReason::OrderNotPaid));
@@ -267,7 +269,7 @@ async fn a_misreported_amount_is_parked_and_listed_with_the_way_out() {
     let client = world.client().await;
     // These digits make the provider state one fen more than the order has.
     client
-        .create(v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", "MISSTATED-1", 1095) })
+        .create(v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", "MISSTATED-1", 1095) })
         .await
         .unwrap();
     pay(&world, "MISSTATED-1").await;

@@ -47,7 +47,7 @@ fn an_order_goes_its_whole_way_by_the_command_line() {
         paymux(&[&base, args].concat())
     };
     let name = ["--merchant", "m01", "--order", "CLI-0001"];
-    let create = ["create", "--amount", "1234", "--description", "Tea", "--open-id", "o1", "--wait", "20"];
+    let create = ["create", "--amount", "1234", "--description", "Tea", "--open-id", "o1", "--wait", "30"];
     let created = order(&[&create[..], &name[..]].concat());
     assert_eq!(created.status.code(), Some(0), "{created:?}");
     let created = json_of(&created);
@@ -85,7 +85,7 @@ fn an_order_goes_its_whole_way_by_the_command_line() {
     let accepted = paymux(&[&requery[..], &name[..]].concat());
     let accepted = String::from_utf8_lossy(&accepted.stdout).into_owned();
     assert!(accepted.starts_with("accepted") && accepted.contains("order get"), "{accepted}");
-    let asked = json_of(&order(&[&["requery", "--wait", "20"], &name[..]].concat()));
+    let asked = json_of(&order(&[&["requery", "--wait", "30"], &name[..]].concat()));
     assert_eq!((&asked["basis"], &asked["order"]["state"]), (&json!("CURRENT"), &json!("PAID")));
 
     let missing = order(&["get", "--merchant", "m01", "--order", "NONE-001"]);
@@ -95,15 +95,16 @@ fn an_order_goes_its_whole_way_by_the_command_line() {
 
 #[test]
 fn a_refund_goes_its_way_by_the_command_line() {
-    let world = World::start(&[]);
+    // A refund is on its way for twenty seconds, which pass in two.
+    let world = World::start(&["--clock-factor", "10"]);
     let order = |format: &str, args: &[&str]| {
         paymux(&[&["order", "--server", &world.grpc, "--output", format, "--log", "warn"], args].concat())
     };
     let name = ["--merchant", "m01", "--order", "REFUND-1"];
-    let create = ["create", "--amount", "1200", "--description", "Tea", "--open-id", "o1", "--wait", "20"];
+    let create = ["create", "--amount", "1200", "--description", "Tea", "--open-id", "o1", "--wait", "30"];
     order("json", &[&create[..], &name].concat());
     let refund = |format: &str, amount: &str| {
-        let args = ["refund", "--refund", "R1", "--amount", amount, "--reason", "cold", "--wait", "25"];
+        let args = ["refund", "--refund", "R1", "--amount", amount, "--reason", "cold", "--wait", "30"];
         order(format, &[&args[..], &name].concat())
     };
     let unpaid = refund("json", "500");
@@ -159,7 +160,7 @@ fn a_list_goes_over_its_pages_and_a_watch_behind_its_token() {
     let start = watch.resume_token().unwrap().to_owned();
     for (n, amount) in ["100", "200", "300"].iter().enumerate() {
         let name = format!("PAGE-000{n}");
-        let args = ["create", "--amount", amount, "--description", "Tea", "--open-id", "o1", "--wait", "20"];
+        let args = ["create", "--amount", amount, "--description", "Tea", "--open-id", "o1", "--wait", "30"];
         let created = order("json", &[&args[..], &["--merchant", "m01", "--order", &name]].concat());
         assert_eq!(json_of(&created)["order"]["state"], "PENDING", "{created:?}");
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use paymux_proto::client::Client;
 use paymux_proto::v1;
+use paymux_proto::v1::create_order_request::Expiry;
 use paymux_proto::v1::launch::Params;
 use paymux_proto::v1::{FactKind, Fulfilment, OrderEventKind, OrderState, RefundState};
 use rand::{Rng as _, SeedableRng as _};
@@ -18,8 +19,9 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tonic::Code;
 
-use crate::rig::{Ports, Server, World, get, http, is_full, order, until};
+use crate::rig::{Ports, Server, World, get, http, is_full, order, seconds, until};
 
 /// Merchants on accounts of their own: one at WeChat Pay, which refunds parts, one at PayJS, which refunds the whole.
 const MERCHANTS: [&str; 2] = ["m03", "m07"];
@@ -37,10 +39,13 @@ const PER_ROUND_MAX: u64 = 150;
 const REFUNDS_MAX: u64 = 40;
 
 /// Longest wait for the moment of a kill.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Longest wait for the last end: payers think, and PayJS pushes for an hour, half a minute here.
-const ENDS: Duration = Duration::from_secs(180);
+const ENDS: Duration = Duration::from_secs(300);
+
+/// How long an order can be paid, a quarter of a minute here: on a busy machine too most payers come in time.
+const LIFE_S: i64 = 1800;
 
 /// Merchant and order number.
 type Name = (&'static str, String);
@@ -149,13 +154,19 @@ async fn create(client: Client, last: u64, shared: Arc<Shared>) {
         let name = (merchant, format!("KILL-{n:06}"));
         shared.known.lock().sent.insert(name.clone());
         let minor = 100 + i64::try_from(n % 50).expect("below 50");
-        if client.orders().create_order(order(merchant, &name.1, minor)).await.is_err() {
+        let expiry = Some(Expiry::ExpireAfter(seconds(LIFE_S)));
+        let request = v1::CreateOrderRequest { expiry, ..order(merchant, &name.1, minor) };
+        if client.orders().create_order(request).await.is_err() {
             return;
         }
         shared.known.lock().acknowledged.insert(name.clone());
         shared.orders.send_modify(|count| *count += 1);
-        let Ok(launched) = client.orders().get_order(get(merchant, &name.1, 2)).await else { return };
-        let launch = launched.into_inner().order.and_then(|order| order.launch);
+        let launch = match client.orders().get_order(get(merchant, &name.1, 5)).await {
+            Ok(answer) => answer.into_inner().order.and_then(|order| order.launch),
+            // It is still on its way to its owner.
+            Err(status) if status.code() == Code::NotFound => continue,
+            Err(_) => return,
+        };
         if let Some(Params::RedirectUrl(url)) = launch.and_then(|launch| launch.params) {
             let opened = browser.post(&shared.open_url).body(json!({ "url": url }).to_string());
             assert!(opened.send().await.expect("the simulator answers").status().is_success());

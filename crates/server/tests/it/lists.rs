@@ -7,7 +7,7 @@ use paymux_proto::v1;
 use paymux_proto::v1::{ErrorReason, ListOrdersRequest, OrderState};
 use tokio_stream::StreamExt as _;
 
-use crate::rig::{World, order, paymux, seconds, until};
+use crate::rig::{WAIT_S, World, order, paymux, seconds, until};
 
 /// More orders than a page holds.
 const ORDERS: usize = 1_050;
@@ -62,7 +62,7 @@ async fn times_choose_from_one_bound_to_before_the_other() {
     let client = world.client().await;
     let mut created = Vec::new();
     for number in ["LIST-A", "LIST-B", "LIST-C"] {
-        let request = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", number, 100) };
+        let request = v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", number, 100) };
         let order = client.create(request).await.expect("created").order.expect("an order");
         created.push(order.create_time.expect("a time"));
     }
@@ -93,7 +93,7 @@ async fn a_token_holds_for_its_filter_alone_and_faults_are_named_at_once() {
     let world = World::start(&[]);
     let client = world.client().await;
     for number in ["LIST-A", "LIST-B"] {
-        let request = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", number, 100) };
+        let request = v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", number, 100) };
         client.create(request).await.expect("created");
     }
     let first = ListOrdersRequest { page_size: 1, ..all_of("m01") };

@@ -7,7 +7,7 @@ use paymux_proto::v1::replay_request::Target;
 use paymux_proto::v1::{ErrorReason, Fulfilment, OrderState};
 use serde_json::{Value, json};
 
-use crate::rig::{World, get, order, paymux, seconds, until};
+use crate::rig::{PATIENCE, WAIT_S, World, get, order, paymux, seconds, until};
 
 fn confirm(number: &str, request_id: &str, outcome: Outcome) -> v1::ConfirmOutcomeRequest {
     v1::ConfirmOutcomeRequest {
@@ -37,7 +37,7 @@ async fn confirmed(client: &Client, request: v1::ConfirmOutcomeRequest) -> v1::C
 
 /// An order that can be paid.
 async fn pending(client: &Client, number: &str, minor: i64) -> v1::Order {
-    let create = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", number, minor) };
+    let create = v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", number, minor) };
     client.create(create).await.expect("it is accepted");
     until(client, "m01", number, |order| order.state() == OrderState::Pending).await
 }
@@ -175,7 +175,7 @@ async fn a_call_without_an_answer_is_listed_and_its_order_asked_about() {
         if !page.calls.is_empty() {
             break page.calls;
         }
-        assert!(begun.elapsed().as_secs() < 30, "nothing is listed");
+        assert!(begun.elapsed() < PATIENCE, "nothing is listed");
     };
     assert_eq!((calls.len(), calls[0].fact_key.as_str()), (1, "attempt/1"));
     assert_eq!(calls[0].operation(), v1::ProviderOperation::Create);

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
+use paymux_proto::v1::create_order_request::Expiry;
 use paymux_proto::v1::{ErrorReason, RefundState};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tonic::Code;
 
-use crate::rig::{World, order, seconds, until};
+use crate::rig::{WAIT_S, World, order, seconds, until};
 
 /// How many refunds are asked for at once.
 const ASKED: usize = 1_000;
@@ -48,7 +49,12 @@ async fn of_a_thousand_refunds_at_once_the_providers_count_binds() {
 async fn thousand(number: &str, paid_minor: i64, refund_minor: i64) -> (World, Tally) {
     let world = World::start(&["--clock-factor", "100"]);
     let client = world.client().await;
-    let create = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", number, paid_minor) };
+    // A day passes in a quarter of an hour: long enough to pay, on a busy machine too.
+    let create = v1::CreateOrderRequest {
+        wait: Some(seconds(WAIT_S)),
+        expiry: Some(Expiry::ExpireAfter(seconds(86_400))),
+        ..order("m01", number, paid_minor)
+    };
     client.create(create).await.expect("an order that is accepted");
     let merchant = world.merchants.first().expect("a merchant");
     let out_trade_no = format!("{}{number}", merchant.prefix);
@@ -90,7 +96,7 @@ async fn ended(
         refund_no: refund_no.clone(),
         request_id: refund_no.clone(),
         amount: Some(v1::Amount { currency: "CNY".to_owned(), minor }),
-        wait: Some(seconds(30)),
+        wait: Some(seconds(WAIT_S)),
         ..v1::RefundOrderRequest::default()
     };
     loop {

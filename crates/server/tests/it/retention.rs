@@ -9,17 +9,17 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::rig::{Ports, Server, World, get, order, seconds, until};
+use crate::rig::{Ports, Server, WAIT_S, World, get, order, seconds, until};
 
 /// Schedule time runs so much faster in the second run, which has no other use than to be far ahead.
 const FACTOR: i64 = 1000;
 const AHEAD_MS: i64 = 401 * 24 * 3600 * 1000;
 
 /// Longest wait for an order to be forgotten: the sweep passes each minute of 401 days first.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 async fn create_and_pay(world: &World, client: &Client, number: &str, minor: i64) {
-    let request = v1::CreateOrderRequest { wait: Some(seconds(20)), ..order("m01", number, minor) };
+    let request = v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order("m01", number, minor) };
     client.create(request).await.expect("created");
     let merchant = &world.merchants[0];
     let out_trade_no = format!("{}{number}", merchant.prefix);

@@ -4,10 +4,11 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use paymux_proto::client::Client;
+use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,8 +16,15 @@ use tempfile::TempDir;
 /// The binary under test.
 pub(crate) const PAYMUX: &str = env!("CARGO_BIN_EXE_paymux");
 
-/// Longest wait for a process to say something or to end; generous, since a test machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for whatever must happen; generous, since a test machine may be busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Seconds that a call may wait for its order, the most that the API takes.
+pub(crate) const WAIT_S: i64 = 30;
+
+/// Where the ports of servers begin, and how many there are: below those that the kernel gives to connections and for
+/// port 0, so that nobody gets a server's port while it is away.
+const PORTS: (u16, u16) = (12_000, 20_000);
 
 /// Whether the long counts are asked for.
 pub(crate) fn is_full() -> bool {
@@ -232,16 +240,22 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Two ports that are free now.
+    /// Two ports that are free now, and that no other test of this process is given.
     pub(crate) fn free() -> Self {
-        let free = || {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            (listener.local_addr().expect("an address"), listener)
-        };
-        let ((grpc, first), (notify, second)) = (free(), free());
-        drop((first, second));
-        Self { grpc, notify }
+        Self { grpc: free_port(), notify: free_port() }
     }
+}
+
+fn free_port() -> SocketAddr {
+    static DRAWN: AtomicU32 = AtomicU32::new(0);
+    let (first, count) = PORTS;
+    // Each process begins elsewhere: another one may test beside this one.
+    let begin = std::process::id().wrapping_mul(101);
+    let mut draws = (0..count).map(|_| {
+        let drawn = begin.wrapping_add(DRAWN.fetch_add(1, Ordering::Relaxed)) % u32::from(count);
+        SocketAddr::from(([127, 0, 0, 1], first + u16::try_from(drawn).expect("below the count")))
+    });
+    draws.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 impl Server {
@@ -322,13 +336,23 @@ pub(crate) async fn until(
     let mut known = None;
     loop {
         let mut request = get(merchant, number, 5);
-        request.get_mut().known_version = known;
-        let order = client.orders().get_order(request).await.expect("the order is there").into_inner().order;
-        let order = order.expect("an order");
-        if wanted(&order) {
-            return order;
+        request.get_mut().known_version.clone_from(&known);
+        let is_late = begun.elapsed() >= PATIENCE;
+        match client.orders().get_order(request).await {
+            Ok(answer) => {
+                let order = answer.into_inner().order.expect("an order");
+                if wanted(&order) {
+                    return order;
+                }
+                assert!(!is_late, "not as wanted: {order:?}");
+                known = Some(order.version);
+            }
+            // What was acknowledged a moment ago may still be on its way to its owner.
+            Err(status) => {
+                let comes =
+                    status.code() == tonic::Code::NotFound || Refusal::of(&status).may_be_sent_again();
+                assert!(comes && !is_late, "{merchant}/{number}: {status:?}");
+            }
         }
-        assert!(begun.elapsed() < PATIENCE, "not as wanted: {order:?}");
-        known = Some(order.version);
     }
 }

@@ -62,7 +62,7 @@ fn blank(value: &mut Value) {
 fn create(scene: &Scene, number: &str, amount: &str, provider: &str) -> Witness {
     let args = ["create", "--merchant", "tea", "--order", number, "--amount", amount, "--description", "Tea"];
     let payer = ["--open-id", OPEN_ID, "--client-ip", CLIENT_IP, "--attach", ATTACH];
-    order(scene, "json", &[&args[..], &payer, &["--provider", provider, "--wait", "20"]].concat())
+    order(scene, "json", &[&args[..], &payer, &["--provider", provider, "--wait", "30"]].concat())
 }
 
 /// An order of WeChat Pay goes its whole way, one of PayJS too; every command tells of it.
@@ -83,7 +83,7 @@ async fn pay_and_refund(scene: &Scene, client: &Client) -> Vec<Witness> {
 
     for (number, amount) in [("HIDE-0001", "500"), ("HIDE-0002", "1300")] {
         let name = ["--merchant", "tea", "--order", number];
-        let refund = ["refund", "--refund", "R1", "--amount", amount, "--wait", "25"];
+        let refund = ["refund", "--refund", "R1", "--amount", amount, "--wait", "30"];
         let refunded = order(scene, "json", &[&refund[..], &name].concat());
         assert_eq!(json_of(&refunded)["refund"]["state"], "DONE", "{}", refunded.text);
         seen.push(refunded);
@@ -91,7 +91,7 @@ async fn pay_and_refund(scene: &Scene, client: &Client) -> Vec<Witness> {
             &["get"][..],
             &["timeline"],
             &["explain"],
-            &["requery", "--wait", "10"],
+            &["requery", "--wait", "30"],
             &["get-refund", "--refund", "R1"],
         ] {
             seen.push(order(scene, "json", &[command, &name].concat()));

@@ -6,9 +6,7 @@ use super::Source;
 use super::columns::{Column, Columns, beijing_time, fen};
 use super::export::Fault;
 use super::judge::{Line, What};
-
-/// Characters of the provider's number of a refund.
-const PROVIDER_REFUND_NO_CHARS_MAX: usize = 64;
+use crate::ingest::check_provider_refund_no;
 
 /// The cells of one line.
 pub(super) struct Cells<'a> {
@@ -92,12 +90,13 @@ impl Cells<'_> {
     /// The provider's number of a refund, as the server takes it.
     fn provider_refund_no(&mut self) -> Option<String> {
         let text = self.text(Column::ProviderRefundNo).to_owned();
-        if text.len() <= PROVIDER_REFUND_NO_CHARS_MAX && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Some(text);
+        match check_provider_refund_no(&text) {
+            Ok(()) => Some(text),
+            Err(allowed) => {
+                self.fault(Column::ProviderRefundNo, allowed);
+                None
+            }
         }
-        let allowed = format!("must have at most {PROVIDER_REFUND_NO_CHARS_MAX} visible ASCII characters");
-        self.fault(Column::ProviderRefundNo, allowed);
-        None
     }
 
     fn refund(&mut self) -> Option<What> {

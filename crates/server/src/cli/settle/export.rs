@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 
 use paymux_domain::name::OutTradeNo;
 use paymux_domain::shard::stable_hash;
@@ -18,8 +18,29 @@ pub(super) const FAULTS_MAX: usize = 100;
 /// What WeChat Pay's summary begins with.
 const SUMMARY: &str = "总交易单数";
 
-/// Bytes of a line: far more than any export's, so that a file that is none cannot fill the memory.
+/// Bytes that are read for one line, far more than any export's has: a file that is none, or an open quotation mark,
+/// must not fill the memory.
 const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// A file of which no more can be read for one line than a line may have.
+#[derive(Debug)]
+struct Bounded<R> {
+    inner: R,
+    left: usize,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            let told = format!("is longer than {LINE_BYTES_MAX} bytes: this is no export");
+            return Err(io::Error::other(told));
+        }
+        let room = buffer.len().min(self.left);
+        let read = self.inner.read(&mut buffer[..room])?;
+        self.left = self.left.saturating_sub(read);
+        Ok(read)
+    }
+}
 
 /// A fault of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +131,7 @@ fn hash(number: &OutTradeNo) -> u64 {
 /// The lines of an export.
 pub(super) struct Export<R> {
     source: Source,
-    reader: csv::Reader<R>,
+    reader: csv::Reader<Bounded<R>>,
     record: csv::StringRecord,
     columns: Option<Columns>,
     /// Faults of a line that was read; they come one by one.
@@ -121,7 +142,8 @@ pub(super) struct Export<R> {
 
 impl<R: Read> Export<R> {
     pub(super) fn new(source: &Source, read: R) -> Self {
-        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(read);
+        let bounded = Bounded { inner: read, left: LINE_BYTES_MAX };
+        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
         Self {
             source: source.clone(),
             reader,
@@ -142,21 +164,15 @@ impl<R: Read> Export<R> {
         survey
     }
 
-    /// The next record; `None` at the end, also where nothing more can be read.
+    /// The next record; `None` at the end, and where one cannot be read, which is among the faults then.
     fn advance(&mut self) -> Option<u64> {
         if self.ended {
             return None;
         }
         let at = self.reader.position().line();
-        let read = self.reader.read_record(&mut self.record);
-        let line = self.record.position().map_or(at, csv::Position::line);
-        match read {
-            Ok(true) if self.record.as_slice().len() <= LINE_BYTES_MAX => Some(line),
-            Ok(true) => {
-                self.fault(line, "", format!("is longer than {LINE_BYTES_MAX} bytes: this is no export"));
-                self.ended = true;
-                None
-            }
+        self.reader.get_mut().left = LINE_BYTES_MAX;
+        match self.reader.read_record(&mut self.record) {
+            Ok(true) => Some(self.record.position().map_or(at, csv::Position::line)),
             Ok(false) => {
                 self.ended = true;
                 None
@@ -165,8 +181,9 @@ impl<R: Read> Export<R> {
                 let utf8 = matches!(error.kind(), csv::ErrorKind::Utf8 { .. });
                 let reason = if utf8 { "is not UTF-8".to_owned() } else { error.to_string() };
                 self.fault(at, "", reason);
+                // Behind a line of other characters the next one can be read.
                 self.ended = !utf8;
-                if utf8 { self.advance() } else { None }
+                None
             }
         }
     }
@@ -177,7 +194,10 @@ impl<R: Read> Export<R> {
 
     fn read_head(&mut self) {
         let Some(line) = self.advance() else {
-            self.fault(1, "", "the file is empty");
+            if self.faults.is_empty() {
+                self.fault(1, "", "the file is empty");
+            }
+            self.ended = true;
             return;
         };
         match Columns::of(&self.source, &self.record) {
@@ -263,6 +283,8 @@ mod tests {
 
     const HEAD: &str = "\u{feff}交易时间,商户号,微信订单号,商户订单号,交易状态,微信退款单号,商户退款单号,申请退款金额,退款状态,订单金额\n";
 
+    const PAYJS_HEAD: &str = "商户订单号,PAYJS订单号,状态,订单金额\n";
+
     fn source(kind: Kind) -> Source {
         let mchid = if kind == Kind::Wechatpay { "190001" } else { "" };
         Source { kind, mchid: mchid.to_owned(), sub_mchid: String::new() }
@@ -321,9 +343,23 @@ mod tests {
         let missing = told(&survey(Kind::Payjs, "a,b\n1,2\n"));
         assert_eq!(missing.len(), 4);
         assert!(missing.iter().all(|fault| fault.ends_with("there is no such column")), "{missing:?}");
-        let latin = [HEAD.as_bytes(), b"\xff\xfe,\n"].concat();
-        let survey = Export::new(&source(Kind::Wechatpay), latin.as_slice()).survey();
-        assert_eq!(told(&survey), ["line 2: is not UTF-8"]);
+    }
+
+    /// Exports come in other encodings, too, and a wrong file may be anything.
+    #[test]
+    fn what_cannot_be_read_is_told_line_by_line_and_never_held_as_a_whole() {
+        let lines = 200_000;
+        let latin = [PAYJS_HEAD.as_bytes(), &b"\xff\xfe,\n".repeat(lines)].concat();
+        let survey = Export::new(&source(Kind::Payjs), latin.as_slice()).survey();
+        assert_eq!(told(&survey)[..2], ["line 2: is not UTF-8", "line 3: is not UTF-8"]);
+        assert_eq!(survey.faults.len() + usize::try_from(survey.more_faults).unwrap(), lines);
+        let head = Export::new(&source(Kind::Payjs), &b"\xff,\n1,2\n"[..]).survey();
+        assert_eq!(told(&head), ["line 1: is not UTF-8"]);
+        let endless = Export::new(&source(Kind::Payjs), io::repeat(b'a')).survey();
+        assert_eq!(told(&endless), ["line 1: is longer than 65536 bytes: this is no export"]);
+        let open = PAYJS_HEAD.as_bytes().chain(&b"\""[..]).chain(io::repeat(b'\n'));
+        let open = Export::new(&source(Kind::Payjs), open).survey();
+        assert!(told(&open).len() == 1 && told(&open)[0].contains("is longer than"), "{open:?}");
     }
 
     #[test]
@@ -336,8 +372,7 @@ mod tests {
 
     #[test]
     fn two_payments_of_one_order_are_known_before_the_first_is_confirmed() {
-        let head = "商户订单号,PAYJS订单号,状态,订单金额\n";
-        let text = format!("{head}a1-1,T1,已支付,1.00\na1-1,T2,已支付,1.00\na1-2,T3,已支付,1.00\n");
+        let text = format!("{PAYJS_HEAD}a1-1,T1,已支付,1.00\na1-1,T2,已支付,1.00\na1-2,T3,已支付,1.00\n");
         let survey = survey(Kind::Payjs, &text);
         assert!(survey.faults.is_empty(), "{survey:?}");
         let twice = |number: &str| survey.is_paid_twice(&number.parse().unwrap());
@@ -374,8 +409,7 @@ mod tests {
 
     #[test]
     fn a_trade_number_of_two_orders_is_a_fault_of_the_file() {
-        let head = "商户订单号,PAYJS订单号,状态,订单金额\n";
-        let text = format!("{head}a1-1,T1,已支付,1.00\na1-2,T1,已支付,1.00\na1-1,T1,已支付,1.00\n");
+        let text = format!("{PAYJS_HEAD}a1-1,T1,已支付,1.00\na1-2,T1,已支付,1.00\na1-1,T1,已支付,1.00\n");
         let told = told(&survey(Kind::Payjs, &text));
         assert_eq!(told, ["line 3, PAYJS订单号: T1 is the payment of another order, too: see line 2"]);
     }

@@ -56,20 +56,20 @@ impl Operator {
     async fn find_parked(
         &self,
         scope: &MerchantScope,
-        filter: &v1::OrderFilter,
+        wanted: &v1::OrderFilter,
         (mut after, limit): (Option<OrderKey>, usize),
         left: &mut usize,
     ) -> Result<(Vec<Found>, Option<OrderKey>), Refusal> {
         let mut found = Vec::new();
         while found.len() < limit && *left > 0 {
-            let wanted = (limit - found.len()).min(*left);
-            let page = visible::parked(&self.parts.store, scope, after.as_ref(), wanted).await?;
+            let rows = (limit - found.len()).min(*left);
+            let page = visible::parked(&self.parts.store, scope, after.as_ref(), rows).await?;
             after = page.next;
             // An empty page costs a read all the same.
             *left = left.saturating_sub(page.read.max(1));
             for row in page.rows {
                 let order = Order::from_facts(self.parts.store.read(&row.key).await?.facts);
-                if order.is_parked() && lets_through(filter, &row, &order) {
+                if order.is_parked() && lets_through(wanted, &row, &order) {
                     found.push(Found { row, order });
                 }
             }
@@ -147,23 +147,12 @@ fn tell(answer: &mut v1::ReplayResponse, replayed: Replayed) {
     }
 }
 
-fn lets_through(filter: &v1::OrderFilter, row: &ParkedOrder, order: &Order) -> bool {
-    let created = order.created();
-    let is = |wanted: &Option<String>, found: Option<&str>| {
-        wanted.as_deref().is_none_or(|wanted| found == Some(wanted))
-    };
+fn lets_through(wanted: &v1::OrderFilter, row: &ParkedOrder, order: &Order) -> bool {
     let has =
         |wanted: &i32| order.attention().any(|(reason, _, _)| i32::from(api::reason_word(reason)) == *wanted);
-    let parked = api::timestamp(row.parked_time);
-    is(&filter.provider, created.map(|created| created.provider.as_str()))
-        && is(&filter.account, created.map(|created| created.account.as_str()))
-        && (filter.reasons.is_empty() || filter.reasons.iter().any(has))
-        && filter.since_time.is_none_or(|since| seconds(parked) >= seconds(since))
-        && filter.until_time.is_none_or(|until| seconds(parked) < seconds(until))
-}
-
-const fn seconds(time: prost_types::Timestamp) -> (i64, i32) {
-    (time.seconds, time.nanos)
+    filter::is_at(wanted, order.created().map(AsRef::as_ref))
+        && (wanted.reasons.is_empty() || wanted.reasons.iter().any(has))
+        && filter::covers(wanted, api::timestamp(row.parked_time))
 }
 
 fn view(found: &Found) -> v1::ParkedOrder {

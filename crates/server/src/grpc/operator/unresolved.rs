@@ -152,19 +152,14 @@ impl Operator {
         let snapshot = self.parts.store.read(&key).await?;
         let order = Order::from_facts(snapshot.facts);
         let Some(created) = order.created() else { return Ok(()) };
-        let is =
-            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-        if !is(&wanted.provider, created.provider.as_str()) || !is(&wanted.account, created.account.as_str())
-        {
+        if !filter::is_at(wanted, Some(created)) {
             return Ok(());
         }
         let mut next_look = None;
         for (operation, fact) in order.unresolved_calls() {
             let time = api::timestamp(fact.time);
-            let since = wanted.since_time.is_none_or(|since| seconds(time) >= seconds(since));
-            let until = wanted.until_time.is_none_or(|until| seconds(time) < seconds(until));
             let place = (fact.time, key.clone(), fact.key.to_string());
-            if !since || !until || !oldest.takes(&place) {
+            if !filter::covers(wanted, time) || !oldest.takes(&place) {
                 continue;
             }
             let looked = next_look.get_or_insert_with(|| {
@@ -226,10 +221,6 @@ impl Oldest {
             self.more = true;
         }
     }
-}
-
-const fn seconds(time: prost_types::Timestamp) -> (i64, i32) {
-    (time.seconds, time.nanos)
 }
 
 const fn operation_word(operation: Operation) -> v1::ProviderOperation {

@@ -1,0 +1,113 @@
+//! Whether open orders lie where the commands of their merchants go. A shard group that was changed between two runs
+//! would give an order two owners, and two owners may send its refund twice.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use paymux_domain::fact::Closure;
+use paymux_domain::fold::Order;
+use paymux_domain::followup::Followup;
+use paymux_domain::name::{MerchantId, OrderKey, ShardGroup};
+use paymux_domain::ports::{Bucket, DueRow, OrderStore, Snapshot, StoreError};
+use paymux_domain::shard::Partition;
+
+use crate::config::Registry;
+
+/// Rows that are read at once.
+const ROWS: usize = 1000;
+
+/// Merchants that one message names.
+const NAMED_MAX: usize = 20;
+
+/// Why a process does not start on the orders that it has.
+#[derive(Debug, thiserror::Error)]
+pub enum PlacementError {
+    /// Merchants have another group than their open orders.
+    #[error("{0}")]
+    Moved(Moved),
+    /// The store does not tell.
+    #[error("whether open orders lie with their merchants cannot be read: {0}")]
+    Store(#[from] StoreError),
+}
+
+/// Merchants with the group that they have now and, where it is known, the one of an open order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Moved(BTreeMap<MerchantId, (ShardGroup, Option<ShardGroup>)>);
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("open orders lie where other shard groups had them:")?;
+        for (id, (now, before)) in self.0.iter().take(NAMED_MAX) {
+            write!(f, "\nmerchants.{id}.shard_group: is {now}, ")?;
+            match before {
+                Some(before) => write!(f, "and must be {before} until the orders that have it have ended")?,
+                None => f.write_str("and must be what it was until the orders from before have ended")?,
+            }
+        }
+        match self.0.len().saturating_sub(NAMED_MAX) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more merchants"),
+        }
+    }
+}
+
+/// Looks at every order that is still due. What was swept is done with; what lies in the log and was never worked on is
+/// not seen.
+///
+/// # Errors
+/// All merchants whose open orders lie elsewhere, or the store's own.
+pub(super) async fn check(
+    store: &dyn OrderStore,
+    partitions: u16,
+    registry: &Registry,
+) -> Result<(), PlacementError> {
+    let mut moved = Moved::default();
+    for partition in (0..partitions).map(Partition) {
+        let from = store.swept_through(partition).await?.unwrap_or(Bucket(i64::MIN));
+        let mut after: Option<DueRow> = None;
+        loop {
+            let rows =
+                store.read_due_between(partition, from..Bucket(i64::MAX), after.as_ref(), ROWS).await?;
+            after = rows.last().filter(|_| rows.len() == ROWS).cloned();
+            let strangers = rows.into_iter().filter_map(|DueRow { key, .. }| {
+                let group = &registry.merchants.get(&key.merchant_id)?.shard_group;
+                (Partition::of(group, partitions) != partition).then_some((key, group))
+            });
+            for (key, group) in strangers {
+                moved.look_at(store, key, group).await?;
+            }
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    if moved.0.is_empty() { Ok(()) } else { Err(PlacementError::Moved(moved)) }
+}
+
+impl Moved {
+    /// Notes the merchant of an order that lies elsewhere, unless the order has ended.
+    async fn look_at(
+        &mut self,
+        store: &dyn OrderStore,
+        key: OrderKey,
+        group: &ShardGroup,
+    ) -> Result<(), StoreError> {
+        if self.0.contains_key(&key.merchant_id) {
+            return Ok(());
+        }
+        let Snapshot { facts, followup } = store.read(&key).await?;
+        let order = Order::from_facts(facts);
+        if is_open(&order, &followup) {
+            let before = order.created().map(|created| created.shard_group.clone());
+            self.0.insert(key.merchant_id, (group.clone(), before));
+        }
+        Ok(())
+    }
+}
+
+/// Whether its owner may still act on an order by itself. A row before the facts counts: its record comes again.
+fn is_open(order: &Order, followup: &Followup) -> bool {
+    let is_asked_about = order.closure().is_some_and(Closure::is_unproven) && !followup.asked_after_end;
+    let is_refunded = order.refunds().iter().any(|refund| refund.end().is_none());
+    !order.state().is_final() || is_asked_about || is_refunded
+}
