@@ -23,7 +23,7 @@ pub(crate) fn store() -> StoreWorld {
 }
 
 fn store_in(folder: Arc<TempDir>) -> StoreWorld {
-    StoreWorld { store: open(&folder).store(), restart: Box::new(|| store_in(folder)) }
+    StoreWorld { store: open(&folder).store(), restart: Box::new(|| Box::pin(async { store_in(folder) })) }
 }
 
 pub(crate) fn log() -> LogWorld {

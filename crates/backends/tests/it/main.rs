@@ -3,6 +3,7 @@
 #[macro_use]
 mod suite;
 
+mod cql;
 mod embedded;
 mod embedded_crash;
 mod embedded_open;

@@ -12,7 +12,7 @@ pub(crate) fn store() -> StoreWorld {
 }
 
 fn over(store: MemoryStore) -> StoreWorld {
-    StoreWorld { store: Arc::new(store.clone()), restart: Box::new(|| over(store)) }
+    StoreWorld { store: Arc::new(store.clone()), restart: Box::new(|| Box::pin(async { over(store) })) }
 }
 
 pub(crate) fn log() -> LogWorld {

@@ -20,14 +20,14 @@ pub(crate) const TRIES_MAX: usize = 20;
 /// A store, and the same store after a restart.
 pub(crate) struct StoreWorld {
     pub(crate) store: Arc<dyn OrderStore>,
-    pub(crate) restart: Box<dyn FnOnce() -> StoreWorld + Send>,
+    pub(crate) restart: Box<dyn FnOnce() -> BoxFuture<'static, StoreWorld> + Send>,
 }
 
 impl StoreWorld {
-    pub(crate) fn restarted(self) -> Self {
+    pub(crate) async fn restarted(self) -> Self {
         let Self { store, restart } = self;
         drop(store);
-        restart()
+        restart().await
     }
 }
 

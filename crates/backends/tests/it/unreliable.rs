@@ -29,7 +29,10 @@ fn steps() -> Arc<Steps> {
 
 fn store(world: StoreWorld) -> StoreWorld {
     let StoreWorld { store: inner, restart } = world;
-    StoreWorld { store: Arc::new(Unreliable::new(inner, steps())), restart: Box::new(|| store(restart())) }
+    StoreWorld {
+        store: Arc::new(Unreliable::new(inner, steps())),
+        restart: Box::new(|| Box::pin(async { store(restart().await) })),
+    }
 }
 
 fn log(world: LogWorld) -> LogWorld {
@@ -45,5 +48,12 @@ fn log(world: LogWorld) -> LogWorld {
 
 order_store_suite!(unreliable_store_in_memory, super::store(super::memory::store()), start_paused = true);
 command_log_suite!(unreliable_log_in_memory, super::log(super::memory::log()), start_paused = true);
+order_store_suite!(
+    unreliable_cql_store,
+    match crate::cql::world().await {
+        Some(world) => super::store(world),
+        None => return,
+    }
+);
 order_store_suite!(unreliable_embedded_store, super::store(super::embedded::store()));
 command_log_suite!(unreliable_embedded_log, super::log(super::embedded::log()));

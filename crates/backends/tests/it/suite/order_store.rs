@@ -355,7 +355,7 @@ pub(crate) async fn everything_is_there_after_a_restart(world: StoreWorld) {
     done!(store.mark_refund_call(&order, &refund("r1", 5).refund_no, CallMark { number: 1, token: 7 }));
     drop(store);
 
-    let world = world.restarted();
+    let world = world.restarted().await;
     let store = &world.store;
     let mut snapshot = read(&**store, &order).await;
     snapshot.facts.sort_by_key(|fact| facts.iter().position(|known| known.key == fact.key));
