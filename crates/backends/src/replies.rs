@@ -1,4 +1,4 @@
-//! Replies within one process: from the owner of an order to the call that waits, best effort.
+//! Replies within one process: on their last way to the call that waits, best effort.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +50,12 @@ impl ReplyRouter {
         rx
     }
 
+    /// Whether an instance of this process takes replies.
+    #[must_use]
+    pub fn is_here(&self, instance: &str) -> bool {
+        self.shared.instances.lock().get(instance).is_some_and(|tx| !tx.is_closed())
+    }
+
     /// Hands a reply over, or drops it when nobody is there or the queue is full. Never waits.
     pub fn send(&self, reply: Reply) {
         let mut instances = self.shared.instances.lock();
@@ -97,6 +103,7 @@ mod tests {
         let router = ReplyRouter::default();
         let (mut a, mut b) = (router.subscribe("a"), router.subscribe("b"));
         router.send(reply("b", 7));
+        assert!(router.is_here("b") && !router.is_here("c"));
         assert_eq!(b.try_recv().map(|r| r.to.call), Ok(7));
         assert!(a.try_recv().is_err());
         assert_eq!(router.dropped(), 0);
@@ -112,6 +119,7 @@ mod tests {
         router.send(reply("nobody", 0));
         assert_eq!(router.dropped(), 2);
         drop(rx);
+        assert!(!router.is_here("a"));
         router.send(reply("a", 9));
         assert_eq!(router.dropped(), 3);
     }

@@ -9,6 +9,7 @@ mod created;
 mod fact;
 mod operator;
 mod refund;
+mod replies;
 mod rows;
 mod topics;
 mod words;
@@ -26,6 +27,7 @@ use paymux_domain::time::Timestamp;
 
 pub use command::{decode_record, encode_record};
 pub use fact::{decode_fact, encode_fact};
+pub use replies::{decode_reply, encode_reply};
 pub use rows::{decode_followup, decode_ledger_row, encode_followup, encode_ledger_row};
 pub use topics::{decode_dead, decode_event, encode_dead, encode_event};
 

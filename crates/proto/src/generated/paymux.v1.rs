@@ -4452,7 +4452,7 @@ pub struct ReplyAddress {
     /// The waiting call of that instance.
     #[prost(uint64, tag = "2")]
     pub call: u64,
-    /// The partition of `orders.replies.v1` that the instance reads; 0 on the embedded log.
+    /// Always 0: the partition of `orders.replies.v1` that an instance reads follows from its name.
     #[prost(uint32, tag = "3")]
     pub partition: u32,
 }
@@ -5191,7 +5191,7 @@ pub struct EventRecord {
     pub event_time_ms: i64,
 }
 /// One record of `orders.replies.v1`. Best effort: who misses it reads the store.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReplyRecord {
     /// Version of this format, from 1.
     #[prost(uint32, tag = "1")]
@@ -5212,7 +5212,7 @@ pub struct ReplyRecord {
 /// Nested message and enum types in `ReplyRecord`.
 pub mod reply_record {
     /// What became of the command.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Outcome {
         /// What was waited for is known: read the store.
         #[prost(message, tag = "5")]
@@ -5223,17 +5223,30 @@ pub mod reply_record {
     }
 }
 /// Why a command was refused.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Refusal {
     /// The reason, as the API gives it.
     #[prost(enumeration = "ErrorReason", tag = "1")]
     pub reason: i32,
-    /// In plain words. At most 500 bytes.
+    /// In plain words. Empty: the reason says it all. At most 500 bytes.
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
     /// The fields that differ, sorted; set for conflicts.
     #[prost(string, repeated, tag = "3")]
     pub differing_fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What contradicts, field by field; set for confirmations.
+    #[prost(message, repeated, tag = "4")]
+    pub refused_fields: ::prost::alloc::vec::Vec<RefusedField>,
+}
+/// A field of a request, and what is wrong with it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefusedField {
+    /// Its path in the API.
+    #[prost(string, tag = "1")]
+    pub field: ::prost::alloc::string::String,
+    /// What is wrong with it. At most 500 bytes.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// One record of `orders.dead.v1`: a record of the log that could not be decoded.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -7,7 +7,7 @@ use paymux_domain::command::{
     CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, RefundCommand,
     ReplyAddress,
 };
-use paymux_domain::confirm::{ConfirmCommand, Confirmation, OperatorWord};
+use paymux_domain::confirm::{ConfirmCommand, ConfirmRefusal, Confirmation, OperatorWord};
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{
     AttemptOutcome, AttentionReason, Cause, CloseReason, Closure, Fact, FactBody, FactKey, Fulfilment,
@@ -19,7 +19,10 @@ use paymux_domain::limits::AMOUNT_MINOR_MAX;
 use paymux_domain::name::{NameError, OrderKey, RefundNo};
 use paymux_domain::outcome::{Class, Word};
 use paymux_domain::payment::{Evidence, Payment};
-use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequest, RefundWord};
+use paymux_domain::ports::{FieldFault, Reply, ReplyKind};
+use paymux_domain::refund::{
+    RefundDone, RefundFailed, RefundProgress, RefundRefusal, RefundRequest, RefundWord,
+};
 use paymux_domain::replay::ReplayCommand;
 use paymux_domain::time::Timestamp;
 use proptest::collection::{btree_map, vec};
@@ -401,4 +404,33 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
     ];
     (key(), "[a-z/0-9]{1,40}", kind, select(State::ALL.to_vec()), time())
         .prop_map(|(key, subject, kind, state, time)| Event { key, subject, kind, state, time })
+}
+
+/// Any reply.
+pub(super) fn reply() -> impl Strategy<Value = Reply> {
+    let texts = || vec("[a-z_.]{1,20}", 0..4);
+    let fault = (text(), text()).prop_map(|(field, reason)| FieldFault { field, reason });
+    let refused = prop_oneof![
+        texts().prop_map(RefundRefusal::Conflict),
+        select(vec![
+            RefundRefusal::NotPaid,
+            RefundRefusal::PaymentNotFound,
+            RefundRefusal::ExceedsPayment,
+            RefundRefusal::CountExceeded,
+            RefundRefusal::WindowPassed,
+            RefundRefusal::PartialNotOffered,
+            RefundRefusal::NotOffered,
+            RefundRefusal::Parked,
+        ]),
+    ];
+    let kind = prop_oneof![
+        Just(ReplyKind::Ready),
+        Just(ReplyKind::NotFound),
+        texts().prop_map(|differing| ReplyKind::Conflict { differing }),
+        refused.prop_map(ReplyKind::Refused),
+        Just(ReplyKind::Unconfirmed(ConfirmRefusal::RefundNotFound)),
+        vec(fault, 1..4).prop_map(|faults| ReplyKind::Unconfirmed(ConfirmRefusal::Contradicts(faults))),
+    ];
+    let to = ("[!-~]{1,64}", any::<u64>()).prop_map(|(instance, call)| ReplyAddress { instance, call });
+    (to, key(), kind).prop_map(|(to, key, kind)| Reply { to, key, kind })
 }

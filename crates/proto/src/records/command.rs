@@ -59,11 +59,11 @@ fn record(message: v1::LogRecord) -> Result<Record, RecordError> {
     }
 }
 
-fn address_message(address: &ReplyAddress) -> v1::ReplyAddress {
+pub(super) fn address_message(address: &ReplyAddress) -> v1::ReplyAddress {
     v1::ReplyAddress { instance: address.instance.clone(), call: address.call, partition: 0 }
 }
 
-fn address(message: v1::ReplyAddress) -> Result<ReplyAddress, RecordError> {
+pub(super) fn address(message: v1::ReplyAddress) -> Result<ReplyAddress, RecordError> {
     if message.instance.is_empty() {
         return Err(malformed("reply_to.instance is missing"));
     }

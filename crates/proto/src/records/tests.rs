@@ -8,7 +8,7 @@ use paymux_domain::command::{
     CreateCommand, Created, Fingerprint, Notification, OrderCommand, Payer, Record, RefundCommand,
     ReplyAddress,
 };
-use paymux_domain::confirm::{ConfirmCommand, Confirmation, OperatorWord};
+use paymux_domain::confirm::{ConfirmCommand, ConfirmRefusal, Confirmation, OperatorWord};
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttemptOutcome, AttentionReason, Cause, Closure, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
@@ -17,8 +17,10 @@ use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
 use paymux_domain::name::NameError;
 use paymux_domain::outcome::{Class, Word};
 use paymux_domain::payment::{Evidence, Payment};
-use paymux_domain::ports::{CallMark, DeadRecord, LedgerEntry, Undecodable};
-use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequest, RefundWord};
+use paymux_domain::ports::{CallMark, DeadRecord, FieldFault, LedgerEntry, Reply, ReplyKind, Undecodable};
+use paymux_domain::refund::{
+    RefundDone, RefundFailed, RefundProgress, RefundRefusal, RefundRequest, RefundWord,
+};
 use paymux_domain::replay::ReplayCommand;
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -50,10 +52,16 @@ proptest! {
     }
 
     #[test]
+    fn every_reply_reads_back(reply in arbitrary::reply()) {
+        prop_assert_eq!(decode_reply(&encode_reply(&reply)), Ok(reply));
+    }
+
+    #[test]
     fn random_bytes_are_never_a_record_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let readable = decode_record(&bytes).is_ok() || decode_fact(&bytes).is_ok();
         prop_assert!(!readable);
         prop_assert!(decode_event(&bytes).is_err() && decode_dead(&bytes).is_err());
+        prop_assert!(decode_reply(&bytes).is_err());
     }
 
     #[test]
@@ -311,6 +319,18 @@ fn dead() -> DeadRecord {
     DeadRecord { partition: Partition(3), offset: 42, reason: "no body".to_owned(), find_time: None, raw }
 }
 
+fn replies() -> Vec<(&'static str, Reply)> {
+    let to = ReplyAddress { instance: "ingest-1".to_owned(), call: 7 };
+    let fault = FieldFault { field: "amount.minor".to_owned(), reason: "is 1, the order's is 2".to_owned() };
+    let kinds = [
+        ("ready", ReplyKind::Ready),
+        ("conflict", ReplyKind::Conflict { differing: vec!["amount.minor".to_owned()] }),
+        ("refused", ReplyKind::Refused(RefundRefusal::ExceedsPayment)),
+        ("unconfirmed", ReplyKind::Unconfirmed(ConfirmRefusal::Contradicts(vec![fault]))),
+    ];
+    kinds.into_iter().map(|(name, kind)| (name, Reply { to: to.clone(), key: key(), kind })).collect()
+}
+
 /// Every released format as `(name, bytes)`.
 fn samples() -> Vec<(String, Vec<u8>)> {
     let create = CreateCommand { created: Arc::new(created()), reply_to: reply_to() };
@@ -332,6 +352,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         ("followup.refunding".to_owned(), encode_followup(&refunding())),
         ("ledger".to_owned(), encode_ledger_row(&entry, Some(mark))),
     ];
+    samples.extend(replies().iter().map(|(name, reply)| (format!("reply.{name}"), encode_reply(reply))));
     samples.extend(confirmations().into_iter().map(|(name, outcome)| {
         let command = ConfirmCommand { order: command(), reason: "seen in the console".to_owned(), outcome };
         (format!("record.confirm.{name}"), encode_record(&Record::Confirm(command)))
@@ -364,6 +385,7 @@ fn golden_bytes_of_every_released_format_can_be_read() {
             "record" => decode_record(&bytes).is_ok(),
             "event" => decode_event(&bytes).is_ok(),
             "fact" => decode_fact(&bytes).is_ok(),
+            "reply" => decode_reply(&bytes).is_ok(),
             "dead" => decode_dead(&bytes) == Ok(dead()),
             "followup" => [Ok(followup()), Ok(refunding())].contains(&decode_followup(&bytes)),
             _ => decode_ledger_row(&bytes).is_ok(),

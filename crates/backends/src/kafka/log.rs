@@ -1,0 +1,133 @@
+//! The writing side: records, events, dead records and replies as messages of their topics.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use paymux_domain::command::Record;
+use paymux_domain::event::Event;
+use paymux_domain::limits::RECORD_BYTES_MAX;
+use paymux_domain::ports::{
+    AppendError, BoxFuture, CommandLog, DeadRecord, EventPage, LogError, Offset, Reply,
+};
+use paymux_domain::shard::Partition;
+use paymux_proto::records;
+
+use super::positions;
+use super::producer::{Producer, Target};
+use super::reader::Reader;
+use super::topics::{TopicNames, reply_partition};
+use crate::replies::ReplyRouter;
+
+/// Appends, events, dead records and replies of a [`KafkaBackend`](super::KafkaBackend).
+pub struct KafkaLog {
+    pub(super) partitions: u16,
+    pub(super) topics: TopicNames,
+    pub(super) producer: Producer,
+    pub(super) reader: Arc<Reader>,
+    pub(super) replies: ReplyRouter,
+    pub(super) replies_dropped: AtomicU64,
+}
+
+impl fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KafkaLog({} partitions of {})", self.partitions, self.topics.log)
+    }
+}
+
+/// How many doors a log with so many partitions has: one for each partition of its records, of its events, and one
+/// for dead records.
+pub(super) fn doors(partitions: u16) -> usize {
+    2 * usize::from(partitions) + 1
+}
+
+impl KafkaLog {
+    fn check(&self, partition: Partition) -> Result<(), String> {
+        let is_known = partition.0 < self.partitions;
+        if is_known { Ok(()) } else { Err(format!("there is no partition {partition}")) }
+    }
+
+    /// Replies that found no way: nobody depends on one, and whoever waits reads the store.
+    #[must_use]
+    pub fn replies_dropped(&self) -> u64 {
+        self.replies_dropped.load(Ordering::Relaxed) + self.replies.dropped()
+    }
+}
+
+impl CommandLog for KafkaLog {
+    fn partitions(&self) -> u16 {
+        self.partitions
+    }
+
+    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        Box::pin(async move {
+            self.check(partition).map_err(AppendError::NotAppended)?;
+            let record = records::encode_record(&record);
+            if record.len() > RECORD_BYTES_MAX {
+                let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
+                return Err(AppendError::NotAppended(text));
+            }
+            let (number, door) = (positions::number(partition), usize::from(partition.0));
+            self.producer.send(Target { topic: &self.topics.log, partition: number, door }, &record).await
+        })
+    }
+
+    fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {
+        Box::pin(async move {
+            self.check(partition).map_err(AppendError::NotAppended)?;
+            let event = records::encode_event(&event);
+            let door = usize::from(self.partitions) + usize::from(partition.0);
+            let target = Target { topic: &self.topics.events, partition: positions::number(partition), door };
+            self.producer.send(target, &event).await.map(drop)
+        })
+    }
+
+    fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>> {
+        Box::pin(async move {
+            let door = doors(self.partitions) - 1;
+            let target = Target { topic: &self.topics.dead, partition: 0, door };
+            self.producer.send(target, &records::encode_dead(&dead)).await.map(drop)
+        })
+    }
+
+    /// A reply to this process takes no way through the brokers.
+    fn reply(&self, reply: Reply) {
+        if self.replies.is_here(&reply.to.instance) {
+            return self.replies.send(reply);
+        }
+        let partition = reply_partition(&reply.to.instance);
+        let record = records::encode_reply(&reply);
+        let fits = record.len() <= RECORD_BYTES_MAX;
+        if !fits || !self.producer.send_and_forget(&self.topics.replies, partition, &record) {
+            self.replies_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn events(
+        &self,
+        partition: Partition,
+        from: Offset,
+        max: usize,
+        wait: Duration,
+    ) -> BoxFuture<'_, Result<EventPage, LogError>> {
+        Box::pin(async move {
+            self.check(partition).map_err(LogError::Fatal)?;
+            self.reader.events(partition, from, max, wait).await
+        })
+    }
+
+    fn events_end(&self, partition: Partition) -> BoxFuture<'_, Result<Offset, LogError>> {
+        Box::pin(async move {
+            self.check(partition).map_err(LogError::Fatal)?;
+            Ok(self.reader.held(&self.topics.events, positions::number(partition)).await?.high)
+        })
+    }
+
+    fn lag(&self, partition: Partition) -> BoxFuture<'_, Result<u64, LogError>> {
+        Box::pin(async move {
+            self.check(partition).map_err(LogError::Fatal)?;
+            self.reader.lag(partition).await
+        })
+    }
+}

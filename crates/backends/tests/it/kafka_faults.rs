@@ -1,0 +1,184 @@
+//! The Kafka log against brokers in this process that can be told to fail: what is certain, what is unknown, and that
+//! it goes on when they are back.
+
+use std::time::Duration;
+
+use paymux_backends::ReplyRouter;
+use paymux_backends::kafka::{KafkaBackend, KafkaConfig, KafkaConsumer};
+use paymux_domain::ports::{
+    AppendError, CommandLog, CommitError, Delivered, LogConsumer, LogError, LogInput, Offset,
+};
+use paymux_domain::shard::Partition;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+use rdkafka::topic_partition_list::{Offset as At, TopicPartitionList};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use crate::suite::ends;
+use crate::suite::values::record;
+
+const P: Partition = Partition(0);
+const BROKER: i32 = 1;
+
+/// A broker with topics and positions, as a migration leaves them.
+struct World {
+    broker: MockCluster<'static, DefaultProducerContext>,
+    config: KafkaConfig,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self::without_positions();
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", world.broker.bootstrap_servers())
+            .set("group.id", &world.config.group)
+            .create()
+            .expect("a consumer");
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("orders.log.v1", 0, At::Offset(0)).expect("a place");
+        consumer.commit(&list, CommitMode::Sync).expect("a position");
+        world
+    }
+
+    fn without_positions() -> Self {
+        let broker = MockCluster::new(1).expect("a broker");
+        for (topic, partitions) in [("log", 1), ("events", 1), ("replies", 16), ("dead", 1)] {
+            broker.create_topic(&format!("orders.{topic}.v1"), partitions, 1).expect("a topic");
+        }
+        let mut config = KafkaConfig::new(vec![broker.bootstrap_servers()], "w1");
+        (config.partitions, config.append_timeout_ms, config.session_timeout_ms) = (1, 2000, 6000);
+        Self { broker, config }
+    }
+
+    fn open(&self) -> KafkaBackend {
+        KafkaBackend::open(self.config.clone(), ReplyRouter::default()).expect("the broker answers")
+    }
+}
+
+async fn owned(member: &KafkaConsumer) -> (u64, Offset) {
+    match ends(member.next(10)).await.expect("the group goes on") {
+        LogInput::Assigned { partition: P, generation, start } => (generation, start),
+        other => panic!("no assignment: {other:?}"),
+    }
+}
+
+async fn records(member: &KafkaConsumer, count: usize) -> Vec<Delivered> {
+    let mut found = Vec::new();
+    while found.len() < count {
+        if let LogInput::Records { records, .. } = ends(member.next(100)).await.expect("the group goes on") {
+            found.extend(records);
+        }
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_is_away_takes_nothing_and_goes_on_by_itself_when_it_is_back() {
+    let world = World::new();
+    let backend = world.open();
+    let log = backend.log();
+    done!(log.append(P, record(0)));
+    world.broker.broker_down(BROKER).expect("it goes");
+    let first = ends(log.append(P, record(1))).await;
+    assert!(matches!(first, Err(AppendError::Unknown(_))), "{first:?}");
+    // From now on one tries, and the others are refused at once and for certain.
+    let (one, other) = tokio::join!(ends(log.append(P, record(2))), ends(log.append(P, record(2))));
+    let both = [one, other];
+    let is_refused = |answer: &Result<Offset, AppendError>| matches!(answer, Err(AppendError::NotAppended(reason)) if reason.contains("takes no records now"));
+    assert_eq!(both.iter().filter(|answer| is_refused(answer)).count(), 1, "{both:?}");
+    assert!(both.iter().any(|answer| matches!(answer, Err(AppendError::Unknown(_)))), "{both:?}");
+    assert!(matches!(ends(log.lag(P)).await, Err(LogError::Unavailable(_))));
+
+    world.broker.broker_up(BROKER).expect("it comes back");
+    let mut tries = 0;
+    while ends(log.append(P, record(3))).await.is_err() {
+        tries += 1;
+        assert!(tries < 20, "it never takes anything again");
+    }
+    let member = backend.join().expect("a member");
+    owned(&member).await;
+    let mut kept = Vec::new();
+    while kept.last() != Some(&record(3)) {
+        kept.extend(
+            records(&member, 1).await.into_iter().map(|delivered| delivered.record.expect("readable")),
+        );
+    }
+    assert_eq!(kept.first(), Some(&record(0)));
+    assert!(ends(log.lag(P)).await.expect("it answers") >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_without_an_answer_is_unknown_and_may_be_there() {
+    let world = World::new();
+    let backend = world.open();
+    let log = backend.log();
+    done!(log.append(P, record(0)));
+    world.broker.broker_round_trip_time(BROKER, Duration::from_secs(4)).expect("it is slow");
+    let late = ends(log.append(P, record(1))).await;
+    assert!(matches!(late, Err(AppendError::Unknown(_))), "{late:?}");
+    world.broker.broker_round_trip_time(BROKER, Duration::ZERO).expect("it is quick");
+    let member = world.open().join().expect("a member");
+    owned(&member).await;
+    let mut kept = Vec::new();
+    while kept.last() != Some(&Ok(record(1))) {
+        kept.extend(records(&member, 1).await.into_iter().map(|delivered| delivered.record));
+    }
+    assert_eq!(kept.first(), Some(&Ok(record(0))), "it landed, and nobody was told otherwise");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_the_group_refuses_renews_nothing_and_the_partition_comes_back_under_a_new_generation()
+{
+    let world = World::new();
+    let backend = world.open();
+    let member = backend.join().expect("a member");
+    let (generation, start) = owned(&member).await;
+    assert_eq!((generation, start), (1, 0));
+    ends(member.commit(P, generation, 0)).await.expect("its owner commits");
+    let unknown = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID];
+    world.broker.request_errors(RDKafkaApiKey::OffsetCommit, &unknown);
+    let refused = ends(member.commit(P, generation, 0)).await;
+    assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+    assert_eq!(ends(member.next(1)).await, Ok(LogInput::Revoked { partition: P }));
+    let (again, _) = owned(&member).await;
+    assert!(again > generation);
+    assert_eq!(ends(member.commit(P, generation, 0)).await, Err(CommitError::Fenced(generation)));
+    ends(member.commit(P, again, 0)).await.expect("its owner commits");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_during_a_rebalance_renews_nothing_and_the_next_one_does() {
+    let world = World::new();
+    let backend = world.open();
+    let member = backend.join().expect("a member");
+    let (generation, _) = owned(&member).await;
+    let busy = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS];
+    world.broker.request_errors(RDKafkaApiKey::OffsetCommit, &busy);
+    let refused = ends(member.commit(P, generation, 0)).await;
+    assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+    ends(member.commit(P, generation, 0)).await.expect("it is still its owner");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_without_a_position_fails_for_good_instead_of_beginning_somewhere() {
+    let world = World::without_positions();
+    let backend = world.open();
+    let member = backend.join().expect("a member");
+    let failed = ends(member.next(1)).await;
+    assert!(matches!(failed, Err(LogError::Fatal(_))), "{failed:?}");
+    assert!(ends(backend.failed()).await.contains("position"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_too_long_is_refused_for_certain_and_shuts_no_door() {
+    let world = World::new();
+    let log = world.open().log();
+    let too_large = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE];
+    done!(log.append(P, record(0)));
+    world.broker.request_errors(RDKafkaApiKey::Produce, &too_large);
+    let refused = ends(log.append(P, record(0))).await;
+    assert!(matches!(refused, Err(AppendError::NotAppended(_))), "{refused:?}");
+    done!(log.append(P, record(1)));
+}
