@@ -1,23 +1,34 @@
 //! Shared parts of the benches: a server of one process on the embedded backend, and its callers.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
-use paymux_proto::client::Client;
+use anyhow::{Context as _, Result, anyhow};
+use bytes::Bytes;
 use paymux_proto::v1;
 use paymux_server::config::Config;
 use paymux_server::roles::{Listeners, Node, Roles, Surroundings};
+use prost::Message as _;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
+use tonic::Request;
+use tonic::client::Grpc;
+
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::{Channel, Endpoint};
+
+mod raw;
+
+use raw::Raw;
 
 /// As in the binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const CREATE: &str = "/paymux.v1.OrderService/CreateOrder";
+const CHECK: &str = "/grpc.health.v1.Health/Check";
 
 /// Calls in flight on the one connection.
 pub const IN_FLIGHT: u64 = 64;
@@ -75,11 +86,11 @@ impl Server {
 /// Callers of a [`Server`], all over one connection.
 ///
 /// They want a runtime of their own, as a caller is another process than the server: on the server's own threads the
-/// two would take turns, and a figure would tell of that.
+/// two would take turns, and a figure would tell of that. They send bytes that were prepared before the clock starts and
+/// read no answer beyond its length, as load generators do: what is measured is the server.
 #[derive(Debug)]
 pub struct Callers {
-    client: Client,
-    health: HealthClient<tonic::transport::Channel>,
+    grpc: Grpc<Channel>,
     number: AtomicU64,
 }
 
@@ -89,42 +100,24 @@ impl Callers {
     /// # Errors
     /// The server cannot be reached.
     pub async fn connect(server: &Server) -> Result<Arc<Self>> {
-        let client = Client::connect(&server.address).await?;
-        let channel = tonic::transport::Endpoint::from_shared(server.address.clone())?.tcp_nodelay(true);
-        let health = HealthClient::new(channel.connect().await?);
-        Ok(Arc::new(Self { client, health, number: AtomicU64::new(0) }))
+        let channel = Endpoint::from_shared(server.address.clone())?.tcp_nodelay(true).connect().await?;
+        Ok(Arc::new(Self { grpc: Grpc::new(channel), number: AtomicU64::new(0) }))
     }
 
-    /// One durable accept of a new order.
-    ///
-    /// # Errors
-    /// The server refused it.
-    pub async fn accept(&self) -> Result<()> {
-        let number = self.number.fetch_add(1, Ordering::Relaxed);
-        let request = v1::CreateOrderRequest {
-            merchant_id: "bench".to_owned(),
-            merchant_order_no: format!("B{number:012}"),
-            request_id: format!("r{number}"),
-            method: "jsapi".to_owned(),
-            amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: 1234 }),
-            description: "bench".to_owned(),
-            payer: Some(v1::Payer {
-                open_id: "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o".to_owned(),
-                app_id: "wx8888888888888888".to_owned(),
-                client_ip: "127.0.0.1".to_owned(),
-            }),
-            ..v1::CreateOrderRequest::default()
-        };
-        self.client.orders().create_order(request).await.context("a create was refused")?;
-        Ok(())
+    /// The bytes of so many calls: creates of new orders, or health checks, which do nothing but travel.
+    fn prepared(&self, count: u64, durable: bool) -> Vec<Bytes> {
+        let number = || self.number.fetch_add(1, Ordering::Relaxed);
+        let message = || if durable { create(number()).encode_to_vec().into() } else { Bytes::new() };
+        (0..count).map(|_| message()).collect()
     }
 
-    /// One call that does nothing but travel: a health check on the same server.
-    ///
-    /// # Errors
-    /// The server did not answer.
-    pub async fn null(&self) -> Result<()> {
-        self.health.clone().check(HealthCheckRequest::default()).await?;
+    async fn call(&self, message: Bytes, durable: bool) -> Result<()> {
+        let path = if durable { CREATE } else { CHECK };
+        let mut grpc = self.grpc.clone();
+        grpc.ready().await?;
+        grpc.unary(Request::new(message), PathAndQuery::from_static(path), Raw)
+            .await
+            .context("a call was refused")?;
         Ok(())
     }
 
@@ -133,19 +126,17 @@ impl Callers {
     /// # Errors
     /// The first call that failed.
     pub async fn timed(self: &Arc<Self>, count: u64, durable: bool) -> Result<Duration> {
+        let messages = Arc::new(Mutex::new(self.prepared(count, durable)));
         let began = now();
-        let left = Arc::new(AtomicU64::new(count));
         let callers: Vec<JoinHandle<Result<()>>> = (0..IN_FLIGHT.min(count))
             .map(|_| {
-                let (callers, left) = (Arc::clone(self), Arc::clone(&left));
+                let (callers, messages) = (Arc::clone(self), Arc::clone(&messages));
                 tokio::spawn(async move {
-                    while left
-                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
-                        .is_ok()
-                    {
-                        if durable { callers.accept().await? } else { callers.null().await? }
+                    loop {
+                        let message = messages.lock().map_err(|_| anyhow!("a caller panicked"))?.pop();
+                        let Some(message) = message else { return Ok(()) };
+                        callers.call(message, durable).await?;
                     }
-                    Ok(())
                 })
             })
             .collect();
@@ -153,6 +144,23 @@ impl Callers {
             caller.await??;
         }
         Ok(began.elapsed())
+    }
+}
+
+fn create(number: u64) -> v1::CreateOrderRequest {
+    v1::CreateOrderRequest {
+        merchant_id: "bench".to_owned(),
+        merchant_order_no: format!("B{number:012}"),
+        request_id: format!("r{number}"),
+        method: "jsapi".to_owned(),
+        amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: 1234 }),
+        description: "bench".to_owned(),
+        payer: Some(v1::Payer {
+            open_id: "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o".to_owned(),
+            app_id: "wx8888888888888888".to_owned(),
+            client_ip: "127.0.0.1".to_owned(),
+        }),
+        ..v1::CreateOrderRequest::default()
     }
 }
 

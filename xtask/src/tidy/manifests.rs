@@ -57,8 +57,8 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("rdkafka", &["paymux-backends"]),
     ("scylla", &["paymux-backends"]),
     ("fjall", &["paymux-backends"]),
-    // xtask encodes descriptors; it links nothing of ours.
-    ("prost", &["paymux-proto", "xtask"]),
+    // xtask encodes descriptors and links nothing of ours; benches prepare the bytes that their callers send.
+    ("prost", &["paymux-proto", "paymux-benches", "xtask"]),
     ("tonic", &["paymux-proto", "paymux", "paymux-benches"]),
     ("tonic-prost", &["paymux-proto"]),
     ("tonic-prost-build", &["xtask"]),
