@@ -17,8 +17,6 @@ mod simulator;
 mod unresolved;
 mod verify;
 
-use std::process::ExitCode;
-
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use output::Output;
@@ -43,9 +41,11 @@ pub enum Exit {
     BadInput = 65,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+impl Exit {
+    /// What the process ends with.
+    #[must_use]
+    pub const fn code(self) -> i32 {
+        self as i32
     }
 }
 

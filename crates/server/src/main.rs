@@ -1,21 +1,17 @@
 //! The binary: arguments, logging, runtime, command, exit code; everything else stands in the library.
 
-use std::process::ExitCode;
-
 use clap::Parser as _;
 use paymux_server::cli::{Cli, Exit};
 use paymux_server::config::Faults;
+use paymux_server::shutdown;
 
 /// Half of a call's memory is freed on another thread than the one that took it; the system's allocator locks for each.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match run(cli) {
-        Ok(exit) => exit.into(),
-        Err(error) => tell(&error).into(),
-    }
+fn main() -> ! {
+    let exit = run(Cli::parse()).unwrap_or_else(|error| tell(&error));
+    shutdown::leave(exit.code())
 }
 
 fn run(cli: Cli) -> anyhow::Result<Exit> {

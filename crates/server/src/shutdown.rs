@@ -1,9 +1,22 @@
-//! Signals of the process: the first asks for a graceful stop, the second ends it at once; SIGHUP asks for a reload.
+//! Signals of the process and its end: the first asks for a graceful stop, the second ends it at once; SIGHUP asks for
+//! a reload.
+
+use std::io::Write as _;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Exit code when a second signal cuts the drain short.
 const EXIT_CUT_SHORT: i32 = 1;
+
+/// Ends the process with an exit code, at once and past the exit handlers of its libraries.
+///
+/// Threads that still sign or shake hands would meet the random numbers that aws-lc's handler has torn down, and abort
+/// the process: its exit code would be a signal's instead of the one that tells how it ended.
+pub fn leave(code: i32) -> ! {
+    // Rust's own exit handler is passed by too; where nobody reads standard output any more, nothing is lost.
+    drop(std::io::stdout().flush());
+    signal_hook::low_level::exit(code)
+}
 
 /// SIGHUP, caught from its creation on.
 #[derive(Debug)]
@@ -56,7 +69,7 @@ impl Signals {
         tokio::spawn(async move {
             let name = self.next().await;
             tracing::warn!(signal = name, "second signal, leaving at once");
-            std::process::exit(EXIT_CUT_SHORT);
+            leave(EXIT_CUT_SHORT);
         });
     }
 }

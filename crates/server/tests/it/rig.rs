@@ -26,6 +26,9 @@ pub(crate) const WAIT_S: i64 = 30;
 /// port 0, so that nobody gets a server's port while it is away.
 const PORTS: (u16, u16) = (12_000, 20_000);
 
+/// How many lines are shown of what a process said last.
+const LAST_LINES: usize = 20;
+
 /// Whether the long counts are asked for.
 pub(crate) fn is_full() -> bool {
     std::env::vars_os().any(|(name, value)| name == "PAYMUX_FULL" && value == "1")
@@ -73,16 +76,23 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
-    /// Waits for its own end and gives the exit code. Standard error ends with the process.
+    /// Waits for its own end and gives the exit code. Standard error ends with the process, and what it said last is
+    /// shown where a signal ended it.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let mut said = std::collections::VecDeque::new();
         loop {
             match self.log.recv_timeout(PATIENCE) {
-                Ok(_) => {}
+                Ok(line) => said.push_back(line),
                 Err(RecvTimeoutError::Timeout) => panic!("the process does not end"),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            if said.len() > LAST_LINES {
+                said.pop_front();
+            }
         }
-        self.child.wait().expect("it can be waited for").code()
+        let status = self.child.wait().expect("it can be waited for");
+        assert!(status.code().is_some(), "{status}; it said last: {said:#?}");
+        status.code()
     }
 
     /// The next line of its log that holds all words.
