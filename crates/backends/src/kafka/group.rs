@@ -157,6 +157,15 @@ impl Group {
         }
     }
 
+    /// The client fetches of these partitions, whatever it was told before.
+    pub(super) fn resumed(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            if let Some(view) = self.views.get_mut(partition) {
+                view.is_held = false;
+            }
+        }
+    }
+
     /// Partitions to fetch no more of for now, and partitions to fetch of again; each is named once.
     pub(super) fn changes_of_fetching(&mut self) -> (Vec<Partition>, Vec<Partition>) {
         let (mut hold, mut resume) = (Vec::new(), Vec::new());
@@ -308,6 +317,18 @@ mod tests {
         assert_eq!(group.changes_of_fetching(), (vec![], vec![]));
         group.take(1);
         assert_eq!(group.changes_of_fetching(), (vec![], vec![P]));
+    }
+
+    #[test]
+    fn a_partition_that_is_resumed_while_it_is_full_is_held_anew() {
+        let mut group = Group::default();
+        group.join(P);
+        for offset in 0..1024 {
+            group.fetched(P, record(offset));
+        }
+        assert_eq!(group.changes_of_fetching(), (vec![P], vec![]));
+        group.resumed(&[P, Q]);
+        assert_eq!(group.changes_of_fetching(), (vec![P], vec![]));
     }
 
     #[test]

@@ -273,6 +273,7 @@ impl Member {
         let joining: Vec<Partition> = joining.iter().map(|joined| joined.0).collect();
         // The client remembers a pause from an earlier ownership.
         self.consumer.resume(&self.list(&joining))?;
+        self.shared.group.lock().resumed(&joining);
         let known = positions::read(&self.consumer, &self.topic, &joining, QUESTION_MAX)?;
         let mut marked = Vec::with_capacity(known.len());
         for (partition, position) in known {
