@@ -1,5 +1,6 @@
 //! The settings of librdkafka for each kind of client: producer, member of the group, reader, administrator.
 
+use paymux_domain::limits::RECORD_BYTES_MAX;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::ConsumerContext;
@@ -75,6 +76,8 @@ pub(super) fn producer(config: &KafkaConfig) -> ClientConfig {
         .set("request.timeout.ms", (config.append_timeout_ms / 2).to_string())
         .set("retry.backoff.ms", "20")
         .set("retry.backoff.max.ms", "200")
+        // A broker judges a batch as a whole by what the topic allows one message, and refuses all of it.
+        .set("batch.size", RECORD_BYTES_MAX.to_string())
         .set("queue.buffering.max.messages", config.in_flight_max.to_string())
         .set("queue.buffering.max.kbytes", PRODUCED_KB_MAX);
     settings
@@ -132,4 +135,23 @@ impl ConsumerContext for Told {}
 /// Logs what librdkafka tells of itself. Connections come and go: that is no error of its own.
 pub(super) fn told(error: &KafkaError, reason: &str) {
     tracing::warn!(%error, reason, "the Kafka client reports");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::topics::wanted;
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_full_fits_into_every_topic() {
+        let config = KafkaConfig::new(vec!["kafka-1:9092".to_owned()], "w1");
+        let producer = producer(&config);
+        let batch: usize = producer.get("batch.size").expect("a bound").parse().expect("bytes");
+        for topic in wanted(&config) {
+            let allowed = topic.settings.iter().find(|(key, _)| *key == "max.message.bytes");
+            let allowed: usize = allowed.expect("a bound").1.parse().expect("bytes");
+            // The frame of the batch comes on top.
+            assert!(batch + 1024 <= allowed, "{}: {batch} of {allowed} bytes", topic.name);
+        }
+    }
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use paymux_backends::ReplyRouter;
 use paymux_backends::kafka::{KafkaBackend, KafkaConfig, migrate};
-use paymux_domain::command::ReplyAddress;
+use paymux_domain::command::{OrderCommand, Record, ReplyAddress};
 use paymux_domain::ports::{CommandLog, Reply, ReplyKind};
 use paymux_domain::shard::Partition;
 use tokio::time::timeout;
 
-use crate::suite::values::{event, key};
+use crate::suite::values::{event, key, record};
 use crate::suite::{LogWorld, ends};
 
 /// Names the brokers of the tests, comma by comma.
@@ -108,6 +108,20 @@ async fn a_reply_finds_its_way_to_another_process() {
     }
     assert!(strangers.try_recv().is_err());
     assert_eq!(here.log().replies_dropped(), 0);
+}
+
+#[tokio::test]
+async fn long_records_that_come_at_once_are_taken() {
+    let Some(config) = migrated() else { return };
+    let (log, p) = (open(&config).log(), Partition(0));
+    // Many times what the topic allows one message, so that they meet in batches.
+    let long = |number| match record(number) {
+        Record::Close(command) => Record::Close(OrderCommand { caller: "x".repeat(100 * 1024), ..command }),
+        other => panic!("not a close: {other:?}"),
+    };
+    let appends = (0..60).map(|number| log.append(p, long(number)));
+    let appended = ends(futures_util::future::join_all(appends)).await;
+    assert_eq!(appended, (0..60).map(Ok).collect::<Vec<_>>());
 }
 
 #[tokio::test]
