@@ -1,5 +1,6 @@
 //! The writing client: idempotent, acknowledged by all copies in sync, each record with an outcome of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::ports::{AppendError, Offset};
@@ -8,7 +9,7 @@ use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 use super::client::{self, told};
@@ -20,8 +21,16 @@ use super::headers::{self, TraceContext};
 /// How much longer than the append's time-out the client's own word on it is waited for.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Who waits for a record; nobody for a reply.
-type Waiting = Option<oneshot::Sender<Result<Offset, AppendError>>>;
+/// What part of the records that may be on their way may be those that nobody waits for.
+const FORGOTTEN_PART: u32 = 10;
+
+/// Who waits for a record.
+enum Waiting {
+    /// Who wrote it.
+    Writer(oneshot::Sender<Result<Offset, AppendError>>),
+    /// Nobody; its place among such records is free again when this goes.
+    Nobody(OwnedSemaphorePermit),
+}
 
 /// Where a record goes.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +47,8 @@ pub(super) struct Target<'a> {
 pub(super) struct Producer {
     inner: ThreadedProducer<Deliveries>,
     doors: Doors,
+    /// Places for records that nobody waits for: whatever they meet, they leave room for all others.
+    forgotten: Arc<Semaphore>,
     trace: TraceContext,
     patience: Duration,
 }
@@ -69,9 +80,10 @@ impl ProducerContext for Deliveries {
                 Err(outcome(error))
             }
         };
-        if let Some(waiting) = *waiting {
+        match *waiting {
             // Whoever waited may have gone.
-            drop(waiting.send(outcome));
+            Waiting::Writer(writer) => drop(writer.send(outcome)),
+            Waiting::Nobody(place) => drop(place),
         }
     }
 }
@@ -100,8 +112,10 @@ impl Producer {
     ) -> Result<Self, KafkaError> {
         let inner =
             ThreadedProducer::from_config_and_context(&client::producer(config), Deliveries { failure })?;
+        let places = usize::try_from((config.in_flight_max / FORGOTTEN_PART).max(1));
+        let forgotten = Arc::new(Semaphore::new(places.unwrap_or(1)));
         let patience = config.append_timeout() + GRACE;
-        Ok(Self { inner, doors: Doors::new(doors), trace, patience })
+        Ok(Self { inner, doors: Doors::new(doors), forgotten, trace, patience })
     }
 
     /// Writes a record; `Ok` means that all copies in sync have it.
@@ -114,7 +128,7 @@ impl Producer {
             return Err(AppendError::NotAppended(text));
         };
         let (waiting, answer) = oneshot::channel();
-        self.hand_over(target, payload, Some(waiting)).map_err(AppendError::NotAppended)?;
+        self.hand_over(target, payload, Waiting::Writer(waiting)).map_err(AppendError::NotAppended)?;
         match timeout(self.patience, answer).await {
             Ok(Ok(Err(AppendError::Unknown(text)))) => {
                 pass.timed_out();
@@ -132,10 +146,11 @@ impl Producer {
         }
     }
 
-    /// Writes what nobody waits for; `false` when it was dropped at once.
+    /// Writes what nobody waits for; `false` when it was dropped at once, also for too many of its kind on their way.
     pub(super) fn send_and_forget(&self, topic: &str, partition: i32, payload: &[u8]) -> bool {
+        let Ok(place) = Arc::clone(&self.forgotten).try_acquire_owned() else { return false };
         let target = Target { topic, partition, door: 0 };
-        self.hand_over(target, payload, None).is_ok()
+        self.hand_over(target, payload, Waiting::Nobody(place)).is_ok()
     }
 
     fn hand_over(&self, target: Target<'_>, payload: &[u8], waiting: Waiting) -> Result<(), String> {
