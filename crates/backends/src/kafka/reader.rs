@@ -16,6 +16,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset as At, TopicPartitionList};
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::timeout;
 
 use super::OpenError;
 use super::client::{self, Told};
@@ -32,12 +33,18 @@ const POLL: Duration = Duration::from_millis(10);
 const BATCH_MAX: usize = 512;
 /// How long one question to the brokers may take.
 const QUESTION_MAX: Duration = Duration::from_secs(5);
+/// How long a question may take that holds up whoever follows events.
+const SHORT_QUESTION_MAX: Duration = Duration::from_secs(1);
+/// Pause before the place of the newest reply is asked for again.
+const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long what is surely in the log may take to arrive.
 const ARRIVAL_MAX: Duration = Duration::from_secs(5);
 /// Events behind the newest beyond which a reader catches up on its own before it joins the tail.
 const BEHIND_MAX: u64 = 1024;
 /// Readers that catch up at once, each with a connection of its own.
 const CATCHING_UP_MAX: usize = 4;
+/// How long one that wants to catch up waits for its turn.
+const TURN_MAX: Duration = Duration::from_secs(30);
 /// Records that one catching up brings at most.
 const CAUGHT_MAX: usize = 1000;
 
@@ -55,7 +62,7 @@ pub(super) struct Reader {
     consumer: Arc<BaseConsumer<Told>>,
     tails: Arc<Mutex<Tails>>,
     grew: Arc<Notify>,
-    catching_up: Semaphore,
+    catching_up: Arc<Semaphore>,
     stop: Arc<AtomicBool>,
 }
 
@@ -84,11 +91,12 @@ impl Reader {
             grew: Arc::clone(&grew),
             replies,
             stop: Arc::clone(&stop),
+            listen_at: None,
         };
-        thread.listen()?;
+        patiently(|| thread.listen(QUESTION_MAX))?;
         let body = move || thread.run();
         thread::Builder::new().name("kafka-reader".to_owned()).spawn(body).map_err(OpenError::Thread)?;
-        let catching_up = Semaphore::new(CATCHING_UP_MAX);
+        let catching_up = Arc::new(Semaphore::new(CATCHING_UP_MAX));
         Ok(Self { config: config.clone(), topics, consumer, tails, grew, catching_up, stop })
     }
 
@@ -143,7 +151,7 @@ impl Reader {
                 if from >= high { (from, wait) } else { (from, wait.max(ARRIVAL_MAX)) }
             }
         };
-        let arrived = tokio::time::timeout(patience, self.arrival(partition, from, max)).await;
+        let arrived = timeout(patience, self.arrival(partition, from, max)).await;
         arrived.unwrap_or(Ok(EventPage { events: Vec::new(), next: from }))
     }
 
@@ -210,11 +218,15 @@ impl Reader {
         from: Offset,
         max: usize,
     ) -> Result<Vec<(Offset, Vec<u8>)>, LogError> {
-        let permit = self.catching_up.acquire().await;
+        let permit = timeout(TURN_MAX, Arc::clone(&self.catching_up).acquire_owned()).await;
+        let permit = permit.map_err(|_| LogError::Unavailable("too many readers catch up".to_owned()))?;
         let config = self.config.clone();
-        let read = blocking(move || read(&config, &topic, number, from, max.clamp(1, CAUGHT_MAX))).await;
-        drop(permit);
-        read
+        blocking(move || {
+            // Held by the work itself: it goes on when nobody waits for it any more.
+            let _permit = permit;
+            read(&config, &topic, number, from, max.clamp(1, CAUGHT_MAX))
+        })
+        .await
     }
 }
 
@@ -302,19 +314,35 @@ struct Thread {
     grew: Arc<Notify>,
     replies: ReplyRouter,
     stop: Arc<AtomicBool>,
+    /// When it is tried again to hear replies; `None` while they are heard.
+    listen_at: Option<Instant>,
 }
 
 impl Thread {
     /// Hears replies from now on: who waits for an earlier one waits in another process.
-    fn listen(&self) -> Result<(), KafkaError> {
+    fn listen(&self, question_max: Duration) -> Result<(), KafkaError> {
         let number = reply_partition(&self.instance);
-        let ask = || self.consumer.fetch_watermarks(&self.topics.replies, number, QUESTION_MAX);
-        let (_, high) = patiently(ask)?;
+        let (_, high) = self.consumer.fetch_watermarks(&self.topics.replies, number, question_max)?;
         self.consumer.incremental_assign(&placed(&self.topics.replies, [(number, At::Offset(high))])?)
     }
 
-    fn run(self) {
+    /// Hears replies again where their place was lost.
+    fn listen_again(&mut self) {
+        if self.listen_at.is_none_or(|at| now() < at) {
+            return;
+        }
+        self.listen_at = match self.listen(SHORT_QUESTION_MAX) {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::warn!(%error, "replies of other processes are not heard; it is tried again");
+                Some(now() + LISTEN_AGAIN_AFTER)
+            }
+        };
+    }
+
+    fn run(mut self) {
         while !self.stop.load(Ordering::Acquire) {
+            self.listen_again();
             let changes = self.tails.lock().changes(now());
             if let Err(error) = self.apply(&changes) {
                 tracing::warn!(%error, "events are not followed");
@@ -324,10 +352,11 @@ impl Thread {
         }
     }
 
-    fn poll(&self) {
+    fn poll(&mut self) {
+        let consumer = Arc::clone(&self.consumer);
         let mut patience = POLL;
         for _ in 0..BATCH_MAX {
-            match self.consumer.poll(patience) {
+            match consumer.poll(patience) {
                 Some(Ok(message)) => self.take(&message),
                 // A place that is gone shows without its partition. All other errors pass, and were logged.
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
@@ -354,13 +383,14 @@ impl Thread {
         Ok(())
     }
 
-    /// Forgets all places. Whoever asks for events is given its place again, and replies are heard from now on.
-    fn begin_anew(&self) {
+    /// Forgets all places. Whoever asks for events is given its place again, and replies are heard from then on.
+    fn begin_anew(&mut self) {
         self.tails.lock().clear();
         self.grew.notify_waiters();
-        if let Err(error) = self.consumer.unassign().and_then(|()| self.listen()) {
-            tracing::warn!(%error, "replies of other processes are not heard");
+        if let Err(error) = self.consumer.unassign() {
+            tracing::warn!(%error, "places that were lost are still followed");
         }
+        self.listen_at = Some(now());
     }
 
     fn take(&self, message: &BorrowedMessage<'_>) {

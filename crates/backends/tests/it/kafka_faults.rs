@@ -5,22 +5,28 @@ use std::time::Duration;
 
 use paymux_backends::ReplyRouter;
 use paymux_backends::kafka::{KafkaBackend, KafkaConfig, KafkaConsumer};
+use paymux_domain::command::ReplyAddress;
 use paymux_domain::ports::{
-    AppendError, CommandLog, CommitError, Delivered, LogConsumer, LogError, LogInput, Offset,
+    AppendError, CommandLog, CommitError, Delivered, LogConsumer, LogError, LogInput, Offset, Reply,
+    ReplyKind,
 };
 use paymux_domain::shard::Partition;
+use paymux_proto::records::encode_reply;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer as _};
 use rdkafka::topic_partition_list::{Offset as At, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use tokio::time::timeout;
 
 use crate::suite::ends;
-use crate::suite::values::record;
+use crate::suite::values::{event, key, record};
 
 const P: Partition = Partition(0);
 const BROKER: i32 = 1;
+/// How long events are waited for that do not come: longer than any step.
+const FOLLOWED: Duration = Duration::from_secs(600);
 
 /// A broker with topics and positions, as a migration leaves them.
 struct World {
@@ -55,6 +61,11 @@ impl World {
     fn open(&self) -> KafkaBackend {
         KafkaBackend::open(self.config.clone(), ReplyRouter::default()).expect("the broker answers")
     }
+}
+
+fn reply(instance: &str, call: u64) -> Reply {
+    let to = ReplyAddress { instance: instance.to_owned(), call };
+    Reply { to, key: key("m", "o"), kind: ReplyKind::NotFound }
 }
 
 async fn owned(member: &KafkaConsumer) -> (u64, Offset) {
@@ -181,4 +192,54 @@ async fn a_message_that_is_too_long_is_refused_for_certain_and_shuts_no_door() {
     let refused = ends(log.append(P, record(0))).await;
     assert!(matches!(refused, Err(AppendError::NotAppended(_))), "{refused:?}");
     done!(log.append(P, record(1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_are_heard_again_after_their_place_was_lost_while_the_broker_could_not_tell_the_next() {
+    let world = World::new();
+    let backend = world.open();
+    let (log, mut replies) = (backend.log(), backend.replies().subscribe("w1"));
+    done!(log.publish(P, event(0)));
+    assert_eq!(ends(log.events(P, 0, 1, FOLLOWED)).await.expect("a page").next, 1);
+    let lose = async {
+        let refused = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 2];
+        world.broker.request_errors(RDKafkaApiKey::ListOffsets, &refused);
+        let lost = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE];
+        world.broker.request_errors(RDKafkaApiKey::Fetch, &lost);
+    };
+    // Who waits for events hears at once that their place is gone, too.
+    let (page, ()) = tokio::join!(ends(log.events(P, 1, 1, FOLLOWED)), lose);
+    assert_eq!(page.expect("a page").events, []);
+    let stranger: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", &world.config.brokers[0]).create().expect("a producer");
+    let told = encode_reply(&reply("w1", 7));
+    let heard = async {
+        loop {
+            for partition in 0..16 {
+                let message =
+                    BaseRecord::<(), [u8]>::to("orders.replies.v1").partition(partition).payload(&told);
+                assert!(stranger.send(message).is_ok(), "it is taken");
+            }
+            stranger.flush(Duration::from_secs(30)).expect("written");
+            if let Ok(heard) = timeout(Duration::from_millis(200), replies.recv()).await {
+                return heard;
+            }
+        }
+    };
+    assert_eq!(ends(heard).await, Some(reply("w1", 7)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replies_that_are_on_their_way_leave_room_for_records() {
+    let mut world = World::new();
+    (world.config.in_flight_max, world.config.append_timeout_ms) = (100, 20_000);
+    let backend = world.open();
+    let log = backend.log();
+    done!(log.append(P, record(0)));
+    world.broker.broker_round_trip_time(BROKER, Duration::from_secs(1)).expect("it is slow");
+    for call in 0..200 {
+        log.reply(reply("w2", call));
+    }
+    ends(log.append(P, record(1))).await.expect("a record has its place");
+    assert!(log.replies_dropped() > 0, "nobody depends on a reply");
 }

@@ -13,7 +13,7 @@ use paymux_domain::time::{ClockFactor, Timestamp};
 use tokio::time::timeout;
 
 /// Longer than anything takes: a step that is not done by then never ends.
-const STEP_MAX: Duration = Duration::from_secs(20);
+const STEP_MAX: Duration = Duration::from_secs(60);
 /// Tries after which a step counts as failed for good.
 pub(crate) const TRIES_MAX: usize = 20;
 
