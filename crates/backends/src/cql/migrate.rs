@@ -81,11 +81,8 @@ impl Migrator<'_> {
 
     async fn run(&self, step: Step) -> Result<Migrated, CqlOpenError> {
         let config = self.config;
-        let before = if has_table(self.session, config, "cluster").await? {
-            recorded(self.session, config).await?
-        } else {
-            Recorded::default()
-        };
+        let is_new = !has_table(self.session, config, "cluster").await?;
+        let before = if is_new { Recorded::default() } else { recorded(self.session, config).await? };
         let faults = before.faults_before_migration(config, MIGRATIONS);
         if !faults.is_empty() {
             return Err(self.refused(faults));
@@ -104,7 +101,8 @@ impl Migrator<'_> {
         }
         self.record("partitions", i64::from(config.partitions)).await?;
         let retention_s = i64::try_from(config.retention.as_secs()).unwrap_or(i64::MAX);
-        if before.retention_s.is_some_and(|recorded| recorded != retention_s) {
+        // An earlier migration that ended halfway may have made tables with another retention.
+        if !is_new && before.retention_s != Some(retention_s) {
             for statement in retention_statements(config) {
                 self.execute(&statement).await?;
             }

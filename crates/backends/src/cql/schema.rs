@@ -60,8 +60,8 @@ pub(super) struct Recorded {
 /// Why a keyspace and this program or its configuration do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaFault {
-    /// Nothing is there.
-    #[error("the keyspace was never migrated")]
+    /// Nothing is there, or a first migration ended halfway.
+    #[error("the keyspace was never migrated to the end")]
     Missing,
     /// Migrations are missing.
     #[error("the schema has version {recorded}, this program needs {needed}: migrate first")]
@@ -113,14 +113,18 @@ pub enum SchemaFault {
 impl Recorded {
     /// What keeps a program that knows `migrations` from using the keyspace, all at once.
     pub(super) fn faults(&self, config: &CqlConfig, migrations: &[Migration]) -> Vec<SchemaFault> {
-        let Some(recorded) = self.schema_version else { return vec![SchemaFault::Missing] };
+        let (Some(recorded), Some(_), Some(recorded_s)) =
+            (self.schema_version, self.partitions, self.retention_s)
+        else {
+            return vec![SchemaFault::Missing];
+        };
         let mut faults = self.faults_before_migration(config, migrations);
         let needed = needed(migrations);
         if recorded < i64::from(needed) {
             faults.push(SchemaFault::Behind { recorded, needed });
         }
         let configured_s = config.retention.as_secs();
-        if let Some(recorded_s) = self.retention_s.filter(|known| u64::try_from(*known) != Ok(configured_s)) {
+        if u64::try_from(recorded_s) != Ok(configured_s) {
             faults.push(SchemaFault::Retention { recorded_s, configured_s });
         }
         faults

@@ -50,6 +50,11 @@ fn a_program_works_with_what_was_expanded_and_stops_at_what_was_contracted() {
     let config = config();
     let faults = |recorded: Recorded, known: usize| recorded.faults(&config, &RELEASES[..known]);
     assert_eq!(faults(Recorded::default(), 1), [SchemaFault::Missing]);
+    for halfway in
+        [Recorded { partitions: None, ..recorded(1, 1) }, Recorded { retention_s: None, ..recorded(1, 1) }]
+    {
+        assert_eq!(faults(halfway, 1), [SchemaFault::Missing], "what is fixed for the cluster's life is not");
+    }
     assert_eq!(faults(recorded(1, 1), 2), [SchemaFault::Behind { recorded: 1, needed: 2 }]);
     assert_eq!(faults(recorded(2, 1), 3), [], "the contracting one can wait");
     assert_eq!(faults(recorded(2, 1), 1), [], "the program of the release before");

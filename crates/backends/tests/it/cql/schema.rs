@@ -45,6 +45,17 @@ async fn a_migration_that_ended_halfway_is_finished_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_retention_that_changed_before_the_first_migration_ended_is_put_in_force() {
+    let Some(keyspace) = Keyspace::migrated().await else { return };
+    let halfway = "DELETE FROM cluster WHERE name = 'retention_s'";
+    keyspace.session().await.query_unpaged(halfway, ()).await.expect("as a migration leaves it halfway");
+    assert_eq!(faults(&keyspace.config).await, [SchemaFault::Missing]);
+    let longer = CqlConfig { retention: DAY * 500, ..keyspace.config.clone() };
+    assert!(migrate(&longer, Step::Expand).await.expect("finished").changed_retention);
+    CqlStore::open(&longer, TokioClock::new()).await.expect("it opens");
+}
+
+#[tokio::test]
 async fn what_does_not_fit_is_refused_by_name() {
     let Some(keyspace) = Keyspace::migrated().await else { return };
     let other = CqlConfig { partitions: 8, ..keyspace.config.clone() };
