@@ -55,7 +55,9 @@ fn join(backend: &KafkaBackend) -> Arc<KafkaConsumer> {
 
 #[tokio::test]
 async fn a_partition_moves_when_its_owner_has_let_go() {
-    let Some(config) = migrated() else { return };
+    let Some(mut config) = migrated() else { return };
+    // Its lease outlasts all that is done here before it lets go.
+    config.session_timeout_ms = 60_000;
     let (here, there) = (open(&config), open(&other(&config, "b")));
     let (first, mut owner) = (join(&here), Owner::default());
     owner.until(&first, 2).await;
@@ -71,7 +73,7 @@ async fn a_partition_moves_when_its_owner_has_let_go() {
     assert!(early.is_err(), "{early:?}: the owner has not let go yet");
     let resumed = tokio::spawn({
         let first = Arc::clone(&first);
-        async move { timeout(Duration::from_secs(10), first.next(1)).await }
+        async move { first.next(1).await }
     });
     newcomer.until(&second, 1).await;
     assert_eq!(newcomer.owned.keys().collect::<Vec<_>>(), [&lost]);
@@ -79,7 +81,8 @@ async fn a_partition_moves_when_its_owner_has_let_go() {
     assert!(current > former);
     assert_eq!(ends(first.commit(lost, former, 0)).await, Err(CommitError::Fenced(former)));
     ends(second.commit(lost, current, 0)).await.expect("its owner commits");
-    assert!(resumed.await.expect("it is not torn down").is_err(), "the first has nothing to hear");
+    assert!(!resumed.is_finished(), "the first has nothing to hear");
+    resumed.abort();
 }
 
 #[tokio::test]

@@ -55,5 +55,6 @@ order_store_suite!(
         None => return,
     }
 );
+command_log_suite!(unreliable_kafka_log, crate::kafka::log().map(super::log));
 order_store_suite!(unreliable_embedded_store, super::store(super::embedded::store()));
 command_log_suite!(unreliable_embedded_log, super::log(super::embedded::log()));
