@@ -41,7 +41,7 @@ const HANG_MS: u64 = 5_000;
 /// How long the simulator waits for the answer to a push.
 const NOTIFY_TIMEOUT_MS: u64 = 2_000;
 /// Patience for a notification that must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Accounts with their merchant numbers: `kept` reads each open point the other way round, `stranger` has a key that
 /// PayJS does not know.

@@ -42,7 +42,7 @@ const TIMEOUT_MS: u32 = 3_000;
 /// How long the simulator holds what is slow.
 const HANG_MS: u64 = 7_000;
 /// Patience for a notification that must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {
     pub(crate) simulator: RunningSimulator,

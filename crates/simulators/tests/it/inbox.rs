@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use crate::rig::APIV3_KEY;
 
 /// Patience for a notification that must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Notifications that may wait for the test.
 const WAITING_MAX: usize = 256;

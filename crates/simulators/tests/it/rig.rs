@@ -23,7 +23,7 @@ pub(crate) const PARTNER: &str = "/v3/pay/partner/transactions";
 pub(crate) const REFUNDS: &str = "/v3/refund/domestic/refunds";
 
 /// Patience of polls; a test that reaches it has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 static PLATFORM: LazyLock<PlatformKeys> = LazyLock::new(|| PlatformKeys::generate().unwrap());
 

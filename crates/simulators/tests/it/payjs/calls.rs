@@ -5,8 +5,8 @@ use paymux_simulators::payjs::{CLOSE_AGE_MAX_MS, PayjsMerchant, RepeatedRefund, 
 use serde_json::json;
 
 use super::rig::{
-    KEY, MCHID, OTHER_MCHID, call, detail, fields, is_signed, merchant, named, open, order, paid, pay, post,
-    said, sign, signed, start, start_with, texts, truth, try_call,
+    KEY, MCHID, OTHER_MCHID, call, detail, fields, impatient, is_signed, merchant, named, open, order, paid,
+    pay, post, said, sign, signed, start, start_with, texts, truth, try_call,
 };
 use crate::client::read;
 use crate::inbox::{Inbox, NO_ANSWER};
@@ -117,7 +117,7 @@ async fn failures_are_unsigned_where_the_setting_says_so() {
 
 #[tokio::test]
 async fn a_check_that_tells_of_the_payment_stops_the_pushes() {
-    let rig = start_with(|config| config.payjs.notify_timeout_ms = 100).await;
+    let rig = impatient().await;
     let mut inbox = Inbox::answering(NO_ANSWER).await;
     paid(&rig, &inbox, "T1", 1200).await;
     inbox.next().await;

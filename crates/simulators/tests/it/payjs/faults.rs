@@ -6,8 +6,8 @@ use paymux_simulators::control::view::{Operation, Pushing, SecondTruth, TradeSta
 use paymux_simulators::faults::{FaultKind, PayjsFault, Trouble};
 
 use super::rig::{
-    Fields, MCHID, call, detail, fields, form_of, is_signed, open, order, paid, pay, post, said, signed,
-    start, start_with, texts, truth, truth_until, try_call, try_open,
+    Fields, IMPATIENT_MS, MCHID, call, detail, fields, form_of, is_signed, open, order, paid, pay, post,
+    said, signed, start, start_with, texts, truth, truth_until, try_call, try_open,
 };
 use crate::client::Answer;
 use crate::inbox::{Inbox, NO_ANSWER};
@@ -137,7 +137,7 @@ async fn answers_are_garbage_badly_signed_or_unsigned_after_the_effect() {
 async fn a_lost_answer_to_a_check_stops_the_pushes_all_the_same() {
     let rig = start_with(|config| {
         config.fault_tuning.hang_ms = 50;
-        config.payjs.notify_timeout_ms = 100;
+        config.payjs.notify_timeout_ms = IMPATIENT_MS;
     });
     let rig = rig.await;
     let mut inbox = Inbox::answering(NO_ANSWER).await;
@@ -150,7 +150,7 @@ async fn a_lost_answer_to_a_check_stops_the_pushes_all_the_same() {
 
 #[tokio::test]
 async fn a_stale_check_misses_the_payment_once_and_pushes_go_on() {
-    let rig = start_with(|config| config.payjs.notify_timeout_ms = 100).await;
+    let rig = start().await;
     let mut inbox = Inbox::answering(NO_ANSWER).await;
     let kind = PayjsFault::CheckStale;
     open(&rig, order("T1", total(kind), &inbox.url)).await;

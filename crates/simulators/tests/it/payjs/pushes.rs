@@ -6,8 +6,8 @@ use paymux_simulators::payjs::NOTIFY_TIMES_MS;
 use serde_json::json;
 
 use super::rig::{
-    KEY, MCHID, call, detail, fields, form_of, is_signed, named, open, order, ordered, paid, pay, said, sign,
-    start, start_with, truth, truth_until,
+    KEY, MCHID, call, detail, fields, form_of, impatient, is_signed, named, open, order, ordered, paid, pay,
+    said, sign, start, start_with, truth, truth_until,
 };
 use crate::inbox::{Inbox, NO_ANSWER};
 use crate::rig::Rig;
@@ -21,11 +21,6 @@ async fn assert_injected(rig: &Rig, kind: PayjsFault) {
     let kind = FaultKind::Payjs(kind);
     assert_eq!(rig.stats().await.faults[&kind], 1);
     assert!(detail(rig, "T1").await.faults.contains(&kind));
-}
-
-/// A simulator whose patience with a silent merchant is short.
-async fn impatient() -> Rig {
-    start_with(|config| config.payjs.notify_timeout_ms = 100).await
 }
 
 #[tokio::test]

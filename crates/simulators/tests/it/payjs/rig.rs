@@ -18,11 +18,20 @@ pub(crate) const MCHID: &str = "1600000109";
 pub(crate) const OTHER_MCHID: &str = "1600000222";
 pub(crate) const KEY: &str = "the communication key";
 
+/// How long an impatient simulator waits for the answer to a push: a silent merchant is to have it by then, also on a
+/// busy machine.
+pub(crate) const IMPATIENT_MS: u64 = 1_000;
+
 /// Named values, as text.
 pub(crate) type Fields = BTreeMap<String, String>;
 
 pub(crate) fn merchant(mchid: &str) -> PayjsMerchant {
     PayjsMerchant::new(mchid, CommunicationKey::new(KEY.to_owned()))
+}
+
+/// A simulator whose patience with a silent merchant is short.
+pub(crate) async fn impatient() -> Rig {
+    start_with(|config| config.payjs.notify_timeout_ms = IMPATIENT_MS).await
 }
 
 /// A simulator with two merchants of PayJS beside those of WeChat Pay.
