@@ -123,11 +123,12 @@ pub enum AttentionReason {
     RetriesExhausted,
     /// Credentials or configuration: the account needs a person.
     ProviderOps,
-    /// A refund call may have left and can be neither repeated nor asked about, or brought no word however often.
+    /// A refund call may have left and can be neither repeated nor asked about, or brought no word however often; or
+    /// money that is to go back cannot go by itself.
     RefundUnresolved,
     /// The provider refused a refund, or it failed on the way to the payer.
     RefundFailed,
-    /// The provider's own word contradicts what a person confirmed.
+    /// The provider's own word, or another person's, contradicts what a person confirmed.
     ConfirmationContradicted,
 }
 

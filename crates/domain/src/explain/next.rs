@@ -79,8 +79,9 @@ pub const fn way_out(reason: AttentionReason) -> &'static str {
              for a new refund under a new number, or give the money back by hand."
         }
         AttentionReason::ConfirmationContradicted => {
-            "a person confirmed one thing and the provider says another. The provider's word stands; compare both \
-             in its console, then settle this, where it is asked for with FULFIL or DO_NOT_FULFIL (ConfirmOutcome)."
+            "a person confirmed one thing, and the provider, or another person, says another. A provider's word \
+             stands before a person's; compare both in its console, then settle this, where it is asked for with \
+             FULFIL or DO_NOT_FULFIL (ConfirmOutcome)."
         }
         AttentionReason::ProviderOps => {
             "the account needs a person: key, certificate, rights or balance. Its orders go on by \

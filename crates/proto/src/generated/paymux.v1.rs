@@ -1260,11 +1260,12 @@ pub enum AttentionReason {
     ProviderOps = 8,
     /// A notification says paid, but a query does not confirm it.
     PaymentUnconfirmed = 9,
-    /// A refund call may have left and can be neither repeated nor asked about.
+    /// A refund call may have left and can be neither repeated nor asked about, or brought no word however often; or money
+    /// that is to go back cannot go by itself.
     RefundUnresolved = 10,
     /// The provider refused a refund, or it failed on the way to the payer.
     RefundFailed = 11,
-    /// The provider's own word contradicts what a person confirmed. The order is parked.
+    /// The provider's own word, or another person's, contradicts what a person confirmed. The order is parked.
     ConfirmationContradicted = 12,
 }
 impl AttentionReason {
@@ -3183,7 +3184,7 @@ pub mod confirm_outcome_request {
 /// A payment as the provider's console or export shows it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConfirmedPayment {
-    /// The provider's number of the payment. 1 to 64. Required.
+    /// The provider's number of the payment. 1 to 64. Required. People confirm at most 16 payments of one order.
     #[prost(string, tag = "1")]
     pub provider_trade_no: ::prost::alloc::string::String,
     /// What was taken. Absent: the amount of the order, marked as set by a person.
@@ -3202,7 +3203,9 @@ pub struct ConfirmedRefund {
     /// The number of the refund. Required.
     #[prost(string, tag = "1")]
     pub refund_no: ::prost::alloc::string::String,
-    /// True if the money was given back, false if it was not and will not be.
+    /// True if the money was given back, false if it was not and will not be. False is refused while the provider may
+    /// still carry out a call of the refund whose outcome is not known, whatever its console shows: until the settling
+    /// time after that call is over. The refusal says in how many seconds to look again.
     #[prost(bool, tag = "2")]
     pub done: bool,
     /// The provider's number of the refund. Empty: not known.
@@ -3723,7 +3726,8 @@ pub mod operator_service_client {
         /// Records what a person found out at the provider: a payment, that nothing was paid, or how a refund ended; or
         /// that an attention is settled. Reason and caller become part of the facts. A person's word erases none of the
         /// provider's: where they contradict each other when it is said, it is refused, each fault with its field; where the
-        /// provider contradicts it later, the order is parked as CONFIRMATION_CONTRADICTED. The same again changes nothing.
+        /// provider contradicts it later, the order is parked as CONFIRMATION_CONTRADICTED. That a refund failed is refused
+        /// also while a call of it that may have left can still be carried out. The same again changes nothing.
         /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN, ORDER_NOT_FOUND, REFUND_NOT_FOUND, CONFIRMATION_CONTRADICTS,
         /// MERCHANT_LIMITED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         pub async fn confirm_outcome(
@@ -3884,7 +3888,8 @@ pub mod operator_service_server {
         /// Records what a person found out at the provider: a payment, that nothing was paid, or how a refund ended; or
         /// that an attention is settled. Reason and caller become part of the facts. A person's word erases none of the
         /// provider's: where they contradict each other when it is said, it is refused, each fault with its field; where the
-        /// provider contradicts it later, the order is parked as CONFIRMATION_CONTRADICTED. The same again changes nothing.
+        /// provider contradicts it later, the order is parked as CONFIRMATION_CONTRADICTED. That a refund failed is refused
+        /// also while a call of it that may have left can still be carried out. The same again changes nothing.
         /// Errors: FIELD_INVALID, MERCHANT_UNKNOWN, ORDER_NOT_FOUND, REFUND_NOT_FOUND, CONFIRMATION_CONTRADICTS,
         /// MERCHANT_LIMITED, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         async fn confirm_outcome(
