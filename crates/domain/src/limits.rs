@@ -53,6 +53,8 @@ pub const REFUND_REASON_BYTES_MAX: usize = 80;
 pub const DENIALS_MAX: u32 = 5;
 /// Attention facts of one reason on one order; more of the same say nothing new.
 pub const ATTENTION_PER_REASON_MAX: u32 = 16;
+/// Payments of one order by people's word. More can only be a fault in what is confirmed from `[assumed]`.
+pub const CONFIRMED_PAYMENTS_MAX: usize = 16;
 
 /// Largest page of a list.
 pub const PAGE_SIZE_MAX: u32 = 1000;

@@ -6,6 +6,7 @@ use super::Context;
 use crate::confirm::{ConfirmCommand, ConfirmRefusal, Confirmation, OperatorWord};
 use crate::fact::{AttentionReason, Closure, Fact, FactBody, FactKey, Fulfilment};
 use crate::fold::{Order, State};
+use crate::limits::CONFIRMED_PAYMENTS_MAX;
 use crate::name::RefundNo;
 use crate::payment::Payment;
 use crate::ports::FieldFault;
@@ -14,7 +15,10 @@ use crate::refund::{Refund, RefundState};
 /// How far ahead of the engine's clock a stated time of payment may lie: clocks differ `[assumed]`.
 const AHEAD_MAX: Duration = Duration::from_secs(3600);
 
-pub(super) type Facts = Vec<(FactKey, FactBody)>;
+/// Open attentions that a refusal names, so that it stays below the 500 bytes of a refused field.
+const OPEN_NAMED_MAX: usize = 8;
+
+type Facts = Vec<(FactKey, FactBody)>;
 
 /// The facts that a person's word adds; none when it says nothing new.
 ///
@@ -71,6 +75,17 @@ const fn word_of(body: &FactBody) -> Option<&OperatorWord> {
     }
 }
 
+/// The open attentions by name; of many the first few, with the count of the others.
+fn open_named(order: &Order) -> String {
+    let open: Vec<String> =
+        order.attention().map(|(reason, number, _)| format!("{} {number}", reason.as_str())).collect();
+    match open.len().checked_sub(OPEN_NAMED_MAX) {
+        _ if open.is_empty() => "nothing".to_owned(),
+        Some(more @ 1..) => format!("{} and {more} more", open[..OPEN_NAMED_MAX].join(", ")),
+        _ => open.join(", "),
+    }
+}
+
 struct Check<'a> {
     order: &'a Order,
     ctx: &'a Context<'a>,
@@ -108,6 +123,12 @@ impl Check<'_> {
                 self.fault("paid.provider_trade_no", "is recorded as a payment of another order");
             }
             _ => {}
+        }
+        let confirmed =
+            self.order.facts().filter(|fact| matches!(fact.key, FactKey::OperatorPaid(_))).count();
+        if confirmed >= CONFIRMED_PAYMENTS_MAX {
+            let text = format!("people have confirmed {confirmed} payments of this order already");
+            self.fault("paid.provider_trade_no", text);
         }
         let mut facts = vec![(key, FactBody::OperatorPaid { payment: payment.clone(), by: self.by.clone() })];
         facts.extend(self.answered());
@@ -202,11 +223,7 @@ impl Check<'_> {
         }
         let name = reason.as_str();
         if !order.has(&FactKey::Attention(reason, number)) {
-            let open: Vec<String> = order
-                .attention()
-                .map(|(reason, number, _)| format!("{} {number}", reason.as_str()))
-                .collect();
-            let open = if open.is_empty() { "nothing".to_owned() } else { open.join(", ") };
+            let open = open_named(order);
             self.fault("attention.number", format!("there is no {name} {number}; open is: {open}"));
         }
         let undecided = order.created().is_some() && order.payments().next().is_some() && said.is_none();

@@ -1,24 +1,21 @@
 //! People: what they confirm stands beside the provider's word, and what they set going again goes on.
 
+mod promises;
 mod refunds;
 
 use paymux_domain::confirm::{ConfirmRefusal, Confirmation};
-use paymux_domain::fact::{AttentionReason, Closure, FactBody, FactKey, Fulfilment};
-use paymux_domain::fold::{Order, State};
-use paymux_domain::limits::FRUITLESS_CALLS_MAX;
-use paymux_domain::name::RefundNo;
+use paymux_domain::fact::{AttentionReason, Closure, Fulfilment};
+use paymux_domain::fold::State;
+use paymux_domain::limits::{ATTENTION_PER_REASON_MAX, CONFIRMED_PAYMENTS_MAX, FRUITLESS_CALLS_MAX};
 use paymux_domain::outcome::{Class, Operation, Word};
 use paymux_domain::ports::{DuplicatePolicy, LatePolicy};
-use paymux_domain::refund::{RefundCall, RefundState};
 use paymux_domain::replay::Replay;
-use proptest::prelude::*;
 
 use crate::support::fixtures::{
     EXPIRY_SECS, PRICE, at, confirmed_payment, launched, name, notification, paid, payjs, payment, report,
     secs, told, xorpay,
 };
-use crate::support::model::{Heard, Model, Scene, keys_of};
-use crate::support::walk::walks_with_people;
+use crate::support::model::{Heard, Model, keys_of};
 
 fn paid_by_word(trade_no: &str, minor: i64) -> Confirmation {
     Confirmation::Paid(confirmed_payment(trade_no, minor))
@@ -173,6 +170,30 @@ fn an_attention_that_is_settled_is_told_as_settled_whatever_came_since() {
     }
     let other = settled(AttentionReason::LatePayment, Some(Fulfilment::Fulfil));
     assert_eq!(refused(&mut model, other), ["attention.fulfilment"]);
+}
+
+#[test]
+fn people_confirm_so_many_payments_of_one_order_and_no_more() {
+    let mut model = undeterminable(LatePolicy::Complete);
+    for number in 0..CONFIRMED_PAYMENTS_MAX {
+        model.confirm(&format!("c{number}"), paid_by_word(&format!("T{number}"), PRICE));
+    }
+    assert_eq!(refused(&mut model, paid_by_word("T99", PRICE)), ["paid.provider_trade_no"]);
+    let again = model.confirm("c0", paid_by_word("T0", PRICE));
+    assert_eq!((keys_of(&again).is_empty(), again.contradiction), (true, None), "the same again");
+}
+
+#[test]
+fn a_refusal_stays_short_however_much_is_open() {
+    let mut model = Model::created();
+    model.answer(launched());
+    for number in 0..2 * ATTENTION_PER_REASON_MAX {
+        model.notify(vec![paid(&format!("T{number}")), Word::Paid(payment(&format!("W{number}"), 1))]);
+    }
+    let decision = model.confirm("c1", settled(AttentionReason::LatePayment, None));
+    let Some(ConfirmRefusal::Contradicts(faults)) = decision.contradiction else { panic!("not refused") };
+    let reason = &faults[0].reason;
+    assert!(reason.len() <= 500 && reason.ends_with(" and 24 more"), "{reason}");
 }
 
 #[test]
@@ -373,97 +394,4 @@ fn an_end_that_is_not_proven_is_asked_about_again_when_somebody_wants_it() {
     model.requery();
     model.answer(told(paid("T1")));
     assert_eq!(model.state(), State::Paid);
-}
-
-proptest! {
-    #[test]
-    fn a_record_that_is_heard_again_adds_nothing(model in walks_with_people()) {
-        let mut scene = model.scene.clone();
-        scene.live_call = true;
-        for step in model.steps.iter().filter(|step| step.heard.is_record()) {
-            if matches!(step.heard, Heard::Confirm(_)) && step.decision.contradiction.is_some() {
-                continue;
-            }
-            let decision = scene.decide(&step.heard);
-            let told = keys_of(&step.decision);
-            let words: Vec<String> =
-                keys_of(&decision).into_iter().filter(|key| key.starts_with("operator/")).collect();
-            prop_assert!(words.is_empty(), "{words:?} of {told:?}");
-        }
-    }
-
-    #[test]
-    fn a_word_against_the_providers_always_calls_a_person(model in walks_with_people()) {
-        for step in &model.steps {
-            let order = &step.after;
-            let proven = order.facts().any(|fact| matches!(fact.key, FactKey::Paid(_)));
-            if order.has(&FactKey::OperatorUnpaid) && proven && order.created().is_some() {
-                prop_assert!(order.attention_count(AttentionReason::ConfirmationContradicted) > 0);
-            }
-        }
-    }
-
-    #[test]
-    fn no_refund_is_failed_by_a_persons_word_while_a_call_may_still_be_carried_out(
-        model in walks_with_people(),
-    ) {
-        for step in &model.steps {
-            let Scene { order, timing, capabilities, now, .. } = &step.before;
-            let said = |no: &RefundNo| keys_of(&step.decision).contains(&format!("operator/refund/{no}/FAILED"));
-            for refund in order.refunds().iter().filter(|refund| said(refund.no)) {
-                let settling = timing.settling(capabilities);
-                let settled = |call: RefundCall<'_>| call.outcome.is_some() || call.time + settling <= *now;
-                prop_assert!(refund.calls().all(settled));
-            }
-        }
-    }
-
-    #[test]
-    fn how_a_refund_ends_is_the_providers_word_and_a_persons_against_it_is_told(model in walks_with_people()) {
-        for step in &model.steps {
-            let order = &step.after;
-            for refund in order.refunds() {
-                let (done, failed) = (
-                    order.has(&FactKey::OperatorRefundDone(refund.no.clone())),
-                    order.has(&FactKey::OperatorRefundFailed(refund.no.clone())),
-                );
-                let Some(end) = refund.proven_end() else {
-                    prop_assert!(!done || refund.refused().is_none(), "every call was refused");
-                    continue;
-                };
-                let is_done = matches!(end.key, FactKey::RefundDone(_));
-                let state = if is_done { RefundState::Done } else { RefundState::Failed };
-                prop_assert_eq!(refund.state(), state);
-                if (is_done && failed) || (!is_done && done) {
-                    prop_assert!(order.attention_count(AttentionReason::ConfirmationContradicted) > 0);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_persons_word_keeps_the_promises(model in walks_with_people()) {
-        let mut said = None;
-        let mut was_paid = false;
-        for step in &model.steps {
-            was_paid |= step.after.state() == State::Paid;
-            prop_assert!(!was_paid || step.after.state() == State::Paid, "PAID for ever");
-            prop_assert!(said.is_none() || step.after.fulfilment() == said, "a word on the goods stands");
-            said = step.after.fulfilment();
-            for fact in step.before.order.facts() {
-                prop_assert_eq!(step.after.fact(&fact.key), Some(fact), "no fact is changed");
-            }
-        }
-        let backwards: Vec<_> = model.order().facts().cloned().collect();
-        let folded = Order::from_facts(backwards.into_iter().rev());
-        prop_assert_eq!(&folded, model.order());
-        let sums = model.order().facts().filter_map(|fact| match &fact.body {
-            FactBody::OperatorPaid { payment, .. } if !model.order().has(&FactKey::Paid(payment.trade_no.clone())) => {
-                Some(payment.total_minor)
-            }
-            FactBody::Paid(payment) if matches!(fact.key, FactKey::Paid(_)) => Some(payment.total_minor),
-            _ => None,
-        });
-        prop_assert_eq!(model.order().paid_minor(), sums.sum::<i64>());
-    }
 }
