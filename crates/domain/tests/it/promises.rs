@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use paymux_domain::capabilities::{CloseKind, CreateKind};
+use paymux_domain::capabilities::{CloseKind, CreateKind, RefundKind};
 use paymux_domain::fact::{AttentionReason, Closure, Fact, FactBody, FactKey, Fulfilment};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::outcome::{Class, Operation, Word};
@@ -251,6 +251,9 @@ proptest! {
             }
             match operation {
                 Operation::Create => prop_assert!(now < expire_time(), "an attempt past expiry"),
+                Operation::Query if step.decision.refund.is_some() => {
+                    prop_assert!(capabilities.refund_query, "a query about a refund that cannot be");
+                }
                 Operation::Query => prop_assert!(can_be_asked(capabilities), "a query that cannot be"),
                 Operation::Close => {
                     let CloseKind::Call { min_age, .. } = capabilities.close else {
@@ -259,7 +262,15 @@ proptest! {
                     let sent = step.before.order.last_sent().map(|attempt| attempt.time);
                     prop_assert!(sent.is_some_and(|sent| now >= sent + min_age), "a close that is too young");
                 }
-                Operation::Refund => return Err(TestCaseError::fail("nobody asked for a refund")),
+                Operation::Refund => {
+                    let refund = step.decision.refund.as_ref().and_then(|no| step.after.refund(no));
+                    let request = refund.map(|refund| refund.request.clone()).expect("a refund that is known");
+                    prop_assert!(request.automatic, "nobody asked for a refund");
+                    let learnt = step.before.order.learnt(&request.trade_no).map(|fact| fact.time);
+                    let delay = step.before.timing.late_refund_delay;
+                    prop_assert!(learnt.is_some_and(|learnt| now >= learnt + delay), "money that goes back at once");
+                    prop_assert!(capabilities.refund != RefundKind::None, "a refund that is not offered");
+                }
             }
         }
     }

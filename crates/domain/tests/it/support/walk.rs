@@ -10,7 +10,7 @@ use paymux_domain::followup::Followup;
 use paymux_domain::name::RefundNo;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::payment::Payment;
-use paymux_domain::ports::LatePolicy;
+use paymux_domain::ports::{DuplicatePolicy, LatePolicy};
 use paymux_domain::refund::RefundProgress;
 use proptest::prelude::*;
 
@@ -109,13 +109,16 @@ pub(crate) fn walks_with_people() -> impl Strategy<Value = Model> {
 }
 
 fn walks_of(moves: impl Strategy<Value = Vec<Move>>) -> impl Strategy<Value = Model> {
-    let policy = prop_oneof![Just(LatePolicy::Complete), Just(LatePolicy::Park)];
+    let late = prop_oneof![Just(LatePolicy::Complete), Just(LatePolicy::Park), Just(LatePolicy::Refund)];
+    let second = prop_oneof![Just(DuplicatePolicy::Park), Just(DuplicatePolicy::Refund)];
+    let policy = (late, second);
     let leaving_ms = 0..=9000_u64;
     let waiting_ms = prop_oneof![3 => Just(0), 1 => 0..2_000_000_u64];
     (0..all_providers().len(), policy, leaving_ms, waiting_ms, moves).prop_map(|walk| {
         let (provider, policy, leaving_ms, waiting_ms, moves) = walk;
         let (_, capabilities) = all_providers()[provider];
-        let mut model = Model::new(capabilities).late_payments(policy);
+        let mut model = Model::new(capabilities);
+        (model.scene.policy.late_payment, model.scene.policy.duplicate_payment) = policy;
         model.leaving = Duration::from_millis(leaving_ms);
         model.scene.slots = [model.now() + Duration::from_millis(waiting_ms); 4];
         model.create();
