@@ -131,9 +131,13 @@ impl Look<'_> {
         }
     }
 
-    /// A parked order that is open, of which a person has asked the provider.
+    /// Whether the provider is still asked about a parked order: an open one because a person wants it, one that has
+    /// ended without proof once more as any other.
     fn still_asks(&self) -> bool {
-        !self.teller.order.state().is_final() && self.followup.ask && self.can_ask()
+        match self.teller.order.state() {
+            State::Closed => self.asks_after_end(),
+            state => !state.is_final() && self.followup.ask && self.can_ask(),
+        }
     }
 
     fn asks_after_end(&self) -> bool {
@@ -152,6 +156,9 @@ impl Look<'_> {
             return "Nothing by itself. Do not deliver yet: FULFIL comes only after a person has resolved \
                     this."
                 .to_owned();
+        }
+        if order.state() == State::Closed && self.still_asks() {
+            return self.closed();
         }
         if order.state().is_final() {
             return "Nothing by itself.".to_owned();

@@ -153,3 +153,23 @@ fn goods_that_wait_for_a_person_are_not_said_to_be_decided() {
     let next = explained(&model).next;
     assert!(next.starts_with("Nothing by itself: a person decides whether to deliver."), "{next}");
 }
+
+#[test]
+fn a_parked_end_that_is_asked_about_once_more_says_so() {
+    let mut model = pending(xorpay());
+    while model.order().closure().is_none() {
+        match model.live {
+            Some(_) => drop(model.answer(told(Word::Open))),
+            None => drop(model.tick()),
+        }
+    }
+    model.notify(vec![Word::Paid(payment("T8", 1))]);
+    assert!(model.order().is_frozen() && model.due.is_some(), "it is parked, and a query is still to come");
+    let explanation = explained(&model);
+    assert!(
+        explanation.next.contains("Then wechatpay is asked once more, for it may be paid."),
+        "{}",
+        explanation.next
+    );
+    assert_eq!(explanation.next_look, model.due);
+}
