@@ -116,7 +116,8 @@ async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Wor
         owner.shared.status.rows_dropped.add();
         return Ok(());
     }
-    // One payment is confirmed at a time, until its facts are stored: two orders of this process never both get it.
+    // One payment is confirmed at a time, until its facts are stored: two orders of this process get it both only if a
+    // write that was given up lands after the other's look-up.
     let confirmed = confirmed_payment(work, &order);
     let _alone = match confirmed {
         Some(_) => Some(owner.shared.confirming.lock().await),
