@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use paymux_backends::faults::{Fault, Then, When};
 use paymux_backends::memory::Notice;
+use paymux_domain::confirm::Confirmation;
+use paymux_domain::fact::AttentionReason;
 use paymux_domain::fold::State;
 
 use crate::rig::{PARTITION, Rig, works};
@@ -62,4 +64,24 @@ async fn a_payment_that_is_confirmed_for_two_orders_at_once_becomes_the_firsts()
     }
     rig.pass(5.0).await;
     assert_eq!([0, 1].map(|number| rig.order(number).state()), [State::Paid, State::Pending]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_word_on_an_order_that_nobody_created_is_stored_only_with_the_lease() {
+    let rig = Rig::new(works);
+    // The partition is lost while the order is read for the person's word, after the first look at the lease.
+    let _running = rig.start_with(|point| match (point.operation, point.when) {
+        ("read", When::After) => Fault::delayed(Duration::from_secs(2)),
+        _ => Fault::NONE,
+    });
+    rig.paid(0).await;
+    rig.pass(5.0).await;
+    let open = || rig.order(0).attention().map(|(reason, k, _)| (reason, k)).collect::<Vec<_>>();
+    assert_eq!(open(), [(AttentionReason::UnknownOrder, 1)]);
+    let reason = AttentionReason::UnknownOrder;
+    rig.confirm(0, Confirmation::Attention { reason, number: 1, fulfilment: None }).await;
+    rig.pass(1.0).await;
+    rig.cluster.revoke(PARTITION, Notice::Now);
+    rig.pass(5.0).await;
+    assert_eq!(open(), [(AttentionReason::UnknownOrder, 1)], "it is for the next owner to settle");
 }

@@ -256,14 +256,20 @@ impl Rig {
         .await;
     }
 
-    /// Appends a person's word that an order was paid under that number.
-    pub(crate) async fn confirm_paid(&self, number: u32, trade_no: &str) {
+    /// Appends what a person confirms of an order.
+    pub(crate) async fn confirm(&self, number: u32, outcome: Confirmation) {
         let order = OrderCommand {
             key: key(number),
             request_id: format!("confirm-{number}").parse().expect("a valid id"),
             caller: "ann".to_owned(),
             reply_to: None,
         };
+        let reason = "seen in the console".to_owned();
+        self.append(Record::Confirm(ConfirmCommand { order, reason, outcome })).await;
+    }
+
+    /// Appends a person's word that an order was paid under that number.
+    pub(crate) async fn confirm_paid(&self, number: u32, trade_no: &str) {
         let outcome = Confirmation::Paid(Payment {
             trade_no: trade_no.parse().expect("a valid number"),
             total_minor: self.created(number).amount.minor(),
@@ -274,8 +280,7 @@ impl Rig {
             bank_type: None,
             evidence: Evidence::Operator,
         });
-        let reason = "seen in the console".to_owned();
-        self.append(Record::Confirm(ConfirmCommand { order, reason, outcome })).await;
+        self.confirm(number, outcome).await;
     }
 
     /// An order as it is stored.
