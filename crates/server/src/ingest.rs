@@ -5,7 +5,6 @@
 
 mod admission;
 mod confirm;
-mod confirming;
 mod fields;
 mod list;
 mod news;
@@ -35,7 +34,6 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{IngestConfig, LiveRegistry};
 use crate::store_view::StoreView;
 use admission::{Admission, Lags};
-use confirming::Confirming;
 use fields::Faults;
 use news::News;
 use resolve::{Resolved, Resolver};
@@ -93,7 +91,6 @@ pub struct Ingest {
     admission: Admission,
     lags: Lags,
     news: Arc<News>,
-    confirming: Confirming,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -138,7 +135,7 @@ impl Ingest {
         let lags = Lags::new(parts.log.partitions());
         let admission = Admission::new(Arc::clone(&parts.clock), parts.config, lags.clone());
         let news = News::new(Arc::clone(&parts.log), parts.stop.clone());
-        Self { parts, admission, lags, news, confirming: Confirming::default() }
+        Self { parts, admission, lags, news }
     }
 
     /// Follows the lag of the partitions until the stop.

@@ -19,10 +19,9 @@ use paymux_proto::v1::confirm_outcome_request::Outcome;
 use paymux_proto::{api, v1};
 use tokio::time::Instant;
 
-use super::confirming::Held;
 use super::fields::Faults;
 use super::waits::Waiting;
-use super::{APPEND_TIMEOUT, Ingest, Refusal, order_key};
+use super::{Ingest, Refusal, order_key};
 
 /// How long a confirmation waits for the order's owner, real time.
 const CONFIRM_WAIT: Duration = Duration::from_secs(10);
@@ -72,7 +71,6 @@ impl Ingest {
             return Err(Refusal::OrderNotFound);
         }
         let outcome = resolved(outcome, &before)?;
-        let held = if request.validate_only { None } else { self.held(&before, &outcome)? };
         let paid_elsewhere = self.paid_elsewhere(&key, &before, &outcome).await?;
         let order = OrderCommand { key: key.clone(), request_id, caller: caller.to_owned(), reply_to: None };
         let command = ConfirmCommand { order, reason: request.reason.clone(), outcome };
@@ -86,8 +84,7 @@ impl Ingest {
             let known = before.facts().cloned().chain(facts);
             return Ok(Confirmed { key, order: Order::from_facts(known), fact_keys });
         }
-        let appended = self.append_confirmation(command, (partition, accept_per_s_max), &facts, held).await;
-        let order = appended?;
+        let order = self.append_confirmation(command, (partition, accept_per_s_max), &facts).await?;
         let new = |key: &&FactKey| order.has(key) && !before.has(key);
         let fact_keys = facts.iter().map(|fact| &fact.key).filter(new).map(ToString::to_string).collect();
         Ok(Confirmed { key, order, fact_keys })
@@ -100,49 +97,30 @@ impl Ingest {
         mut command: ConfirmCommand,
         (partition, accept_per_s_max): (Partition, u32),
         foreseen: &[Fact],
-        mut held: Option<Held<'_>>,
     ) -> Result<Order, Refusal> {
         let key = command.order.key.clone();
         let waiting = self.parts.waits.register();
         command.order.reply_to = Some(Waiting::address(&waiting));
         let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
-        if let Some(held) = &mut held {
-            held.sent();
-        }
+        self.append(partition, Record::Confirm(command)).await?;
+        drop(permit);
         let replied = AtomicBool::new(false);
         let is_done = |order: &Order, told: bool| {
             replied.fetch_or(told, Ordering::Relaxed);
             Ok(told || is_said(order, foreseen))
         };
-        let waited = match self.append(partition, Record::Confirm(command)).await {
-            Ok(()) => {
-                drop(permit);
-                let deadline = Instant::now() + CONFIRM_WAIT;
-                self.wait(partition, &key, Some(waiting), deadline, &is_done).await
-            }
-            Err(refusal) => Err(refusal),
-        };
-        if let Some(held) = &mut held {
-            held.ended();
-        }
+        let deadline = Instant::now() + CONFIRM_WAIT;
+        let waited = self.wait(partition, &key, Some(waiting), deadline, &is_done).await?;
         let is_there = |order: &Order| {
             let replied = replied.load(Ordering::Relaxed);
             is_said(order, foreseen) || (replied && foreseen.first().is_some_and(|fact| order.has(&fact.key)))
         };
         // It is in the log, and whether it will be refused there is not known.
-        waited?.filter(is_there).ok_or(Refusal::AcceptUnknown)
+        waited.filter(is_there).ok_or(Refusal::AcceptUnknown)
     }
 
-    /// Keeps a payment's number from being confirmed for another order meanwhile.
-    fn held(&self, order: &Order, outcome: &Confirmation) -> Result<Option<Held<'_>>, Refusal> {
-        let (Confirmation::Paid(payment), Some(created)) = (outcome, order.created()) else {
-            return Ok(None);
-        };
-        let number = (created.provider.clone(), payment.trade_no.clone());
-        self.confirming.hold(number, APPEND_TIMEOUT + CONFIRM_WAIT).map(Some)
-    }
-
-    /// Whether the payment is recorded as another order's.
+    /// Whether the payment is recorded as another order's, as far as is known here: two of these on their way at once are
+    /// told apart by the owner alone, which decides on its own look.
     async fn paid_elsewhere(
         &self,
         key: &OrderKey,

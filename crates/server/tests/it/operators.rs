@@ -92,6 +92,25 @@ async fn a_person_confirms_a_payment_once_and_it_is_told_as_a_persons_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_is_confirmed_for_two_orders_at_once_becomes_ones_and_the_other_is_told() {
+    let world = World::start(&[]);
+    let client = world.client().await;
+    for number in ["TWO-0001", "TWO-0002"] {
+        pending(&client, number, 1000).await;
+    }
+    let [first, second] = ["TWO-0001", "TWO-0002"].map(|number| {
+        let (client, request) = (client.clone(), confirm(number, &format!("c-{number}"), paid("T-1", None)));
+        async move { client.operator().confirm_outcome(request).await }
+    });
+    let (first, second) = tokio::join!(first, second);
+    let (recorded, other) = if first.is_ok() { (first, second) } else { (second, first) };
+    assert_eq!(recorded.expect("one is recorded").into_inner().order.unwrap().state(), OrderState::Paid);
+    let refusal = Refusal::of(&other.expect_err("one is refused"));
+    assert_eq!(refusal.reason, ErrorReason::ConfirmationContradicts);
+    assert_eq!(refusal.violations[0].0, "paid.provider_trade_no");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_a_confirmation_is_named_at_once() {
     let world = World::start(&[]);
     let client = world.client().await;

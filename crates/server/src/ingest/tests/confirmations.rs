@@ -1,6 +1,6 @@
-//! A person's word on its way into the log: whose it is, and which payment meanwhile nobody else confirms.
+//! A person's word on its way into the log: whose it is, and what its owner makes of it.
 
-use paymux_domain::confirm::{ConfirmCommand, OperatorWord};
+use paymux_domain::confirm::{ConfirmCommand, ConfirmRefusal, OperatorWord};
 use paymux_domain::fact::Fulfilment;
 use paymux_proto::v1::confirm_outcome_request::Outcome;
 
@@ -101,15 +101,20 @@ async fn half_of_what_is_foreseen_is_no_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_payment_is_confirmed_for_one_order_no_other_one_gets_it() {
+async fn of_two_orders_that_get_one_payment_at_once_the_owner_refuses_one_and_says_why() {
     let rig = rig();
     for order_no in ["A-1", "A-2"] {
         rig.know(order_no).await;
     }
     let (_, first) = rig.confirming(confirmation("A-1", "c-1")).await;
-    let second = rig.ingest.confirm(&confirmation("A-2", "c-2"), "ops").await.unwrap_err();
-    assert!(matches!(second, Refusal::Overloaded(_)), "{second:?}");
+    let (command, second) = rig.confirming(confirmation("A-2", "c-2")).await;
+    let fault = FieldFault {
+        field: "paid.provider_trade_no".to_owned(),
+        reason: "is recorded as a payment of another order".to_owned(),
+    };
+    let kind = ReplyKind::Unconfirmed(ConfirmRefusal::Contradicts(vec![fault.clone()]));
+    let (to, key) = (command.order.reply_to.clone().unwrap(), command.order.key.clone());
+    rig.cluster.log().reply(Reply { to, key, kind });
+    assert_eq!(second.await.unwrap().unwrap_err(), Refusal::Contradicts(vec![fault]));
     assert_eq!(first.await.unwrap().unwrap_err(), Refusal::AcceptUnknown, "nobody replied");
-    let (_, third) = rig.confirming(confirmation("A-2", "c-3")).await;
-    assert_eq!(third.await.unwrap().unwrap_err(), Refusal::AcceptUnknown);
 }
