@@ -11,6 +11,7 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod door;
+mod due;
 #[cfg(test)]
 mod fixture;
 pub mod grpc;

@@ -193,7 +193,8 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
     let backend = open_backend(config.backend.clone()).await?;
     let log: Arc<dyn CommandLog> = backend.log();
     let store: Arc<dyn OrderStore> = backend.store();
-    placement::check(&*store, log.partitions(), &config.registry).await?;
+    let view = StoreView::new(Arc::clone(&store));
+    placement::check(&view, log.partitions(), &config.registry, clock.now()).await?;
     // They live on in what is in force alone.
     config.registry = Registry::default();
     Ok(Shared {

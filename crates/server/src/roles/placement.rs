@@ -8,10 +8,13 @@ use paymux_domain::fact::Closure;
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{MerchantId, OrderKey, ShardGroup};
-use paymux_domain::ports::{Bucket, DueRow, OrderStore, Snapshot, StoreError};
+use paymux_domain::ports::{DueRow, Snapshot, StoreError};
 use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
 
 use crate::config::Registry;
+use crate::due::DuePages;
+use crate::store_view::StoreView;
 
 /// Rows that are read at once.
 const ROWS: usize = 1000;
@@ -57,27 +60,21 @@ impl fmt::Display for Moved {
 /// # Errors
 /// All merchants whose open orders lie elsewhere, or the store's own.
 pub(super) async fn check(
-    store: &dyn OrderStore,
+    store: &StoreView,
     partitions: u16,
     registry: &Registry,
+    now: Timestamp,
 ) -> Result<(), PlacementError> {
     let mut moved = Moved::default();
     for partition in (0..partitions).map(Partition) {
-        let from = store.swept_through(partition).await?.unwrap_or(Bucket(i64::MIN));
-        let mut after: Option<DueRow> = None;
-        loop {
-            let rows =
-                store.read_due_between(partition, from..Bucket(i64::MAX), after.as_ref(), ROWS).await?;
-            after = rows.last().filter(|_| rows.len() == ROWS).cloned();
+        let mut pages = DuePages::open(store, partition, now, ROWS).await?;
+        while let Some(rows) = pages.next().await? {
             let strangers = rows.into_iter().filter_map(|DueRow { key, .. }| {
                 let group = &registry.merchants.get(&key.merchant_id)?.shard_group;
                 (Partition::of(group, partitions) != partition).then_some((key, group))
             });
             for (key, group) in strangers {
                 moved.look_at(store, key, group).await?;
-            }
-            if after.is_none() {
-                break;
             }
         }
     }
@@ -88,7 +85,7 @@ impl Moved {
     /// Notes the merchant of an order that lies elsewhere, unless the order has ended.
     async fn look_at(
         &mut self,
-        store: &dyn OrderStore,
+        store: &StoreView,
         key: OrderKey,
         group: &ShardGroup,
     ) -> Result<(), StoreError> {

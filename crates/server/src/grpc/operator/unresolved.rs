@@ -9,10 +9,8 @@ use std::time::Duration;
 
 use paymux_domain::explain::explain;
 use paymux_domain::fold::Order;
-use paymux_domain::limits::EXPIRY_MAX;
 use paymux_domain::name::{MerchantId, OrderKey};
 use paymux_domain::outcome::Operation;
-use paymux_domain::ports::Bucket;
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::{api, v1};
@@ -20,6 +18,7 @@ use paymux_proto::{api, v1};
 use super::super::{filter, visible};
 use super::Operator;
 use crate::access::{Caller, MerchantScope};
+use crate::due::DuePages;
 use crate::ingest::Refusal;
 use crate::paging::Pages;
 
@@ -29,9 +28,6 @@ const ROWS_MAX: usize = 100_000;
 
 /// Rows of an index that are read at once.
 const ROWS: usize = 500;
-
-/// How far ahead a due row may lie: an order's whole life, and the graces after it.
-const AHEAD: Duration = EXPIRY_MAX.saturating_add(Duration::from_secs(24 * 3600));
 
 /// How old a call has to be unless the request says.
 const AGE_DEFAULT: Duration = Duration::from_secs(600);
@@ -101,22 +97,14 @@ impl Operator {
         wanted: &v1::OrderFilter,
         oldest: &mut Oldest,
     ) -> Result<(), Refusal> {
-        let Some(from) = self.parts.store.swept_through(partition).await? else { return Ok(()) };
-        let buckets = from..Bucket::of(self.ingest.now() + AHEAD);
-        let mut after = None;
-        loop {
-            let read = self.parts.store.read_due_between(partition, buckets.clone(), after.as_ref(), ROWS);
-            let rows = read.await?;
-            let is_last = rows.len() < ROWS;
+        let mut pages = DuePages::open(&self.parts.store, partition, self.ingest.now(), ROWS).await?;
+        while let Some(rows) = pages.next().await? {
             oldest.spend(rows.len(), wanted)?;
-            after = rows.last().cloned();
             for row in rows.into_iter().filter(|row| scope.holds(&row.key.merchant_id)) {
                 self.look_at(row.key, wanted, oldest).await?;
             }
-            if is_last {
-                return Ok(());
-            }
         }
+        Ok(())
     }
 
     async fn look_at_parked(
