@@ -88,7 +88,10 @@ impl Admission {
     fn take_token(&self, merchant_id: &MerchantId, per_s_max: u32) -> Result<(), Refusal> {
         let (now, factor) = (self.clock.now(), self.clock.factor());
         let mut arrivals = self.arrivals.lock();
-        let bucket = arrivals.entry(merchant_id.clone()).or_default();
+        let bucket = match arrivals.get_mut(merchant_id) {
+            Some(bucket) => bucket,
+            None => arrivals.entry(merchant_id.clone()).or_default(),
+        };
         bucket.take(now, factor, per_s_max, per_s_max).map_err(Refusal::MerchantLimited)
     }
 }
