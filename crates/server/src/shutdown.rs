@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 
+use signal_hook::low_level;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Exit code when a second signal cuts the drain short.
@@ -15,7 +16,7 @@ const EXIT_CUT_SHORT: i32 = 1;
 pub fn leave(code: i32) -> ! {
     // Rust's own exit handler is passed by too; where nobody reads standard output any more, nothing is lost.
     drop(std::io::stdout().flush());
-    signal_hook::low_level::exit(code)
+    low_level::exit(code)
 }
 
 /// SIGHUP, caught from its creation on.
@@ -69,7 +70,8 @@ impl Signals {
         tokio::spawn(async move {
             let name = self.next().await;
             tracing::warn!(signal = name, "second signal, leaving at once");
-            leave(EXIT_CUT_SHORT);
+            // Not `leave`: what hangs may hold standard output.
+            low_level::exit(EXIT_CUT_SHORT);
         });
     }
 }
