@@ -51,7 +51,8 @@ impl Refusal {
         }
     }
 
-    /// Whether sending the same create again can help and cannot harm; so after a broken connection, too.
+    /// Whether sending the same call again can help, and for one that may be repeated cannot harm; so after a broken
+    /// connection, too.
     #[must_use]
     pub const fn may_be_sent_again(&self) -> bool {
         matches!(

@@ -18,7 +18,6 @@ use paymux_domain::shard::stable_hash;
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use paymux_proto::v1::confirm_outcome_request::Outcome;
-use tonic::Code;
 
 use super::connect::ConnectArgs;
 use super::order::{self, refused};
@@ -33,7 +32,7 @@ use report::Report;
 /// Lines whose orders are looked up at once.
 const AT_ONCE: usize = 32;
 
-/// Tries of one call that the server was too busy for.
+/// Tries of one call that may help.
 const TRIES_MAX: u32 = 10;
 
 /// The pause between two tries where the server names none.
@@ -254,7 +253,8 @@ impl Import<'_> {
     }
 }
 
-/// Calls again while the server is too busy or away; every call here may be sent twice.
+/// Calls again while the server is too busy or away, or does not know what came of it; every call here may be sent
+/// twice.
 async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, Refusal>
 where
     F: Future<Output = Result<T, tonic::Status>>,
@@ -266,8 +266,7 @@ where
             Ok(answer) => return Ok(answer),
             Err(status) => refused(status),
         };
-        let busy = matches!(refusal.code, Code::ResourceExhausted | Code::Unavailable);
-        if !busy || tries >= TRIES_MAX {
+        if !refusal.may_be_sent_again() || tries >= TRIES_MAX {
             return Err(refusal);
         }
         tokio::time::sleep(refusal.retry_after.unwrap_or(PAUSE)).await;
