@@ -93,7 +93,7 @@ async fn take_over(config: &KafkaConfig) -> (Duration, u64, u64) {
     let backend = open(&other(config, "heir"));
     let member = backend.join().expect("a member");
     loop {
-        let input = tokio::time::timeout(Duration::from_secs(30), member.next(100)).await.expect("in time");
+        let input = ends(member.next(100)).await;
         if let LogInput::Assigned { partition: P, generation, start } = input.expect("the group goes on") {
             return (began.elapsed(), generation, start);
         }

@@ -108,7 +108,7 @@ async fn the_place_of_pruned_orders_is_given_back() {
             tokio::task::yield_now().await;
         }
     };
-    let written = timeout(Duration::from_secs(20), written).await;
+    let written = timeout(Duration::from_secs(60), written).await;
     let before = bytes_on_disk(&backend);
     written.unwrap_or_else(|_| panic!("{before} bytes on disk"));
 
