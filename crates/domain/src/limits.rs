@@ -7,6 +7,8 @@ pub const AMOUNT_MINOR_MAX: i64 = 10_000_000_000;
 
 /// Longest life of an order from its acceptance to its expiry.
 pub const EXPIRY_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Longest time after its expiry that an order is still asked about, whatever its provider's settings say.
+pub const EXPIRY_GRACE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Life of an order whose request names none.
 pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// Shortest life of an order: the time a payer needs at the very least `[assumed]`.

@@ -35,6 +35,7 @@ pub use key_ring::KeyRing;
 pub use registry::{AccountInfo, Accounts, Registration, Registry};
 pub use settings::{AccountSection, ConfigFault, SecretRef, SecretSource};
 pub use signing::SigningPool;
+pub use url::is_notify_base_url;
 
 /// All providers, one line each.
 pub const PROVIDERS: &[Registration] = &[wechatpay::REGISTRATION, payjs::REGISTRATION];

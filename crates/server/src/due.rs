@@ -3,16 +3,17 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use paymux_domain::limits::EXPIRY_MAX;
+use paymux_domain::limits::{EXPIRY_GRACE_MAX, EXPIRY_MAX};
 use paymux_domain::ports::{Bucket, DueRow, StoreError};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 
 use crate::store_view::StoreView;
 
-/// How far ahead a due row may lie: an order's whole life, and after it the graces and waits for an account's budget,
-/// which take less than a day `[assumed]`.
-const AHEAD: Duration = EXPIRY_MAX.saturating_add(Duration::from_secs(24 * 3600));
+/// How far ahead a due row may lie: an order's whole life and the grace after it; the steps between two queries and the
+/// waits for an account's budget take less than a day `[assumed]`.
+const AHEAD: Duration =
+    EXPIRY_MAX.saturating_add(EXPIRY_GRACE_MAX).saturating_add(Duration::from_secs(24 * 3600));
 
 /// The pages of one partition. Every page has a row; rows that are written meanwhile may be among them or not.
 #[derive(Debug)]
@@ -86,7 +87,7 @@ mod tests {
         let swept = Bucket::of(now - Duration::from_secs(3600));
         memory.set_swept_through(P, swept).await.unwrap();
         let before = Timestamp::from_millis(swept.start().as_millis() - 1);
-        let due = [swept.start(), swept.start(), now, now + EXPIRY_MAX];
+        let due = [swept.start(), swept.start(), now, now + EXPIRY_MAX + EXPIRY_GRACE_MAX];
         let rows: Vec<DueRow> = due.into_iter().enumerate().map(|(n, at)| row(at, n)).collect();
         let hidden = [row(before, 8), row(now + AHEAD + Bucket::WIDTH, 9)];
         for row in rows.iter().chain(&hidden) {

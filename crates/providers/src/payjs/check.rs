@@ -57,9 +57,6 @@ fn check_texts(faults: &mut Faults, created: &Created) {
 }
 
 fn check_urls(faults: &mut Faults, created: &Created) {
-    if let Some(reason) = url::notify_url_fault(&created.notify_url) {
-        faults.add("notify_url", reason);
-    }
     let Some(page) = created.return_url.as_deref() else { return };
     if page.len() > URL_BYTES_MAX {
         faults.add("return_url", format!("must have at most {URL_BYTES_MAX} bytes"));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
+use paymux_domain::limits::EXPIRY_GRACE_MAX;
 use paymux_domain::name::AccountId;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -18,6 +19,9 @@ const BASE_URL: &str = "https://payjs.cn";
 /// paying itself, every push of it has come.
 pub(super) const EXPIRY_GRACE: Duration = Duration::from_secs(EXPIRY_GRACE_S as u64);
 const EXPIRY_GRACE_S: u32 = 3600 + 300;
+const EXPIRY_GRACE_S_MAX: u32 = 7 * 24 * 3600;
+const _: () =
+    assert!(EXPIRY_GRACE_S_MAX as u64 == EXPIRY_GRACE_MAX.as_secs(), "the domain knows the longest grace");
 /// Longest time until an answer must be complete, in milliseconds.
 pub(super) const TIMEOUT_MS_MAX: u32 = 15_000;
 /// Bytes of a key; PayJS's own have 16.
@@ -64,7 +68,7 @@ pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<Acco
     let mchid = reader.required("mchid", "1 to 16 letters and digits", is_mchid);
     let keys = reader.key_ring("key", key);
     let confirm = confirm_above_minor(reader);
-    let grace_s = reader.number("expiry_grace_s", 0..=7 * 24 * 3600, EXPIRY_GRACE_S);
+    let grace_s = reader.number("expiry_grace_s", 0..=EXPIRY_GRACE_S_MAX, EXPIRY_GRACE_S);
     let timeout_ms = reader.number("timeout_ms", 100..=TIMEOUT_MS_MAX, 5_000);
     reader.finish();
     let capabilities = Capabilities {

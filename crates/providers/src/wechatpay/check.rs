@@ -14,7 +14,6 @@ use super::config::Account;
 use super::options::Options;
 use super::product::{self, Misfit, Product};
 use crate::faults::Faults;
-use crate::url;
 
 /// Characters of `attach`.
 const ATTACH_CHARS_MAX: usize = 128;
@@ -63,9 +62,6 @@ fn check_texts(faults: &mut Faults, created: &Created) {
     faults.text("description", &created.description, DESCRIPTION_CHARS_MAX);
     if let Some(attach) = &created.attach {
         faults.text("attach", attach, ATTACH_CHARS_MAX);
-    }
-    if let Some(reason) = url::notify_url_fault(&created.notify_url) {
-        faults.add("notify_url", reason);
     }
 }
 

@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
         let fits = |text: &&str| match key.kind {
             Kind::Text { chars_max } => (1..=chars_max).contains(&text.chars().count()),
             Kind::Choice(words) => words.contains(text),
-            Kind::Url => is_url(text),
+            Kind::NotifyBaseUrl => paymux_providers::is_notify_base_url(text),
             Kind::Integer { .. } | Kind::Address | Kind::Words | Kind::Hashes | Kind::Flag => true,
         };
         let text = value.as_str().filter(fits).map(str::to_owned);
@@ -289,14 +289,4 @@ fn masked(name: &str, value: &Value) -> Value {
         _ if sounds_secret && !is_reference => Value::String("***".to_owned()),
         other => other.clone(),
     }
-}
-
-fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    rest.is_some_and(|rest| {
-        !rest.is_empty()
-            && !rest.starts_with('/')
-            && !rest.ends_with('/')
-            && rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '?' | '#'))
-    })
 }

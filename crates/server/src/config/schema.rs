@@ -17,8 +17,8 @@ pub(crate) enum Kind {
     },
     /// An IP address with a port.
     Address,
-    /// An absolute URL that begins with http:// or https:// and has no query and no slash at its end.
-    Url,
+    /// What notifications are sent to, as `paymux_providers::is_notify_base_url` takes it.
+    NotifyBaseUrl,
     /// One of some words.
     Choice(&'static [&'static str]),
     /// Text of at most so many characters.
@@ -40,8 +40,10 @@ impl Kind {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Address => "an IP address with a port, such as 127.0.0.1:7700".to_owned(),
-            Self::Url => {
-                "an http:// or https:// address without a query and without a slash at its end".to_owned()
+            Self::NotifyBaseUrl => {
+                "https://HOST[:PORT][/PATH] (http for a loopback address) of at most 198 bytes, without a \
+                query and without a slash at its end"
+                    .to_owned()
             }
             Self::Choice(words) => words.join(" | "),
             Self::Text { chars_max } => format!("text of 1 to {chars_max} characters"),
@@ -133,7 +135,7 @@ pub(crate) const SERVER: &[Key] = &[
     ),
     key(
         "notify_base_url",
-        Kind::Url,
+        Kind::NotifyBaseUrl,
         Absent::Default("\"http://127.0.0.1:7701\""),
         "The public address of notify_listen as providers reach it; /notify/PROVIDER/MERCHANT is added to it.",
     ),

@@ -184,6 +184,21 @@ account = "gone"
 }
 
 #[test]
+fn notifications_come_to_an_address_that_providers_take() {
+    for good in ["https://pay.example.com", "https://pay.example.com/paymux", "http://[::1]:7701"] {
+        let config = Case::new(GOOD).flag("server.notify_base_url", good).load().unwrap();
+        assert_eq!(config.server.notify_base_url, good);
+    }
+    let faults = Case::new(GOOD).flag("server.notify_base_url", "http://pay.example.com").faults();
+    assert_eq!(
+        faults.trim(),
+        "flag --set: server.notify_base_url: \"http://pay.example.com\" is not allowed; allowed: \
+         https://HOST[:PORT][/PATH] (http for a loopback address) of at most 198 bytes, without a query and without a \
+         slash at its end"
+    );
+}
+
+#[test]
 fn a_file_that_is_no_toml_is_named_with_its_line() {
     let faults = Case::new("[server]\nport = = 7\n").faults();
     assert!(faults.starts_with("paymux.toml:2: (file): is not TOML"), "{faults}");

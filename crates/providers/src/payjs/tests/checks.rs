@@ -32,7 +32,6 @@ fn every_fault_of_an_order_is_found_at_once() {
         order.out_trade_no = "0".parse().unwrap();
         order.description = format!(" {}", "款".repeat(32));
         order.attach = Some("a&total_fee=1\u{7}".to_owned());
-        order.notify_url = "https://pay.example.com/notify?a=1".to_owned();
         order.return_url = Some("shop.example.com/a b".to_owned());
         order.expire_time = Timestamp::from_millis(0);
         order.options_json = format!(r#"{{"logo":"https://a.example/{}"}}"#, "x".repeat(20));
@@ -44,7 +43,6 @@ fn every_fault_of_an_order_is_found_at_once() {
     description: must not begin or end with a blank
     attach: must have no control characters
     attach: must not hold & with a field of PayJS and =, such as &total_fee=
-    notify_url: must have no query string and no fragment
     return_url: must be an http or https URL
     expire_time: must be ahead
     payjs.logo_url: must have at most 32 characters

@@ -35,7 +35,6 @@ fn all_faults_are_found_at_once() {
     order.out_trade_no = "short".parse().unwrap();
     order.description = String::new();
     order.attach = Some("x".repeat(129));
-    order.notify_url = "https://pay.example.com/notify?m=1".to_owned();
     order.payer.open_id = None;
     order.payer.client_ip = None;
     order.payer.app_id = Some("wxother".to_owned());
@@ -48,7 +47,6 @@ fn all_faults_are_found_at_once() {
     merchant_order_no: must have 6 to 32 characters, the prefix included
     description: must have 1 to 127 characters
     attach: must have 1 to 128 characters
-    notify_url: must have no query string and no fragment
     payer.open_id: is demanded
     expire_time: must be at most 7 days ahead
     wechatpay.goods_tag: must have 1 to 32 characters
@@ -65,7 +63,6 @@ fn texts_have_bounds_and_no_control_characters() {
     check("jsapi", |order| order.attach = Some(String::new()), &["attach"]);
     check("jsapi", |order| order.payer.open_id = Some("o p".to_owned()), &["payer.open_id"]);
     check("jsapi", |order| order.payer.client_ip = Some("home".to_owned()), &["payer.client_ip"]);
-    check("jsapi", |order| order.notify_url = "http://pay.example.com/n".to_owned(), &["notify_url"]);
     check("jsapi", |order| order.expire_time = order.created_time, &["expire_time"]);
 }
 
