@@ -68,7 +68,7 @@ fn main() -> Result<ExitCode> {
     let root = root();
     match Cli::parse().command {
         Command::Check => check::run(&root),
-        Command::Test(options) => test::run(&options),
+        Command::Test(options) => test::run(&root, &options),
         Command::Sim(sim) => {
             process::run(&mut simulation(sim.seed, sim.count, &sim.args)).map(ExitCode::from)
         }

@@ -1,14 +1,19 @@
 //! `cargo xtask test`: every test, summed up in the last line.
 
-use std::collections::BTreeSet;
+mod evidence;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::process::ExitCode;
+use std::path::Path;
+use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use clap::Args;
 
 use crate::check;
 use crate::process::{self, Status};
+use crate::services::{ForTests, Kind};
+use evidence::Evidence;
 
 /// Cases of each property test with `--full`.
 const FULL_PROPERTY_CASES: &str = "10000";
@@ -24,7 +29,8 @@ pub(crate) struct Options {
     /// Long counts: more cases of each property, more seeds of the simulation
     #[arg(long)]
     full: bool,
-    /// What must run: a comma list out of `buf`, `cql`, `kafka`; what is named here and does not run is a failure
+    /// What must run: a comma list out of `buf`, `cql`, `kafka`; what is named here and does not run is a failure.
+    /// Kafka and a CQL database are started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name existing ones
     #[arg(long, env = "PAYMUX_REQUIRE", default_value = "", hide_default_value = true, value_parser = parse_require)]
     require: Require,
 }
@@ -47,6 +53,22 @@ impl Capability {
             Self::Kafka => "kafka",
         }
     }
+
+    /// The service that it stands for, if it is one.
+    const fn service(self) -> Option<Service> {
+        match self {
+            Self::Buf => None,
+            Self::Cql => Some(Service { kind: Kind::Cassandra, suite: "cql_store" }),
+            Self::Kafka => Some(Service { kind: Kind::Kafka, suite: "kafka_log" }),
+        }
+    }
+}
+
+/// What tests need another process for.
+struct Service {
+    kind: Kind,
+    /// The module of the conformance suite over it.
+    suite: &'static str,
 }
 
 /// What must not be skipped.
@@ -117,12 +139,8 @@ fn parse_result(line: &str) -> Option<Tally> {
 ///
 /// # Errors
 /// Cargo cannot be started.
-pub(crate) fn run(options: &Options) -> Result<ExitCode> {
-    let mut tests = process::cargo(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
-    if options.full {
-        tests.env("PROPTEST_CASES", FULL_PROPERTY_CASES).env("PAYMUX_FULL", "1");
-    }
-    let mut tally = counted(&mut tests)?;
+pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
+    let mut tally = workspace(root, options)?;
     let seeds = if options.full { FULL_SIMULATION_SEEDS } else { SIMULATION_SEEDS };
     tally.add(counted(&mut crate::simulation(None, Some(seeds), &[]))?);
     let quick = if options.full { &["--plants"][..] } else { &["--plants", "--quick"] };
@@ -132,32 +150,104 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let mut planted =
         process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);
     tally.add(counted(&mut planted)?);
-    let mut ran = BTreeSet::new();
     match check::lint_protos()? {
         Some(status) => {
-            ran.insert(Capability::Buf);
             println!("buf lint: {}", if status == Status::Succeeded { "ok" } else { "FAILED" });
             tally.count(status);
         }
+        None if options.require.0.contains(&Capability::Buf) => {
+            fail(&mut tally, "PAYMUX_REQUIRE names buf, and it is not installed");
+        }
         None => skip(&mut tally, "buf lint", "buf is not installed"),
-    }
-    for missing in options.require.0.difference(&ran) {
-        println!("FAILED: PAYMUX_REQUIRE names {}, and nothing that needs it ran", missing.as_str());
-        tally.failed += 1;
     }
     println!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// The tests of all crates, with the services that are required.
+fn workspace(root: &Path, options: &Options) -> Result<Tally> {
+    let mut tests = process::cargo(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    if options.full {
+        tests.env("PROPTEST_CASES", FULL_PROPERTY_CASES).env("PAYMUX_FULL", "1");
+    }
+    let mut tally = Tally::default();
+    let absent = to_start(&options.require, is_named);
+    if absent.is_empty() {
+        tally.add(workspace_tests(&mut tests, &options.require)?);
+        return Ok(tally);
+    }
+    let mut services = ForTests::begin(root, &absent)?;
+    // They start while cargo builds.
+    let built = process::run(&mut process::cargo(["test", "--workspace", "--no-run"]))?;
+    match services.ready() {
+        Ok(variables) => {
+            for (name, value) in &variables {
+                println!("started for the tests: {name}={value}");
+            }
+            tests.envs(variables);
+        }
+        Err(error) => fail(&mut tally, &format!("the services do not start: {error:#}")),
+    }
+    if built == Status::Succeeded {
+        tally.add(workspace_tests(&mut tests, &options.require)?);
+    } else {
+        fail(&mut tally, "the tests cannot be built");
+    }
+    if let Err(error) = services.end() {
+        fail(&mut tally, &format!("the services do not stop: {error:#}"));
+    }
+    Ok(tally)
+}
+
+/// Runs the tests of all crates, and looks whether what is required was used.
+fn workspace_tests(tests: &mut Command, require: &Require) -> Result<Tally> {
+    let required = require.0.iter().filter(|capability| capability.service().is_some());
+    let mut seen: BTreeMap<Capability, Evidence> =
+        required.map(|capability| (*capability, Evidence::default())).collect();
+    let mut tally = observed(tests, |line| {
+        for (capability, evidence) in &mut seen {
+            evidence.read(*capability, line);
+        }
+    })?;
+    for (capability, evidence) in &seen {
+        if let Some(gap) = evidence.gap() {
+            fail(&mut tally, &format!("PAYMUX_REQUIRE names {}, and {gap}", capability.as_str()));
+        }
+    }
+    Ok(tally)
+}
+
+/// Required services that nobody named.
+fn to_start(require: &Require, is_named: impl Fn(Kind) -> bool) -> Vec<Kind> {
+    let services = require.0.iter().filter_map(|capability| capability.service());
+    services.map(|service| service.kind).filter(|kind| !is_named(*kind)).collect()
+}
+
+/// Whether a variable names a service that is there.
+fn is_named(kind: Kind) -> bool {
+    std::env::var_os(kind.variable()).is_some_and(|value| !value.is_empty())
+}
+
 /// Runs test programs, shows what they print and adds up what they counted.
-fn counted(command: &mut std::process::Command) -> Result<Tally> {
+fn counted(command: &mut Command) -> Result<Tally> {
+    observed(command, |_| {})
+}
+
+/// The same, with each line shown to somebody else, too.
+fn observed(command: &mut Command, mut observe: impl FnMut(&str)) -> Result<Tally> {
     let mut tally = Tally::default();
     let status = process::run_lines(command, |line| {
         println!("{line}");
         tally.add(parse_result(line).unwrap_or_default());
         tally.skipped += u64::from(line.starts_with(SKIP_MARK));
+        observe(line);
     })?;
     Ok(tally.settle(status))
+}
+
+fn fail(tally: &mut Tally, why: &str) {
+    println!("FAILED: {why}");
+    tally.failed += 1;
 }
 
 fn skip(tally: &mut Tally, what: &str, reason: &str) {
@@ -200,7 +290,10 @@ mod tests {
     fn known_capabilities_are_read_and_unknown_ones_refused() {
         assert_eq!(parse_require(""), Ok(Require::default()));
         let both = Require([Capability::Buf, Capability::Kafka].into());
-        assert_eq!(parse_require("kafka, buf,"), Ok(both));
+        assert_eq!(parse_require("kafka, buf,"), Ok(both.clone()));
+        assert_eq!(to_start(&both, |_| false), [Kind::Kafka]);
+        assert_eq!(to_start(&both, |kind| kind == Kind::Kafka), []);
+        assert_eq!(to_start(&Require::default(), |_| false), []);
         assert_eq!(parse_require("kafak"), Err("unknown: kafak; known: buf, cql, kafka".to_owned()));
     }
 }

@@ -1,15 +1,16 @@
 //! Cassandra: nodes on addresses of their own, with the same ports, each owning its share of the ring.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use super::started::{Kind, List, wait_until};
-use super::{jars, ports};
+use super::started::{Kind, List, Started};
+use super::{Place, TOOL_MAX, jars, ports, wait};
 
-const VERSION: &str = "5.0.5";
+const ARTIFACTS: [jars::Artifact; 1] = [("org.apache.cassandra", "cassandra-all", "5.0.5")];
 
 /// Packages of the JDK that Cassandra on Java 17 reaches into.
 const EXPORTS: [&str; 8] = [
@@ -41,70 +42,86 @@ const OPENS: [&str; 16] = [
     "java.base/java.nio",
 ];
 
+/// What it writes to its log: not every detail, as without this file.
+const LOGBACK: &str = "\
+<configuration>
+  <appender name=\"log\" class=\"ch.qos.logback.core.ConsoleAppender\">
+    <encoder><pattern>%d %-5level [%thread] %logger{0} - %msg%n</pattern></encoder>
+  </appender>
+  <root level=\"INFO\"><appender-ref ref=\"log\"/></root>
+</configuration>
+";
+
 /// Where one node lives.
 struct Node {
     name: String,
     address: IpAddr,
-    folder: PathBuf,
     jmx: u16,
     /// Its place on the ring.
     token: i64,
 }
 
-/// Ports that all nodes share.
-#[derive(Clone, Copy)]
+/// What all nodes share: their ports, and whom they ask for the ring.
 struct Shared {
     cql: u16,
     storage: u16,
     storage_tls: u16,
+    seeds: String,
 }
 
-/// Starts nodes and waits until they take statements and agree on the schema.
+/// Starts the nodes of a new cluster, one after the other: a node joins a ring that stands.
 ///
 /// # Errors
 /// See the messages.
-pub(super) fn start(folder: &Path, count: u8, list: &mut List) -> Result<()> {
-    let jars = jars::fetch(folder, "cassandra", &[("org.apache.cassandra", "cassandra-all", VERSION)])?;
-    let addresses: Vec<IpAddr> = (1..=count).map(|n| IpAddr::V4(Ipv4Addr::new(127, 0, 0, n))).collect();
-    let [cql, storage, storage_tls] = ports::free(&addresses)?;
-    let shared = Shared { cql, storage, storage_tls };
-    let step = i64::MAX / i64::from(count).max(1);
-    let mut nodes = Vec::new();
-    for (n, address) in (1_i64..).zip(&addresses) {
-        let name = format!("cassandra-{n}");
-        let home = folder.join(Kind::Cassandra.as_str()).join(&name);
-        // What an earlier start left: its ports and its ring are gone.
-        drop(std::fs::remove_dir_all(&home));
+pub(super) fn start(place: &Place, count: usize, list: &mut List) -> Result<()> {
+    let jars = jars::fetch(&place.jars, Kind::Cassandra.as_str(), &ARTIFACTS)?;
+    let addresses: Vec<IpAddr> = (1..).take(count).map(|n| Ipv4Addr::new(127, 0, 0, n).into()).collect();
+    let ports = ports::free(&addresses, 3 + count)?;
+    let [cql, storage, storage_tls, jmx @ ..] = &ports[..] else { bail!("too few ports: {ports:?}") };
+    let seeds: Vec<_> = addresses.iter().map(|address| format!("{address}:{storage}")).collect();
+    let shared = Shared { cql: *cql, storage: *storage, storage_tls: *storage_tls, seeds: seeds.join(",") };
+    let step = i64::MAX / i64::try_from(count).context("some nodes")?.max(1);
+    for ((n, address), jmx) in (1_i64..).zip(addresses).zip(jmx) {
+        let name = format!("{}-{n}", Kind::Cassandra);
+        let node = Node { name, address, jmx: *jmx, token: (n - 1) * step };
+        let home = list.home(Kind::Cassandra, &node.name);
         std::fs::create_dir_all(home.join("conf")).with_context(|| format!("making {}", home.display()))?;
-        let [jmx] = ports::free(&[IpAddr::V4(Ipv4Addr::LOCALHOST)])?;
-        nodes.push(Node { name, address: *address, folder: home, jmx, token: (n - 1) * step });
-    }
-    for node in &nodes {
-        std::fs::write(node.folder.join("conf/cassandra.yaml"), yaml(node, shared))?;
+        std::fs::write(home.join("conf/cassandra.yaml"), yaml(&node, &shared, &home))?;
+        std::fs::write(home.join("conf/logback.xml"), LOGBACK)?;
         let address = SocketAddr::new(node.address, shared.cql);
-        list.spawn(Kind::Cassandra, &node.name, address, &node.folder, &mut daemon(node, &jars))?;
-        // One after the other: a node joins a ring that stands.
-        list.wait_until_open(Kind::Cassandra)?;
-    }
-    for node in &nodes {
-        wait_until(|| agrees(node, &jars, nodes.len()))
-            .with_context(|| format!("{}: the schema", node.name))?;
+        list.spawn(Kind::Cassandra, &node.name, (address, node.jmx), &daemon(&node, &home, &jars))?;
+        list.wait_until_open(std::slice::from_ref(list.named(&node.name)?))?;
     }
     Ok(())
 }
 
-fn daemon(node: &Node, jars: &Path) -> Command {
+/// Waits until nodes take statements, and each sees one version of the schema at all of them.
+///
+/// # Errors
+/// One has ended, or they take too long.
+pub(super) fn wait_until_ready(place: &Place, nodes: &[Started], list: &List) -> Result<()> {
+    let jars = jars::fetch(&place.jars, Kind::Cassandra.as_str(), &ARTIFACTS)?;
+    list.wait_until_open(nodes)?;
+    for node in nodes {
+        let home = list.home(Kind::Cassandra, &node.name);
+        list.wait_until(node, "does not see one schema at all nodes", || agrees(node, &home, &jars, nodes))?;
+    }
+    Ok(())
+}
+
+fn daemon(node: &Node, home: &Path, jars: &Path) -> Command {
     let mut java = Command::new("java");
-    java.current_dir(&node.folder);
     java.args(["-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=512m"]);
-    java.arg(format!("-Dcassandra.config=file://{}", node.folder.join("conf/cassandra.yaml").display()));
-    java.arg(format!("-Dcassandra.storagedir={}", node.folder.display()));
+    // It runs for minutes on a machine that is busy otherwise: what the better compiler gains it does not earn back.
+    java.arg("-XX:TieredStopAtLevel=1");
+    java.arg(format!("-Dcassandra.config=file://{}", home.join("conf/cassandra.yaml").display()));
+    java.arg(format!("-Dcassandra.storagedir={}", home.display()));
     java.arg(format!("-Dcassandra.jmx.local.port={}", node.jmx));
     java.arg(format!("-Dcassandra.initial_token={}", node.token));
     java.args(["-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=0"]);
     java.args(["-Djdk.attach.allowAttachSelf=true", "-Dio.netty.tryReflectionSetAccessible=true"]);
     open_jdk(&mut java);
-    let path = format!("{}:{}", node.folder.join("conf").display(), jars.join("*").display());
+    let path = format!("{}:{}", home.join("conf").display(), jars.join("*").display());
     java.arg("-cp").arg(path).arg("org.apache.cassandra.service.CassandraDaemon");
     java
 }
@@ -115,33 +132,35 @@ fn open_jdk(java: &mut Command) {
 }
 
 /// Whether a node sees one version of the schema, at all nodes.
-fn agrees(node: &Node, jars: &Path, nodes: usize) -> Result<bool> {
+fn agrees(node: &Started, home: &Path, jars: &Path, all: &[Started]) -> Result<bool> {
     let mut tool = Command::new("java");
-    tool.args(["-Xmx128m", "-XX:TieredStopAtLevel=1"]);
+    tool.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
     // It keeps a history in the home folder.
-    tool.arg(format!("-Duser.home={}", node.folder.display()));
+    tool.arg(format!("-Duser.home={}", home.display()));
     open_jdk(&mut tool);
-    tool.arg("-cp").arg(jars.join("*"));
-    tool.arg("org.apache.cassandra.tools.NodeTool").args(["-p", &node.jmx.to_string(), "describecluster"]);
-    let output = tool.current_dir(&node.folder).output()?;
-    Ok(output.status.success() && is_agreed(&String::from_utf8_lossy(&output.stdout), nodes))
+    tool.arg("-cp").arg(jars.join("*")).arg("org.apache.cassandra.tools.NodeTool");
+    tool.args(["-p", &node.control.to_string(), "describecluster"]).current_dir(home);
+    let told = wait::answer(&mut tool, &home.join("describecluster.log"), TOOL_MAX)?;
+    let addresses: BTreeSet<IpAddr> = all.iter().map(|one| one.address.ip()).collect();
+    Ok(told.status.success() && is_agreed(&told.text, &addresses))
 }
 
-/// Whether `describecluster` lists one version of the schema, with so many addresses.
-fn is_agreed(text: &str, nodes: usize) -> bool {
+/// Whether `describecluster` lists one version of the schema, at these addresses; who is away has none.
+fn is_agreed(text: &str, wanted: &BTreeSet<IpAddr>) -> bool {
     let versions = text.lines().skip_while(|line| line.trim() != "Schema versions:").skip(1);
-    let lists: Vec<&str> = versions
+    let lists: Vec<BTreeSet<IpAddr>> = versions
         .take_while(|line| !line.trim().is_empty())
+        .filter(|line| !line.contains("UNREACHABLE"))
         .filter_map(|line| line.split_once('[')?.1.split_once(']').map(|(list, _)| list))
+        .map(|list| list.split(',').filter_map(|address| address.trim().parse().ok()).collect())
         .collect();
-    let [one] = lists[..] else { return false };
-    one.split(',').count() == nodes
+    lists.iter().eq([wanted])
 }
 
-fn yaml(node: &Node, shared: Shared) -> String {
-    let Node { address, folder, .. } = node;
-    let Shared { cql, storage, storage_tls } = shared;
-    let folder = folder.display();
+fn yaml(node: &Node, shared: &Shared, home: &Path) -> String {
+    let Node { address, .. } = node;
+    let Shared { cql, storage, storage_tls, seeds } = shared;
+    let folder = home.display();
     format!(
         "cluster_name: paymux\n\
          num_tokens: 1\n\
@@ -158,7 +177,7 @@ fn yaml(node: &Node, shared: Shared) -> String {
          seed_provider:\n\
          \x20 - class_name: org.apache.cassandra.locator.SimpleSeedProvider\n\
          \x20   parameters:\n\
-         \x20     - seeds: \"127.0.0.1:{storage}\"\n\
+         \x20     - seeds: \"{seeds}\"\n\
          listen_address: {address}\n\
          rpc_address: {address}\n\
          storage_port: {storage}\n\
@@ -175,14 +194,19 @@ fn yaml(node: &Node, shared: Shared) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_agreed;
+    use super::*;
 
     #[test]
     fn agreement_is_one_version_at_all_nodes() {
         let told = |versions: &str| format!("Cluster Information:\n\tSchema versions:\n{versions}\nStats\n");
-        assert!(is_agreed(&told("\t\t5f3c: [127.0.0.1, 127.0.0.2]\n"), 2));
-        assert!(!is_agreed(&told("\t\t5f3c: [127.0.0.1]\n"), 2));
-        assert!(!is_agreed(&told("\t\t5f3c: [127.0.0.1]\n\t\t77aa: [127.0.0.2]\n"), 2));
-        assert!(!is_agreed("", 1));
+        let [one, both] = [1, 2].map(|n| (1..=n).map(|n| Ipv4Addr::new(127, 0, 0, n).into()).collect());
+        assert!(is_agreed(&told("\t\t5f3c: [127.0.0.1, 127.0.0.2]\n"), &both));
+        assert!(!is_agreed(&told("\t\t5f3c: [127.0.0.1]\n"), &both));
+        assert!(!is_agreed(&told("\t\t5f3c: [127.0.0.1]\n\t\t77aa: [127.0.0.2]\n"), &both));
+        // A node that was killed is none of those that are waited for.
+        let lost = told("\t\t5f3c: [127.0.0.1]\n\t\tUNREACHABLE: [127.0.0.2]\n");
+        assert!(is_agreed(&lost, &one));
+        assert!(!is_agreed(&lost, &both));
+        assert!(!is_agreed("", &one));
     }
 }

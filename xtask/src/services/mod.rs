@@ -4,10 +4,12 @@
 //! that list are ever stopped.
 
 mod cassandra;
+mod for_tests;
 mod jars;
 mod kafka;
 mod ports;
 mod started;
+mod wait;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,12 +18,14 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 
 use crate::process;
-use started::{Kind, List};
+pub(crate) use for_tests::ForTests;
+pub(crate) use started::Kind;
+use started::List;
 
-/// Longest wait for a service that was started.
-const READY_MAX: Duration = Duration::from_secs(120);
-/// Pause between two looks at something that is not ready yet.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Longest wait for a member to become ready: machines build beside it.
+const READY_MAX: Duration = Duration::from_secs(300);
+/// Longest run of a tool of a service.
+const TOOL_MAX: Duration = Duration::from_secs(120);
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -29,9 +33,11 @@ Examples:
   cargo xtask services up
   cargo xtask services up --brokers 3 --nodes 3
   cargo xtask services status
+  cargo xtask services kill kafka-2 cassandra-3
+  cargo xtask services start kafka-2 cassandra-3
   cargo xtask services down")]
 pub(crate) struct Services {
-    /// Where jars, data and logs lie; absent: `target/services` of the workspace
+    /// Where jars, data and logs lie; absent: `services` in the folder that cargo builds into
     #[arg(long, env = "PAYMUX_SERVICES", global = true)]
     folder: Option<PathBuf>,
     #[command(subcommand)]
@@ -40,7 +46,7 @@ pub(crate) struct Services {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Fetches the jars by Maven, starts what does not run yet, waits until it is ready
+    /// Fetches the jars by Maven, starts what does not run, waits until it is ready
     Up {
         /// Kafka brokers
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3))]
@@ -51,8 +57,38 @@ enum Command {
     },
     /// Stops what was started from this folder, and deletes its data
     Down,
-    /// What runs, where
+    /// What runs, where: names, addresses, process ids, folders
     Status,
+    /// Kills members at once, as a crash would; they keep their data
+    Kill {
+        /// Names as `status` shows them
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Starts members that have ended once more, with their data, and waits until they are ready
+    Start {
+        /// Names as `status` shows them
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Stops everything once standard input ends, and deletes the folder
+    #[command(hide = true)]
+    Keep,
+}
+
+/// Where things lie.
+#[derive(Clone, Debug)]
+struct Place {
+    /// The list of what was started, and a folder for each member.
+    members: PathBuf,
+    jars: PathBuf,
+}
+
+/// The folder that is used when none is named: beside what cargo builds.
+fn default_folder(root: &Path) -> PathBuf {
+    // `<target>/debug/xtask`: cargo's own configuration may have moved the folder.
+    let target = std::env::current_exe().ok().and_then(|own| own.ancestors().nth(2).map(Path::to_owned));
+    target.unwrap_or_else(|| root.join("target")).join("services")
 }
 
 /// Runs the command.
@@ -60,52 +96,107 @@ enum Command {
 /// # Errors
 /// A tool is missing, a service does not start, or other numbers of them run already.
 pub(crate) fn run(root: &Path, services: &Services) -> Result<()> {
-    let folder = services.folder.clone().unwrap_or_else(|| root.join("target/services"));
+    let folder = services.folder.clone().unwrap_or_else(|| default_folder(root));
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let folder = folder.canonicalize()?;
-    match services.command {
-        Command::Up { brokers, nodes } => up(&folder, brokers, nodes),
-        Command::Down => down(&folder),
-        Command::Status => List::read(&folder).map(|list| tell(&list)),
-    }
-}
-
-fn up(folder: &Path, brokers: u8, nodes: u8) -> Result<()> {
-    for tool in ["java", "mvn"] {
-        ensure!(
-            process::succeeds(tool, ["--version"]),
-            "{tool} is not installed (Java 17 and Maven are needed)"
-        );
-    }
-    let mut list = List::read(folder)?;
-    list.forget_ended();
-    for (kind, wanted) in [(Kind::Kafka, brokers), (Kind::Cassandra, nodes)] {
-        let running = list.of(kind).count();
-        if running == usize::from(wanted) {
-            continue;
+    let place = Place { jars: folder.join("jars"), members: folder };
+    let mut list = List::read(&place.members)?;
+    match &services.command {
+        Command::Up { brokers, nodes } => {
+            let wanted = [(Kind::Kafka, usize::from(*brokers)), (Kind::Cassandra, usize::from(*nodes))];
+            up(&place, &wanted, &mut list)?;
         }
-        if running > 0 {
-            bail!("{running} of {kind} run already, {wanted} are wanted: `cargo xtask services down` first");
+        Command::Down => {
+            down(&place, &mut list)?;
+            println!("stopped");
+            return Ok(());
         }
-        match kind {
-            Kind::Kafka => kafka::start(folder, wanted, &mut list)?,
-            Kind::Cassandra => cassandra::start(folder, wanted, &mut list)?,
+        Command::Status => {}
+        Command::Kill { names } => {
+            for name in names {
+                list.kill(name)?;
+            }
         }
+        Command::Start { names } => start(&place, names, &mut list)?,
+        Command::Keep => return for_tests::keep(&place, list),
     }
     tell(&list);
     Ok(())
 }
 
-fn down(folder: &Path) -> Result<()> {
-    let mut list = List::read(folder)?;
+/// Starts so many members of each service, or those of them that have ended; waits until all are ready.
+fn up(place: &Place, wanted: &[(Kind, usize)], list: &mut List) -> Result<()> {
+    for tool in ["java", "mvn"] {
+        let is_there = process::succeeds(tool, ["--version"]);
+        ensure!(is_there, "{tool} is not installed (Java 17 and Maven are needed)");
+    }
+    for (kind, count) in wanted.iter().copied() {
+        let (started, running) = (list.of(kind).count(), list.running(kind).count());
+        if started == count {
+            let ended = list.of(kind).filter(|one| !one.runs()).map(|one| one.name.clone());
+            for name in ended.collect::<Vec<_>>() {
+                list.start_again(&name)?;
+            }
+        } else if running > 0 {
+            bail!("{started} of {kind} were started, {count} are wanted: `cargo xtask services down` first");
+        } else {
+            // What an earlier cluster left.
+            list.forget(kind);
+            drop(std::fs::remove_dir_all(place.members.join(kind.as_str())));
+            match kind {
+                _ if count == 0 => {}
+                Kind::Kafka => kafka::start(place, count, list)?,
+                Kind::Cassandra => cassandra::start(place, count, list)?,
+            }
+        }
+        let members: Vec<_> = list.of(kind).cloned().collect();
+        wait_until_ready(place, kind, &members, list)?;
+    }
+    Ok(())
+}
+
+/// Starts members again; waits for those that run then, unless they are too few to work.
+fn start(place: &Place, names: &[String], list: &mut List) -> Result<()> {
+    for name in names {
+        ensure!(!list.named(name)?.runs(), "{name} runs already");
+    }
+    let ran: Vec<_> = list.all().filter(|one| one.runs()).map(|one| one.name.clone()).collect();
+    for name in names {
+        list.start_again(name)?;
+    }
+    for kind in Kind::ALL {
+        let touched = |name: &String| list.of(kind).any(|one| one.name == *name);
+        if !names.iter().any(touched) {
+            continue;
+        }
+        let members: Vec<_> = list.of(kind).cloned().collect();
+        let expected = members.iter().filter(|one| names.contains(&one.name) || ran.contains(&one.name));
+        let expected: Vec<_> = expected.cloned().collect();
+        if expected.len() * 2 > members.len() {
+            wait_until_ready(place, kind, &expected, list)?;
+        } else {
+            println!("{} of {} of {kind} run: too few to wait for", expected.len(), members.len());
+        }
+    }
+    Ok(())
+}
+
+fn wait_until_ready(place: &Place, kind: Kind, members: &[started::Started], list: &List) -> Result<()> {
+    match kind {
+        _ if members.is_empty() => Ok(()),
+        Kind::Kafka => kafka::wait_until_ready(place, members, list),
+        Kind::Cassandra => cassandra::wait_until_ready(place, members, list),
+    }
+}
+
+fn down(place: &Place, list: &mut List) -> Result<()> {
     list.stop_all()?;
-    for kind in [Kind::Kafka, Kind::Cassandra] {
-        let data = folder.join(kind.as_str());
+    for kind in Kind::ALL {
+        let data = place.members.join(kind.as_str());
         if data.exists() {
             std::fs::remove_dir_all(&data).with_context(|| format!("deleting {}", data.display()))?;
         }
     }
-    println!("stopped");
     Ok(())
 }
 
@@ -113,16 +204,22 @@ fn down(folder: &Path) -> Result<()> {
 fn tell(list: &List) {
     for one in list.all() {
         let state = if one.runs() { "runs" } else { "has ended" };
-        println!("{:<12} {:<21} pid {:<8} {state}", one.name, one.address, one.pid);
+        let home = list.home(one.kind, &one.name);
+        println!("{:<12} {:<16} pid {:<8} {state:<10} {}", one.name, one.address, one.pid, home.display());
     }
-    for (kind, variable) in [(Kind::Kafka, "PAYMUX_TEST_KAFKA"), (Kind::Cassandra, "PAYMUX_TEST_CQL")] {
-        let addresses: Vec<_> =
-            list.of(kind).filter(|one| one.runs()).map(|one| one.address.to_string()).collect();
-        if !addresses.is_empty() {
-            println!("export {variable}={}", addresses.join(","));
+    for kind in Kind::ALL {
+        if let Some(addresses) = addresses(list, kind) {
+            println!("export {}={addresses}", kind.variable());
         }
     }
     if list.all().next().is_none() {
         println!("nothing runs");
     }
+}
+
+/// Where the members of a service take clients; those that were killed are named, too, unless none runs.
+fn addresses(list: &List, kind: Kind) -> Option<String> {
+    list.running(kind).next()?;
+    let addresses: Vec<_> = list.of(kind).map(|one| one.address.to_string()).collect();
+    Some(addresses.join(","))
 }

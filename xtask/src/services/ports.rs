@@ -1,33 +1,26 @@
-//! Ports that are free now.
+//! Ports that are free now, and that the kernel gives to nobody later.
 
 use std::net::{IpAddr, TcpListener};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
-/// Draws until a port is free on all addresses.
-const DRAWS_MAX: usize = 100;
+/// Where ports begin, and how many there are: below those that the kernel gives to connections and for port 0, so that
+/// a member that was killed finds its ports again; and below those that the tests give to servers.
+const PORTS: (u16, u16) = (10_000, 2_000);
 
 /// Different ports, each free on all addresses.
 ///
 /// # Errors
-/// No address can be bound, or no such ports are found.
-pub(super) fn free<const N: usize>(addresses: &[IpAddr]) -> Result<[u16; N]> {
-    let first = addresses.first().context("no address")?;
-    let mut ports = [0; N];
-    // Held until all are drawn, so that none is drawn twice.
-    let mut held = Vec::new();
-    for port in &mut ports {
-        let drawn = (0..DRAWS_MAX).find_map(|_| {
-            let listener = TcpListener::bind((*first, 0)).ok()?;
-            let port = listener.local_addr().ok()?.port();
-            let others = addresses.iter().skip(1).map(|address| TcpListener::bind((*address, port)));
-            let others = others.collect::<Result<Vec<_>, _>>().ok()?;
-            Some((port, listener, others))
-        });
-        let Some((free, listener, others)) = drawn else { bail!("no port is free on {addresses:?}") };
-        held.push((listener, others));
-        *port = free;
-    }
+/// There are not so many.
+pub(super) fn free(addresses: &[IpAddr], count: usize) -> Result<Vec<u16>> {
+    let (first, all) = PORTS;
+    // Each process begins elsewhere: another one may draw beside this one.
+    let begin = std::process::id().wrapping_mul(37) % u32::from(all);
+    let offset = u16::try_from(begin).context("an offset below the number of ports")?;
+    let candidates = (0..all).map(|draw| first + (offset + draw) % all);
+    let is_free = |port: &u16| addresses.iter().all(|address| TcpListener::bind((*address, *port)).is_ok());
+    let ports: Vec<u16> = candidates.filter(is_free).take(count).collect();
+    ensure!(ports.len() == count, "{} of {count} ports are free on {addresses:?}", ports.len());
     Ok(ports)
 }
 
@@ -37,11 +30,16 @@ mod tests {
 
     #[test]
     fn ports_differ_and_can_be_bound() {
-        let here = IpAddr::from([127, 0, 0, 1]);
-        let ports: [u16; 4] = free(&[here, IpAddr::from([127, 0, 0, 2])]).unwrap();
+        let addresses = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 2])];
+        let ports = free(&addresses, 4).unwrap();
         let different: std::collections::BTreeSet<_> = ports.iter().collect();
-        assert_eq!(different.len(), ports.len());
-        assert!(TcpListener::bind((here, ports[0])).is_ok());
-        assert!(free::<1>(&[]).is_err());
+        assert_eq!(different.len(), 4);
+        let (first, count) = PORTS;
+        assert!(ports.iter().all(|port| (first..first + count).contains(port)));
+        // A port that is taken on one address is none for all of them.
+        let taken = TcpListener::bind((addresses[1], ports[0])).unwrap();
+        assert!(!free(&addresses, 4).unwrap().contains(&ports[0]));
+        drop(taken);
+        assert!(free(&[IpAddr::from([203, 0, 113, 1])], 1).is_err());
     }
 }

@@ -1,0 +1,122 @@
+//! Services of one run of the tests: in a folder of their own, and gone when the run ends, however it ends.
+//!
+//! A keeper, a process of its own, waits until its standard input ends. That is when the run stops them, and also when
+//! the run is killed: the kernel closes the other end.
+
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, Result, anyhow, ensure};
+
+use super::started::{Kind, List};
+use super::{Place, addresses, default_folder, down, up};
+
+/// A variable and its value.
+pub(crate) type Variable = (&'static str, String);
+
+/// Services that start while the caller goes on.
+#[derive(Debug)]
+pub(crate) struct ForTests {
+    keeper: Keeper,
+    starting: Option<JoinHandle<Result<Vec<Variable>>>>,
+}
+
+impl ForTests {
+    /// Begins to start one member of each service.
+    ///
+    /// # Errors
+    /// Their folder cannot be made, or the keeper not be started.
+    pub(crate) fn begin(root: &Path, kinds: &[Kind]) -> Result<Self> {
+        let folder = default_folder(root);
+        let members = folder.join(format!("test-{}", std::process::id()));
+        std::fs::create_dir_all(&members).with_context(|| format!("making {}", members.display()))?;
+        let place = Place { members: members.canonicalize()?, jars: folder.join("jars") };
+        let keeper = Keeper::start(&place.members)?;
+        let wanted: Vec<_> = kinds.iter().map(|kind| (*kind, 1)).collect();
+        let starting = std::thread::spawn(move || {
+            let mut list = List::read(&place.members)?;
+            up(&place, &wanted, &mut list)?;
+            let named =
+                wanted.iter().filter_map(|(kind, _)| Some((kind.variable(), addresses(&list, *kind)?)));
+            Ok(named.collect())
+        });
+        Ok(Self { keeper, starting: Some(starting) })
+    }
+
+    /// Waits until they are ready: the variables that name them to the tests.
+    ///
+    /// # Errors
+    /// One does not start.
+    pub(crate) fn ready(&mut self) -> Result<Vec<Variable>> {
+        let starting = self.starting.take().context("the services were waited for before")?;
+        starting.join().map_err(|_| anyhow!("the start of the services panicked"))?
+    }
+
+    /// Stops them and deletes what they left.
+    ///
+    /// # Errors
+    /// Something does not stop, or cannot be deleted.
+    pub(crate) fn end(mut self) -> Result<()> {
+        self.settle();
+        self.keeper.end()
+    }
+
+    /// Nothing is started any more.
+    fn settle(&mut self) {
+        if let Some(starting) = self.starting.take() {
+            // Whether it succeeded makes no difference to who stops them now.
+            drop(starting.join());
+        }
+    }
+}
+
+impl Drop for ForTests {
+    fn drop(&mut self) {
+        self.settle();
+    }
+}
+
+/// The process that stops them.
+#[derive(Debug)]
+struct Keeper(Child);
+
+impl Keeper {
+    fn start(members: &Path) -> Result<Self> {
+        let mut keeper = Command::new(std::env::current_exe().context("the path of this program")?);
+        keeper.args(["services", "keep", "--folder"]).arg(members);
+        // In a group of its own: it outlives a Ctrl-C.
+        keeper.stdin(Stdio::piped()).process_group(0);
+        keeper.spawn().map(Self).context("starting the keeper of the services")
+    }
+
+    fn end(&mut self) -> Result<()> {
+        drop(self.0.stdin.take());
+        let status = self.0.wait().context("the keeper of the services")?;
+        ensure!(status.success(), "the keeper of the services did not stop all of them");
+        Ok(())
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // Ended before, or by the way out after an error, which is told.
+        drop(self.end());
+    }
+}
+
+/// The keeper's work.
+///
+/// # Errors
+/// Something does not stop, or cannot be deleted.
+pub(super) fn keep(place: &Place, at_first: List) -> Result<()> {
+    ensure!(at_first.all().next().is_none(), "services run there already");
+    let mut nothing = Vec::new();
+    std::io::stdin().read_to_end(&mut nothing)?;
+    let mut list = List::read(&place.members)?;
+    down(place, &mut list)?;
+    let members: &PathBuf = &place.members;
+    std::fs::remove_dir_all(members).with_context(|| format!("deleting {}", members.display()))
+}
