@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::wait;
 use crate::process;
@@ -25,6 +25,10 @@ pub(super) fn fetch(jars: &Path, name: &str, artifacts: &[Artifact]) -> Result<P
     if is_complete(&folder, &pom) {
         return Ok(folder);
     }
+    ensure!(
+        process::succeeds("mvn", ["--version"]),
+        "mvn is not installed (Maven fetches the jars of {name})"
+    );
     println!("fetching the jars of {name} by Maven");
     std::fs::create_dir_all(jars).with_context(|| format!("making {}", jars.display()))?;
     // Fetched beside its place: what is there is complete, also after a fetch that was broken off.

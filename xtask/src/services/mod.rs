@@ -126,10 +126,7 @@ pub(crate) fn run(root: &Path, services: &Services) -> Result<()> {
 
 /// Starts so many members of each service, or those of them that have ended; waits until all are ready.
 fn up(place: &Place, wanted: &[(Kind, usize)], list: &mut List) -> Result<()> {
-    for tool in ["java", "mvn"] {
-        let is_there = process::succeeds(tool, ["--version"]);
-        ensure!(is_there, "{tool} is not installed (Java 17 and Maven are needed)");
-    }
+    ensure!(process::succeeds("java", ["--version"]), "java is not installed (Java 17 is needed)");
     for (kind, count) in wanted.iter().copied() {
         let (started, running) = (list.of(kind).count(), list.running(kind).count());
         if started == count {
