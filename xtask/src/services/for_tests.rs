@@ -5,7 +5,7 @@
 
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
@@ -31,9 +31,11 @@ impl ForTests {
     /// Their folder cannot be made, or the keeper not be started.
     pub(crate) fn begin(root: &Path, kinds: &[Kind]) -> Result<Self> {
         let folder = default_folder(root);
-        let members = folder.join(format!("test-{}", std::process::id()));
-        std::fs::create_dir_all(&members).with_context(|| format!("making {}", members.display()))?;
-        let place = Place { members: members.canonicalize()?, jars: folder.join("jars") };
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let folder = folder.canonicalize()?;
+        // The keeper deletes it.
+        let members = tempfile::Builder::new().prefix("test-").tempdir_in(&folder)?.keep();
+        let place = Place { members, jars: folder.join("jars") };
         let keeper = Keeper::start(&place.members)?;
         let wanted: Vec<_> = kinds.iter().map(|kind| (*kind, 1)).collect();
         let starting = std::thread::spawn(move || {
@@ -117,6 +119,6 @@ pub(super) fn keep(place: &Place, at_first: List) -> Result<()> {
     std::io::stdin().read_to_end(&mut nothing)?;
     let mut list = List::read(&place.members)?;
     down(place, &mut list)?;
-    let members: &PathBuf = &place.members;
+    let members = &place.members;
     std::fs::remove_dir_all(members).with_context(|| format!("deleting {}", members.display()))
 }

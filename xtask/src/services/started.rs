@@ -147,9 +147,14 @@ impl List {
     /// # Errors
     /// There is none of that name.
     pub(super) fn named(&self, name: &str) -> Result<&Started> {
-        let names = || self.started.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
         let found = self.started.iter().find(|one| one.name == name);
-        found.with_context(|| format!("nothing here is called {name}; there are: {}", names()))
+        found.with_context(|| match &self.started[..] {
+            [] => format!("{name} is not there: nothing was started"),
+            some => {
+                let names: Vec<_> = some.iter().map(|one| one.name.as_str()).collect();
+                format!("{name} is not there, only {}", names.join(", "))
+            }
+        })
     }
 
     /// Strikes out a service: its members must have ended.
@@ -322,7 +327,7 @@ mod tests {
         let after = List::read(folder.path()).unwrap().named("kafka-1").unwrap().clone();
         assert!(after.runs() && after.pid != before.pid && after.address == before.address);
         let unknown = format!("{:#}", list.kill("kafka-2").unwrap_err());
-        assert_eq!(unknown, "nothing here is called kafka-2; there are: kafka-1");
+        assert_eq!(unknown, "kafka-2 is not there, only kafka-1");
         list.stop_all().unwrap();
     }
 
