@@ -194,7 +194,7 @@ fn workspace(root: &Path, options: &Options) -> Result<Tally> {
         fail(&mut tally, "the tests cannot be built");
     }
     if let Err(error) = services.end() {
-        fail(&mut tally, &format!("the services do not stop: {error:#}"));
+        fail(&mut tally, &format!("the services of the tests: {error:#}"));
     }
     Ok(tally)
 }

@@ -5,7 +5,7 @@
 
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
@@ -22,6 +22,9 @@ pub(crate) type Variable = (&'static str, String);
 pub(crate) struct ForTests {
     keeper: Keeper,
     starting: Option<JoinHandle<Result<Vec<Variable>>>>,
+    /// Where they lie.
+    members: PathBuf,
+    were_ready: bool,
 }
 
 impl ForTests {
@@ -36,7 +39,7 @@ impl ForTests {
         // The keeper deletes it.
         let members = tempfile::Builder::new().prefix("test-").tempdir_in(&folder)?.keep();
         let place = Place { members, jars: folder.join("jars") };
-        let keeper = Keeper::start(&place.members)?;
+        let (keeper, members) = (Keeper::start(&place.members)?, place.members.clone());
         let wanted: Vec<_> = kinds.iter().map(|kind| (*kind, 1)).collect();
         let starting = std::thread::spawn(move || {
             let mut list = List::read(&place.members)?;
@@ -45,7 +48,7 @@ impl ForTests {
                 wanted.iter().filter_map(|(kind, _)| Some((kind.variable(), addresses(&list, *kind)?)));
             Ok(named.collect())
         });
-        Ok(Self { keeper, starting: Some(starting) })
+        Ok(Self { keeper, starting: Some(starting), members, were_ready: false })
     }
 
     /// Waits until they are ready: the variables that name them to the tests.
@@ -54,16 +57,22 @@ impl ForTests {
     /// One does not start.
     pub(crate) fn ready(&mut self) -> Result<Vec<Variable>> {
         let starting = self.starting.take().context("the services were waited for before")?;
-        starting.join().map_err(|_| anyhow!("the start of the services panicked"))?
+        let variables = starting.join().map_err(|_| anyhow!("the start of the services panicked"))??;
+        self.were_ready = true;
+        Ok(variables)
     }
 
     /// Stops them and deletes what they left.
     ///
     /// # Errors
-    /// Something does not stop, or cannot be deleted.
+    /// One had ended by itself, something does not stop, or cannot be deleted.
     pub(crate) fn end(mut self) -> Result<()> {
         self.settle();
-        self.keeper.end()
+        // Its log goes with the folder.
+        let died = if self.were_ready { List::read(&self.members)?.died() } else { Vec::new() };
+        self.keeper.end()?;
+        ensure!(died.is_empty(), "ended while the tests ran: {}", died.join("; "));
+        Ok(())
     }
 
     /// Nothing is started any more.

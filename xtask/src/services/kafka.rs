@@ -130,6 +130,8 @@ fn properties(broker: &Broker, all: &[Broker], home: &Path) -> String {
         ("default.replication.factor", replicas.to_string()),
         ("min.insync.replicas", in_sync.to_string()),
         ("offsets.topic.replication.factor", replicas.to_string()),
+        // Not 50: the first group of a cluster waits for all of them.
+        ("offsets.topic.num.partitions", "4".to_owned()),
         ("transaction.state.log.replication.factor", replicas.to_string()),
         ("transaction.state.log.min.isr", in_sync.to_string()),
         ("group.initial.rebalance.delay.ms", "0".to_owned()),

@@ -223,9 +223,18 @@ impl List {
             holds()
         });
         waited.map_err(|error| {
-            let log = wait::last_lines(&self.home(one.kind, &one.name).join("log"));
-            anyhow!("{} at {} {not_yet}: {error:#}; its log, {log}", one.name, one.address)
+            anyhow!("{} at {} {not_yet}: {error:#}; its log, {}", one.name, one.address, self.log_of(one))
         })
+    }
+
+    /// Who has ended without being stopped from here, each with the end of its log.
+    pub(super) fn died(&self) -> Vec<String> {
+        let ended = self.started.iter().filter(|one| !one.runs());
+        ended.map(|one| format!("{}; its log, {}", one.name, self.log_of(one))).collect()
+    }
+
+    fn log_of(&self, one: &Started) -> String {
+        wait::last_lines(&self.home(one.kind, &one.name).join("log"))
     }
 
     /// Kills a member: it has no time to say goodbye. It stays in the list, and can be started again.
@@ -347,6 +356,8 @@ mod tests {
         let text = format!("{:#}", list.wait_until(&one, "is not ready", || Ok(false)).unwrap_err());
         assert!(text.starts_with("kafka-1 at 127.0.0.1:9 is not ready: it has ended; its log, "), "{text}");
         assert!(text.ends_with("/log:\n  | no memory"), "{text}");
+        let died = list.died();
+        assert!(died.len() == 1 && died[0].ends_with("/log:\n  | no memory"), "{died:?}");
     }
 
     #[test]
