@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use paymux_backends::faults::{Fault, Then, When};
+use paymux_backends::faults::{Fault, FaultPoint, Then, When};
 use paymux_backends::memory::Notice;
 use paymux_domain::confirm::Confirmation;
 use paymux_domain::fact::AttentionReason;
@@ -11,14 +11,18 @@ use paymux_domain::fold::State;
 
 use crate::rig::{PARTITION, Rig, works};
 
+/// Reading an order takes two seconds; the lease lasts ten.
+fn slow_reads(point: FaultPoint) -> Fault {
+    match (point.operation, point.when) {
+        ("read", When::After) => Fault::delayed(Duration::from_secs(2)),
+        _ => Fault::NONE,
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_owner_whose_partition_was_revoked_concludes_and_tells_nothing_more() {
     let rig = Rig::new(works);
-    // Reading an order takes two seconds; the lease lasts ten.
-    let _running = rig.start_with(|point| match (point.operation, point.when) {
-        ("read", When::After) => Fault::delayed(Duration::from_secs(2)),
-        _ => Fault::NONE,
-    });
+    let _running = rig.start_with(slow_reads);
     rig.create(0..1).await;
     rig.pass(5.0).await;
     rig.paid(0).await;
@@ -70,10 +74,7 @@ async fn a_payment_that_is_confirmed_for_two_orders_at_once_becomes_the_firsts()
 async fn a_word_on_an_order_that_nobody_created_is_stored_only_with_the_lease() {
     let rig = Rig::new(works);
     // The partition is lost while the order is read for the person's word, after the first look at the lease.
-    let _running = rig.start_with(|point| match (point.operation, point.when) {
-        ("read", When::After) => Fault::delayed(Duration::from_secs(2)),
-        _ => Fault::NONE,
-    });
+    let _running = rig.start_with(slow_reads);
     rig.paid(0).await;
     rig.pass(5.0).await;
     let open = || rig.order(0).attention().map(|(reason, k, _)| (reason, k)).collect::<Vec<_>>();
