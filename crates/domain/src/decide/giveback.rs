@@ -1,5 +1,7 @@
 //! Money that goes back by itself: late money and second payments, by the merchant's policy.
 
+use std::time::Duration;
+
 use super::Draft;
 use super::plan::Plan;
 use super::refund::{Wish, request, unresolved};
@@ -13,6 +15,9 @@ use crate::payment::{Evidence, Payment};
 use crate::ports::{DuplicatePolicy, Reserved};
 use crate::refund::{RefundState, automatic_no};
 use crate::time::Timestamp;
+
+/// From one reservation to the next of the same order.
+const NEXT_LOOK: Duration = Duration::from_millis(1);
 
 /// Money that goes back by itself: all of it where the goods are refused, else what was paid twice, each payment once
 /// and a while after it was learnt, on facts read again by then. Whoever may know of it waits: FULFIL drops it.
@@ -60,8 +65,8 @@ fn give_back(draft: &mut Draft<'_>, no: RefundNo, payment: &Payment, left: i64) 
     };
     match request(draft, &wish) {
         Some(Reserved::Held) => Plan::NOTHING,
-        // Decided again at once with the reservation's outcome, or with the next look.
-        None => Plan::due(draft.ctx.now),
+        // Decided again at once with the reservation's outcome; where another reservation was first, with the next look.
+        None => Plan::due(draft.ctx.now + NEXT_LOOK),
         Some(_) => unresolved(draft, &no, "the ledger has no room for it, so a person must compare"),
     }
 }

@@ -215,12 +215,17 @@ proptest! {
         let told = notification("n-wrong", model.now(), vec![Word::Paid(wrong)]);
         let mut model = model;
         let (state, money) = (model.state(), model.order().paid_minor());
+        let requested = model.order().refunds().len();
         let decision = model.hear(Heard::Notification(told));
         prop_assert_eq!(model.state(), state);
         prop_assert_eq!(model.order().paid_minor(), money);
         prop_assert!(model.order().is_frozen(), "{:?}", keys_of(&decision));
-        prop_assert!(decision.call.is_none_or(|call| call == Operation::Query), "a query at most");
-        prop_assert!(decision.own.iter().all(|fact| matches!(fact.key, FactKey::Attention(..))));
+        // A refund that was under way goes on: its money is reserved, and only the provider's word ends it.
+        let goes_on = |call| matches!(call, Operation::Query | Operation::Refund);
+        prop_assert!(decision.call.is_none_or(goes_on), "neither a create nor a close");
+        prop_assert_eq!(model.order().refunds().len(), requested, "no refund begins");
+        let about_refunds = |key: &FactKey| matches!(key, FactKey::Attention(..) | FactKey::RefundCall(..));
+        prop_assert!(decision.own.iter().all(|fact| about_refunds(&fact.key)), "{:?}", keys_of(&decision));
     }
 
     #[test]
@@ -259,7 +264,8 @@ proptest! {
                     let CloseKind::Call { min_age, .. } = capabilities.close else {
                         return Err(TestCaseError::fail("a close that cannot be"));
                     };
-                    let sent = step.before.order.last_sent().map(|attempt| attempt.time);
+                    // What this very input has said of an attempt counts: one that never left keeps no close waiting.
+                    let sent = step.after.last_sent().map(|attempt| attempt.time);
                     prop_assert!(sent.is_some_and(|sent| now >= sent + min_age), "a close that is too young");
                 }
                 Operation::Refund => {
