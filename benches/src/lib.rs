@@ -55,7 +55,7 @@ impl Server {
         std::fs::write(&file, config(folder.path()))?;
         let config = Config::load(Some(&file), [], &[]).map_err(|faults| anyhow::anyhow!("{faults}"))?;
         let listeners = Listeners::bind(config.server.grpc_listen, config.server.notify_listen).await?;
-        let address = format!("http://{}", listeners.grpc.local_addr()?);
+        let address = format!("http://{}", listeners.addresses()?.0);
         let roles = Roles { ingest: true, worker: false, notify: false };
         let node = Node::start(config, roles, listeners, Surroundings::default()).await?;
         let (stop, stopped) = oneshot::channel::<()>();

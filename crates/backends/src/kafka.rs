@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use paymux_domain::ports::{DeadRecord, LogError, Offset};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 pub use config::{KafkaConfig, KafkaFault, KafkaFaults, KafkaTls, Sasl, SaslMechanism, TopicSettings};
 pub use consumer::KafkaConsumer;
@@ -59,6 +59,12 @@ pub enum OpenError {
         brokers: String,
         /// What came of it.
         reason: String,
+    },
+    /// The cluster was never migrated.
+    #[error("there is no topic {topic}")]
+    Missing {
+        /// The topic.
+        topic: String,
     },
     /// A topic was made with another number of partitions: the number is fixed for the cluster's life.
     #[error(
@@ -121,8 +127,12 @@ impl KafkaBackend {
             other => other,
         })?;
         for topic in topics::wanted(&config) {
-            let found = migrate::partitions_of(reader.consumer(), &topic.name)
-                .map_err(|error| unanswered(&config, &error))?;
+            let found = match migrate::partitions_of(reader.consumer(), &topic.name) {
+                Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)) => {
+                    return Err(OpenError::Missing { topic: topic.name });
+                }
+                found => found.map_err(|error| unanswered(&config, &error))?,
+            };
             if found != usize::from(topic.partitions) {
                 return Err(OpenError::Partitions { topic: topic.name, found, configured: topic.partitions });
             }

@@ -217,6 +217,8 @@ impl Worker {
             }
             for owner in self.owners.values() {
                 owner.commit().await;
+                // Before the group hears of it: whoever gets the partition next must be alone.
+                owner.end();
             }
             shared.consumer.leave().await;
             return if idle { Ok(()) } else { Err(EngineError::DrainTimeout(busy)) };

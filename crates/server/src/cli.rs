@@ -6,11 +6,13 @@ mod config_cmd;
 mod connect;
 mod json;
 mod merchants;
+mod migrate;
 mod order;
 mod output;
 mod parked;
 mod serve;
 mod settle;
+mod shard;
 mod sign;
 #[cfg(feature = "demo")]
 mod simulator;
@@ -87,6 +89,10 @@ pub struct Cli {
     command: Command,
 }
 
+/// What is logged unless it is told otherwise: of the libraries below only what is wrong. The connections of the CQL
+/// driver pass on the nodes' advice on statements, each time.
+const LOG_DEFAULT: &str = "info,lsm_tree=warn,fjall=warn,scylla=warn,scylla::network::connection=error";
+
 /// Settings that every command takes.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
@@ -94,7 +100,7 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
     output: Format,
     /// What is logged on standard error, such as `info` or `paymux_engine=debug,warn`.
-    #[arg(long, global = true, env = "PAYMUX_LOG", default_value = "info,lsm_tree=warn,fjall=warn")]
+    #[arg(long, global = true, env = "PAYMUX_LOG", default_value = LOG_DEFAULT)]
     log: String,
     /// How it is logged.
     #[arg(long, global = true, env = "PAYMUX_LOG_FORMAT", value_enum, default_value_t = Format::Text)]
@@ -114,6 +120,8 @@ pub enum Format {
 enum Command {
     /// Run the engine.
     Serve(serve::ServeArgs),
+    /// Make topics and schema of a cluster ready, before the first start and before each new release.
+    Migrate(migrate::MigrateArgs),
     /// Create, read, close, confirm and explain orders at a running server.
     Order(Box<order::OrderArgs>),
     /// List orders that wait for a person, and set them going again.
@@ -122,6 +130,8 @@ enum Command {
     Unresolved(unresolved::UnresolvedArgs),
     /// Compare a provider's console export with the orders, and confirm in bulk what nobody knew.
     Settle(settle::SettleArgs),
+    /// Look at the partitions of the log: what lies unread, how far the sweep is.
+    Shard(shard::ShardArgs),
     /// Look at the merchants of a running server.
     Merchants(merchants::MerchantsArgs),
     /// Check, show or make a configuration.
@@ -135,6 +145,10 @@ enum Command {
     /// Run everything in one process and check every order's end against the providers' truth.
     #[cfg(feature = "demo")]
     Demo(crate::demo::DemoArgs),
+    /// One process of a demo on a cluster.
+    #[cfg(feature = "demo")]
+    #[command(hide = true)]
+    DemoPart(crate::demo::PartArgs),
     /// As demo, but staying up, for grpcurl and the CLI.
     #[cfg(feature = "demo")]
     Dev(crate::demo::DevArgs),
@@ -175,17 +189,21 @@ impl Cli {
         let output = Output::new(self.global.output);
         match self.command {
             Command::Serve(args) => serve::run(args).await,
+            Command::Migrate(args) => migrate::run(args, &output).await,
             Command::Order(args) => order::run(*args, &output).await,
             Command::Parked(args) => parked::run(args, &output).await,
             Command::Unresolved(args) => unresolved::run(args, &output).await,
             Command::Settle(args) => settle::run(args, &output).await,
             Command::Merchants(args) => merchants::run(args, &output).await,
+            Command::Shard(args) => shard::run(args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
             Command::Caller(args) => caller::run(args, &output),
             Command::Sign(args) => sign::run(args, &output).await,
             Command::Verify(args) => verify::run(&args, &output),
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,
+            #[cfg(feature = "demo")]
+            Command::DemoPart(args) => crate::demo::part(args, &output).await,
             #[cfg(feature = "demo")]
             Command::Dev(args) => crate::demo::dev(args, &output).await,
             #[cfg(feature = "demo")]

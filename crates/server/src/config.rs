@@ -7,6 +7,7 @@
 
 mod access;
 mod account_file;
+mod backend;
 mod dump;
 mod example;
 mod fault;
@@ -27,7 +28,7 @@ mod tests;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use paymux_providers::signing::SigningKeys;
 
 pub use access::AccessConfig;
 pub use account_file::{OneAccount, read_account};
+pub use backend::{BackendConfig, ClusterConfig, Place};
 pub use example::{example, merchant_file_example};
 pub use fault::{Fault, Faults, Origin};
 pub use held::Held;
@@ -69,21 +71,6 @@ pub struct ServerConfig {
     pub calls_in_flight_max: usize,
     /// Notifications under way at once.
     pub notifications_in_flight_max: usize,
-}
-
-/// Where log and store live.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BackendConfig {
-    /// The data folder.
-    pub folder: PathBuf,
-    /// Partitions of the log.
-    pub partitions: u16,
-    /// Events that each partition keeps.
-    pub events_kept: u64,
-    /// How long ended orders are kept, in schedule time from their creation.
-    pub retention: Duration,
-    /// Memory for cached blocks, in bytes.
-    pub cache_bytes: u64,
 }
 
 /// The providers, ready for use.

@@ -1,12 +1,14 @@
 //! `paymux demo` and `paymux dev`: simulator and all roles in one process, on the embedded backend in a folder of
-//! its own, used from outside: orders through gRPC, notifications through HTTP, truth from the simulator's HTTP API.
+//! its own, or (`demo --backend cluster`) the roles as processes on real services; used from outside: orders through gRPC, notifications through HTTP, truth from the simulator's HTTP API.
 
 mod audit;
+mod cluster;
 mod ends;
 mod kept;
 mod load;
 mod money;
 mod newcomer;
+mod parts;
 mod payers;
 #[cfg(feature = "plant")]
 mod plant;
@@ -48,6 +50,7 @@ use truth::Truth;
 use watching::Watching;
 use world::{DemoMerchant, Wishes, World};
 
+pub(crate) use parts::{PartArgs, part};
 pub(crate) use staying::{DevArgs, dev};
 
 /// Real time that every demo may take before orders without an end count as wrong.
@@ -77,6 +80,15 @@ impl From<Faults> for Preset {
     }
 }
 
+/// Where log and store of a demo live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// In this process, with all roles.
+    Embedded,
+    /// On a Kafka and a CQL database, with two workers, one ingest and one notify as processes.
+    Cluster,
+}
+
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -85,8 +97,14 @@ Exit code 1 if an order's end is not the truth at the provider, was not told, or
 Examples:
   paymux demo
   paymux demo --orders 5000 --seed 1 --faults heavy
-  paymux demo --faults none --output json")]
+  paymux demo --faults none --output json
+  paymux demo --backend cluster --kafka 127.0.0.1:9092 --cql 127.0.0.1:9042")]
 pub(crate) struct DemoArgs {
+    /// Where log and store live.
+    #[arg(long, value_enum, default_value_t = Backend::Embedded)]
+    backend: Backend,
+    #[command(flatten)]
+    services: cluster::Services,
     /// How many orders.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     orders: u32,
@@ -125,6 +143,9 @@ impl DemoArgs {
 }
 
 pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit> {
+    if args.backend == Backend::Cluster {
+        return Box::pin(cluster::run(args, output)).await;
+    }
     let begun = Instant::now();
     let folder = Folder::make(args.folder.clone())?;
     let data = folder.path().join(kept::DATA_FOLDER);
@@ -134,6 +155,7 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
         data.display()
     );
     let listeners = Listeners::bind(loopback(0), loopback(0)).await?;
+    let (grpc, notify) = listeners.addresses()?;
     let wishes = Wishes {
         merchants: usize::from(args.merchants),
         life: load::life(args.orders, factor(args.clock_factor)?),
@@ -142,9 +164,10 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
         payers: true,
         newcomer: true,
         factor: factor(args.clock_factor)?,
-        grpc: listeners.grpc.local_addr()?,
-        notify: listeners.notify.local_addr()?,
+        grpc,
+        notify,
         simulator: loopback(0),
+        backend: site::embedded_toml(),
     };
     let World { merchants, simulator, clock, config, newcomer, .. } =
         World::build(&wishes, folder.path()).await?;

@@ -3,9 +3,11 @@
 //! A node owns its tasks. It stops in this order: readiness off and doors shut, calls under way finished, worker
 //! drained, data folder closed; all of it within the drain time-out.
 
+mod backend;
 mod health;
 mod placement;
 mod pruning;
+mod reach;
 mod running;
 
 use std::fmt;
@@ -14,9 +16,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use paymux_backends::ReplyRouter;
-use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig, OpenError};
-use paymux_domain::ports::{Clock, CommandLog, Entropy, OrderStore, ProviderGateway, Signer};
+use paymux_domain::ports::{Clock, CommandLog, Entropy, LogConsumer, OrderStore, ProviderGateway, Signer};
 use paymux_engine::spawn::TokioSpawn;
 use paymux_engine::{EngineConfig, Worker, WorkerParts, WorkerStatus};
 use paymux_providers::http::{Transport, TransportBuildError};
@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::access::audit::{AuditError, AuditLog};
 use crate::clock::{ScaledClock, SystemEntropy};
-use crate::config::{BackendConfig, Config, LiveRegistry, Providers, Registry};
+use crate::config::{Config, LiveRegistry, Providers, Registry};
 use crate::door::Door;
 use crate::grpc::{Gate, Guards, OperatorParts};
 use crate::ingest::{Ingest, IngestParts, ReplyWaits};
@@ -37,6 +37,9 @@ use crate::reload::{InUse, Reloader, lookup_in};
 use crate::store_view::StoreView;
 use crate::tls::{Tls, TlsConfig, TlsFaults};
 
+use backend::Backend;
+
+pub use backend::BackendError;
 pub use placement::{Moved, PlacementError};
 pub use running::{Node, NodeError};
 
@@ -91,10 +94,10 @@ impl fmt::Display for Roles {
 /// The listeners of a process, bound before anything else starts.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For gRPC.
-    pub grpc: TcpListener,
-    /// For notifications.
-    pub notify: TcpListener,
+    /// For gRPC; needed by the role ingest.
+    pub grpc: Option<TcpListener>,
+    /// For notifications; needed by the role notify.
+    pub notify: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -103,10 +106,33 @@ impl Listeners {
     /// # Errors
     /// An address is taken or not ours.
     pub async fn bind(grpc: SocketAddr, notify: SocketAddr) -> Result<Self, StartError> {
-        let bind = async |address: SocketAddr| {
-            TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })
+        Self::bind_for(Roles::ALL, grpc, notify).await
+    }
+
+    /// Binds the addresses that the roles need.
+    ///
+    /// # Errors
+    /// An address is taken or not ours.
+    pub async fn bind_for(roles: Roles, grpc: SocketAddr, notify: SocketAddr) -> Result<Self, StartError> {
+        let bind = async |is_needed: bool, address: SocketAddr| {
+            if !is_needed {
+                return Ok(None);
+            }
+            let bound = TcpListener::bind(address).await;
+            bound.map(Some).map_err(|source| StartError::Listen { address, source })
         };
-        Ok(Self { grpc: bind(grpc).await?, notify: bind(notify).await? })
+        Ok(Self { grpc: bind(roles.ingest, grpc).await?, notify: bind(roles.notify, notify).await? })
+    }
+
+    /// Where gRPC and notifications are listened to.
+    ///
+    /// # Errors
+    /// A listener is missing, or does not know.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        let address = |listener: &Option<TcpListener>| {
+            listener.as_ref().ok_or(io::ErrorKind::NotConnected)?.local_addr()
+        };
+        Ok((address(&self.grpc)?, address(&self.notify)?))
     }
 }
 
@@ -121,9 +147,9 @@ pub enum StartError {
         /// Why not.
         source: io::Error,
     },
-    /// The data folder cannot be opened.
+    /// Log and store cannot be opened.
     #[error(transparent)]
-    Backend(#[from] OpenError),
+    Backend(#[from] BackendError),
     /// Open orders lie where the groups of their merchants do not lead.
     #[error(transparent)]
     Placement(#[from] PlacementError),
@@ -171,7 +197,7 @@ struct Shared {
     registry: Arc<LiveRegistry>,
     reloader: Arc<Reloader>,
     gateway: Arc<dyn ProviderGateway>,
-    backend: EmbeddedBackend,
+    backend: Backend,
     log: Arc<dyn CommandLog>,
     store: Arc<dyn OrderStore>,
     /// Shuts the doors and ends waits.
@@ -190,9 +216,8 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
     let live = Arc::new(LiveRegistry::new(config.registry.clone(), providers));
     let in_use = InUse { live: Arc::clone(&live), providers: known, signer };
     let reloader = Reloader::new(&config, in_use, Arc::clone(&clock));
-    let backend = open_backend(config.backend.clone()).await?;
-    let log: Arc<dyn CommandLog> = backend.log();
-    let store: Arc<dyn OrderStore> = backend.store();
+    let backend = Backend::open(&config.backend, &clock).await?;
+    let (log, store) = (backend.log(), backend.store());
     let view = StoreView::new(Arc::clone(&store));
     placement::check(&view, log.partitions(), &config.registry, clock.now()).await?;
     // They live on in what is in force alone.
@@ -210,20 +235,12 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
     })
 }
 
-/// Opening reads the disk, so it is done off the async workers.
-async fn open_backend(config: BackendConfig) -> Result<EmbeddedBackend, StartError> {
-    let BackendConfig { folder, partitions, events_kept, cache_bytes, retention: _ } = config;
-    let config = EmbeddedConfig { folder, partitions, events_kept, cache_bytes };
-    let opening = tokio::task::spawn_blocking(move || EmbeddedBackend::open(config, ReplyRouter::default()));
-    Ok(opening.await.map_err(|_| StartError::Interrupted)??)
-}
-
 impl Shared {
-    fn worker(&self, surroundings: Surroundings) -> Worker {
+    fn worker(&self, consumer: Arc<dyn LogConsumer>, surroundings: Surroundings) -> Worker {
         let Surroundings { gateway, log, .. } = surroundings;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::from_system());
         Worker::new(WorkerParts {
-            consumer: self.backend.consumer(),
+            consumer,
             log: wrapped(Arc::clone(&self.log), log),
             store: Arc::clone(&self.store),
             gateway: wrapped(Arc::clone(&self.gateway), gateway),

@@ -87,7 +87,8 @@ impl CommandLog for KafkaLog {
         Box::pin(async move {
             let door = doors(self.partitions) - 1;
             let target = Target { topic: &self.topics.dead, partition: 0, door };
-            self.producer.send(target, &records::encode_dead(&dead)).await.map(drop)
+            let dead = records::encode_dead_of(&self.topics.log, &dead);
+            self.producer.send(target, &dead).await.map(drop)
         })
     }
 

@@ -84,12 +84,18 @@ pub fn decode_event(bytes: &[u8]) -> Result<Event, RecordError> {
     })
 }
 
-/// A dead record as bytes.
+/// A dead record as bytes; it came out of the log under its usual name.
 #[must_use]
 pub fn encode_dead(dead: &DeadRecord) -> Vec<u8> {
+    encode_dead_of(ORIGIN_TOPIC, dead)
+}
+
+/// A dead record as bytes; it came out of a log of another name.
+#[must_use]
+pub fn encode_dead_of(origin_topic: &str, dead: &DeadRecord) -> Vec<u8> {
     v1::DeadRecord {
         format_version: FORMAT_VERSION,
-        origin_topic: ORIGIN_TOPIC.to_owned(),
+        origin_topic: origin_topic.to_owned(),
         origin_partition: u32::from(dead.partition.0),
         origin_offset: dead.offset,
         reason: dead.reason.clone(),

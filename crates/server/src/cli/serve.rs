@@ -22,12 +22,14 @@ SIGHUP reads merchants, accounts and keys again; a fault anywhere changes nothin
 Examples:
   paymux serve --config paymux.toml
   paymux serve --config paymux.toml --roles worker,notify
+  paymux serve --config cluster.toml --roles ingest
   PAYMUX__SERVER__DRAIN_TIMEOUT_MS=5000 paymux serve --config paymux.toml --set backend.folder=/tmp/data")]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     source: ConfigSource,
     /// Which roles this process has: ingest, worker, notify, separated by commas, or all. On the embedded backend
-    /// nobody but this process works on what it accepts, so ingest and notify need worker.
+    /// nobody but this process works on what it accepts, so ingest and notify need worker; on a cluster there may be
+    /// several processes of each.
     #[arg(long, default_value = "all")]
     roles: Roles,
     /// Plant a leak; the search for secrets and personal data must find it.
@@ -39,13 +41,14 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let config = args.source.load()?;
     anyhow::ensure!(
-        !args.roles.accept_without_work(),
+        config.backend.cluster().is_some() || !args.roles.accept_without_work(),
         "with roles {} nobody would work on what is accepted: on the embedded backend add worker",
         args.roles
     );
     let mut signals = Signals::install().context("signals cannot be caught")?;
     let hangups = Hangups::install().context("SIGHUP cannot be caught")?;
-    let listeners = Listeners::bind(config.server.grpc_listen, config.server.notify_listen).await?;
+    let (grpc, notify) = (config.server.grpc_listen, config.server.notify_listen);
+    let listeners = Listeners::bind_for(args.roles, grpc, notify).await?;
     #[cfg(feature = "plant")]
     let surroundings = leak::surroundings(args.plant);
     #[cfg(not(feature = "plant"))]

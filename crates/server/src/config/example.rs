@@ -29,10 +29,24 @@ pub fn example() -> String {
                    everything. `paymux caller key checkout` makes a key.";
     optional_section(&mut text, "[callers.checkout]", callers, schema::CALLER);
     section(&mut text, "[backend]", schema::BACKEND);
+    cluster(&mut text);
     section(&mut text, "[ingest]", schema::INGEST);
     section(&mut text, "[engine]", schema::ENGINE);
     account_and_merchant(&mut text);
     text
+}
+
+/// The sections of kind = "cluster".
+fn cluster(text: &mut String) {
+    let log = "The log of kind = \"cluster\".";
+    let login = "The user of the store.";
+    optional_section(text, "[backend.kafka]", log, schema::KAFKA);
+    optional_section(text, "[backend.kafka.topics]", "What its topics are made with.", schema::TOPICS);
+    optional_section(text, "[backend.kafka.tls]", "TLS towards the brokers.", schema::KAFKA_TLS);
+    optional_section(text, "[backend.kafka.sasl]", "The user of the log.", schema::SASL);
+    optional_section(text, "[backend.cql]", "The store of kind = \"cluster\".", schema::CQL);
+    optional_section(text, "[backend.cql.tls]", "TLS towards the nodes.", schema::CQL_TLS);
+    optional_section(text, "[backend.cql.login]", login, schema::CQL_LOGIN);
 }
 
 /// One file for `merchants_dir`: an account and its merchant.

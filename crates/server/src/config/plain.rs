@@ -12,6 +12,12 @@ use super::access::{Exposure, Lacking};
 use super::reader::Reader;
 use super::{ClockConfig, IngestConfig, ServerConfig};
 
+/// Lease of a worker whose log has no sessions, and at most of one whose log has them.
+const LEASE_MS_DEFAULT: i64 = 10_000;
+
+/// Pause between commits, as [`LEASE_MS_DEFAULT`].
+const COMMIT_MS_DEFAULT: i64 = 500;
+
 pub(super) fn clock(top: &mut Reader<'_>) -> Option<ClockConfig> {
     let factor = top.count("clock_factor").and_then(ClockFactor::new);
     let origin_ms = top.integer("clock_origin_ms");
@@ -52,7 +58,17 @@ fn listen(server: &mut Reader<'_>, name: &'static str, against: Result<(), Lacki
     Some(address)
 }
 
-pub(super) fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<EngineConfig> {
+/// `session_third`: a third of the time after which the log gives a silent worker's partitions to others.
+pub(super) fn engine(
+    mut engine: Reader<'_>,
+    factor: ClockFactor,
+    session_third: Option<Duration>,
+) -> Option<EngineConfig> {
+    if let Some(third) = session_third {
+        let lease_ms = i64::try_from((third * 9 / 10).as_millis()).unwrap_or(i64::MAX) / 10 * 10;
+        engine.preset("lease_ms", lease_ms.min(LEASE_MS_DEFAULT));
+        engine.preset("commit_interval_ms", (lease_ms / 10).min(COMMIT_MS_DEFAULT));
+    }
     let window_max = engine.count("window_max");
     let commit_interval = engine.count("commit_interval_ms").map(Duration::from_millis);
     let lease = engine.count("lease_ms").map(Duration::from_millis);
@@ -67,6 +83,16 @@ pub(super) fn engine(mut engine: Reader<'_>, factor: ClockFactor) -> Option<Engi
             format!("{} is too short", lease.as_millis()),
             "ten times commit_interval_ms or more",
         );
+    }
+    if let (Some(third), Some(lease)) = (session_third, lease)
+        && lease >= third
+    {
+        let problem = format!(
+            "{} is too long: others may get a partition while its worker still acts for it",
+            lease.as_millis()
+        );
+        let allowed = "less than a third of backend.kafka.session_timeout_ms";
+        engine.fault("lease_ms", problem, format!("{allowed} ({})", third.as_millis()));
     }
     let send_margin = engine.count("send_margin_ms").map(Duration::from_millis);
     let call_horizon = engine.count("call_horizon_ms").map(Duration::from_millis);

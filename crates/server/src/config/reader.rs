@@ -38,6 +38,7 @@ pub(crate) struct Reader<'a> {
     path: String,
     keys: &'static [Key],
     table: Table,
+    presets: Vec<(&'static str, i64)>,
 }
 
 impl<'a> Reader<'a> {
@@ -48,7 +49,7 @@ impl<'a> Reader<'a> {
         keys: &'static [Key],
         table: Table,
     ) -> Self {
-        Self { layers, notes, path, keys, table }
+        Self { layers, notes, path, keys, table, presets: Vec::new() }
     }
 
     /// The dotted path of a key in this section.
@@ -220,6 +221,16 @@ impl<'a> Reader<'a> {
         self.table
     }
 
+    /// Gives a key another default than the schema's, where another key decides on it.
+    pub(crate) fn preset(&mut self, name: &'static str, number: i64) {
+        self.presets.push((name, number));
+    }
+
+    /// Drops a key that has no meaning here; whether it was there.
+    pub(crate) fn forget(&mut self, name: &str) -> bool {
+        self.table.remove(name).is_some()
+    }
+
     /// Whether a key is there and not yet taken.
     pub(crate) fn holds(&self, name: &str) -> bool {
         self.table.contains_key(name)
@@ -239,7 +250,11 @@ impl<'a> Reader<'a> {
         let key = self.keys.iter().find(|key| key.name == name)?;
         let (value, origin) = match (self.table.remove(name), key.absent) {
             (Some(value), _) => (value, self.layers.origin(&self.path_of(name))),
-            (None, Absent::Default(literal)) => (literal_value(literal)?, Origin::Default),
+            (None, Absent::Default(literal)) => {
+                let preset = self.presets.iter().find(|(preset, _)| *preset == name);
+                let preset = preset.map(|(_, number)| Value::Integer(*number));
+                (preset.or_else(|| literal_value(literal))?, Origin::Default)
+            }
             (None, Absent::Optional(_)) => return None,
             (None, Absent::Required(_)) => {
                 self.fault(name, "missing", key.kind.allowed());

@@ -1,9 +1,12 @@
 //! The keys of the configuration: name, kind, default and meaning of each, from which reading, `config check`,
-//! `config example` and `config dump` are all made. One key stands in one place: here, or in `access` below it.
+//! `config example` and `config dump` are all made. One key stands in one place: here, or in `access` or
+//! `backend` below it.
 
 mod access;
+mod backend;
 
 pub(crate) use access::{ACCESS, CALLER, GRPC_TLS, NOTIFY_TLS};
+pub(crate) use backend::{BACKEND, CQL, CQL_LOGIN, CQL_TLS, EMBEDDED_ONLY, KAFKA, KAFKA_TLS, SASL, TOPICS};
 
 /// What a key may hold.
 #[derive(Clone, Copy, Debug)]
@@ -162,40 +165,6 @@ pub(crate) const SERVER: &[Key] = &[
     ),
 ];
 
-/// `[backend]`.
-pub(crate) const BACKEND: &[Key] = &[
-    key(
-        "kind",
-        Kind::Choice(&["embedded"]),
-        Absent::Default("\"embedded\""),
-        "Where log and store live. embedded: in this process, on the local disk.",
-    ),
-    key(
-        "folder",
-        Kind::Text { chars_max: 4096 },
-        Absent::Required("\"/var/lib/paymux\""),
-        "The data folder of the embedded backend, relative to the folder of this file. One process at a time.",
-    ),
-    int("partitions", 1, 1024, "8", "Partitions of the log, fixed for the life of the folder."),
-    int(
-        "events_kept",
-        1000,
-        1_000_000_000,
-        "1000000",
-        "Events that each partition keeps for watchers that fell behind.",
-    ),
-    int(
-        "retention_days",
-        1,
-        36_500,
-        "400",
-        "Days of schedule time, counted from its creation, after which an ended order is forgotten with all that \
-         belongs to it; as long its number stays taken. What is open or waits for a person is kept. Longer than the \
-         longest expiry (7 days) and the time for refunds (365 days) together.",
-    ),
-    int("cache_mib", 8, 1_048_576, "64", "Memory for cached blocks of log and store, in MiB."),
-];
-
 /// `[engine]`.
 pub(crate) const ENGINE: &[Key] = &[
     int(
@@ -205,13 +174,20 @@ pub(crate) const ENGINE: &[Key] = &[
         "4096",
         "Records of one partition in work at once; beyond that the partition is paused.",
     ),
-    int("commit_interval_ms", 10, 60_000, "500", "Pause between commits of a partition's position."),
+    int(
+        "commit_interval_ms",
+        10,
+        60_000,
+        "500",
+        "Pause between commits of a partition's position. Default of a cluster: a tenth of the default of lease_ms.",
+    ),
     int(
         "lease_ms",
         1000,
         600_000,
         "10000",
-        "How long a worker may act after its last acknowledged commit was sent. At least ten times commit_interval_ms.",
+        "How long a worker may act after its last acknowledged commit was sent. At least ten times commit_interval_ms; on a \
+         cluster shorter than a third of backend.kafka.session_timeout_ms, and by default nine tenths of that.",
     ),
     int("sweep_concurrency_max", 1, 100_000, "256", "Due orders of one partition in work at once."),
     int(

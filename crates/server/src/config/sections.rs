@@ -4,7 +4,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use paymux_domain::limits::{EXPIRY_MAX, REFUND_WINDOW};
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{AccountPolicy, Budget, DuplicatePolicy, LatePolicy};
 use paymux_domain::time::ClockFactor;
@@ -18,7 +17,7 @@ use super::reader::{Notes, Reader};
 use super::registry::{self, Account, Merchant, Registry, Route};
 use super::schema::{self, Key};
 use super::secrets::Secrets;
-use super::{BackendConfig, Config, Providers, Seen, Source, access, plain};
+use super::{BackendConfig, Config, Providers, Seen, Source, access, backend, plain};
 
 /// Merchants at most, and accounts at most; more belong into a second cluster.
 const NAMES_MAX: usize = 100_000;
@@ -99,9 +98,13 @@ impl<'a> Sections<'a> {
         let mut server = self.reader("server", schema::SERVER, top.table("server"));
         let (access, exposure) = access::read(&mut top, &mut server, &self.secrets.folder);
         let server = plain::server(server, exposure);
-        let backend = self.backend(top.table("backend"));
+        let backend = top.table("backend");
+        let backend = backend::read(self.reader("backend", schema::BACKEND, backend), self.secrets);
+        let session_third =
+            backend.as_ref().and_then(BackendConfig::cluster).map(|all| all.kafka.lease_max());
         let ingest = plain::ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
-        let engine = plain::engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor);
+        let engine =
+            plain::engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor, session_third);
         let mut registry = Registry::default();
         let mut accounts = Vec::new();
         for (name, table) in named(&mut top, "accounts") {
@@ -142,26 +145,6 @@ impl<'a> Sections<'a> {
             source: Arc::clone(self.source),
             seen: Seen::default(),
             effective: Vec::new(),
-        })
-    }
-
-    fn backend(self, table: Table) -> Option<BackendConfig> {
-        let mut backend = self.reader("backend", schema::BACKEND, table);
-        let kind = backend.text("kind");
-        // As secrets: relative to the folder of the configuration file.
-        let folder = backend.text("folder").map(|folder| self.secrets.folder.join(folder));
-        let partitions = backend.count("partitions");
-        let events_kept = backend.count("events_kept");
-        let retention = retention(&mut backend);
-        let cache_bytes = backend.count::<u64>("cache_mib").map(|mib| mib << 20);
-        backend.finish(&[]);
-        kind?;
-        Some(BackendConfig {
-            folder: folder?,
-            partitions: partitions?,
-            events_kept: events_kept?,
-            retention: retention?,
-            cache_bytes: cache_bytes?,
         })
     }
 
@@ -334,28 +317,6 @@ impl<'a> Sections<'a> {
             order_prefix: order_prefix?,
         })
     }
-}
-
-/// An order must be there for as long as it can be paid, and its payment be refunded.
-fn retention(backend: &mut Reader<'_>) -> Option<Duration> {
-    const DAY: Duration = Duration::from_secs(24 * 3600);
-    let days: u32 = backend.count("retention_days")?;
-    let needed = EXPIRY_MAX + REFUND_WINDOW;
-    if DAY * days > needed {
-        return Some(DAY * days);
-    }
-    let in_days = |span: Duration| span.as_secs() / DAY.as_secs();
-    backend.fault(
-        "retention_days",
-        format!(
-            "{days} is too short: an order may be paid up to {} days after its creation, and refunded for {} days \
-             after that",
-            in_days(EXPIRY_MAX),
-            in_days(REFUND_WINDOW)
-        ),
-        format!("more than {}", in_days(needed)),
-    );
-    None
 }
 
 /// What the providers know of an account.

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod access;
+mod backend;
 
 const KEY: &str = include_str!("../../tests/fixtures/key.pem");
 const PUBLIC: &str = include_str!("../../tests/fixtures/public.pem");

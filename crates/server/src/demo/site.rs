@@ -32,7 +32,7 @@ const SEND_MARGIN: Duration = Duration::from_secs(3);
 const CALL_HORIZON: Duration = Duration::from_secs(10);
 
 /// Partitions of the demo's log.
-const PARTITIONS: u16 = 8;
+pub(super) const PARTITIONS: u16 = 8;
 
 /// What merchants are given; private keys are in the folder already.
 pub(super) fn write_secrets(
@@ -53,17 +53,21 @@ pub(super) fn write_secrets(
     Ok(())
 }
 
+/// The section `[backend]` of a demo in one process.
+pub(super) fn embedded_toml() -> String {
+    format!("folder = \"{}\"\npartitions = {PARTITIONS}\n", kept::DATA_FOLDER)
+}
+
 /// The configuration of a demo with its merchants.
 pub(super) fn config_toml(wishes: &Wishes, merchants: &str, origin_ms: i64) -> String {
-    let Wishes { factor, grpc, notify, .. } = wishes;
+    let Wishes { factor, grpc, notify, backend, .. } = wishes;
     format!(
         "# Written by the demo.\n\
          clock_factor = {}\nclock_origin_ms = {origin_ms}\nmerchants_dir = \"{MERCHANTS_FOLDER}\"\n\n\
          [server]\ngrpc_listen = \"{grpc}\"\nnotify_listen = \"{notify}\"\nnotify_base_url = \"http://{notify}\"\n\n\
-         [backend]\nfolder = \"{}\"\npartitions = {PARTITIONS}\n\n\
+         [backend]\n{backend}\n\
          [engine]\nsend_margin_ms = {}\ncall_horizon_ms = {}\n{merchants}",
         factor.get(),
-        kept::DATA_FOLDER,
         SEND_MARGIN.as_millis(),
         CALL_HORIZON.as_millis(),
     )

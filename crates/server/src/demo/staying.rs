@@ -10,6 +10,7 @@ use paymux_simulators::control::view::Provider;
 use serde_json::json;
 
 use super::running::{Folder, Running, loopback, near};
+use super::site::embedded_toml;
 use super::world::{DemoMerchant, Wishes, World};
 use super::{Faults, factor};
 use crate::cli::{Exit, Output};
@@ -62,6 +63,7 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
     let mut signals = Signals::install().context("signals cannot be caught")?;
     let folder = Folder::make(args.folder)?;
     let listeners = Listeners::bind(loopback(args.grpc_port), loopback(args.notify_port)).await?;
+    let (grpc, notify) = listeners.addresses()?;
     let wishes = Wishes {
         merchants: usize::from(args.merchants),
         life: EXPIRY_DEFAULT,
@@ -70,9 +72,10 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
         payers: args.payers,
         newcomer: false,
         factor: factor(args.clock_factor)?,
-        grpc: listeners.grpc.local_addr()?,
-        notify: listeners.notify.local_addr()?,
+        grpc,
+        notify,
         simulator: loopback(args.simulator_port),
+        backend: embedded_toml(),
     };
     let world = World::build(&wishes, folder.path()).await?;
     let (text, json) = (told(&wishes, &world), told_json(&wishes, &world));

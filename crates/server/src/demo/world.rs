@@ -72,6 +72,8 @@ pub(super) struct Wishes {
     pub(super) grpc: SocketAddr,
     pub(super) notify: SocketAddr,
     pub(super) simulator: SocketAddr,
+    /// The section `[backend]` of the configuration.
+    pub(super) backend: String,
 }
 
 /// A merchant of the demo.

@@ -4,21 +4,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use paymux_backends::embedded::EmbeddedBackend;
 use paymux_engine::EngineError;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::backend::Backend;
+use super::reach::Reach;
 use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, door, health, open, pruning};
 use crate::config::Config;
 use crate::door::Door;
 use crate::grpc::{self, Guards, ServeError};
 use crate::ingest::ReplyWaits;
 use crate::notify;
-
-/// The one ingest of a process on the embedded backend, in reply addresses.
-const INSTANCE: &str = "local";
 
 /// The doors may take this part of the drain time-out; the rest is the worker's.
 const DOORS_SHARE: u32 = 4;
@@ -54,7 +52,7 @@ pub struct Node {
     open_doors: JoinSet<Result<(), NodeError>>,
     worker: Option<WorkerTask>,
     background: JoinSet<()>,
-    backend: EmbeddedBackend,
+    backend: Backend,
     drain_timeout: Duration,
 }
 
@@ -79,10 +77,13 @@ impl Node {
         config.engine.drain_timeout = drain_timeout - drain_timeout / DOORS_SHARE;
         let shared = open(config, &mut surroundings).await?;
         let access = &shared.config.access;
-        let grpc = roles.ingest.then(|| door(listeners.grpc, access.grpc_tls.as_ref())).transpose()?;
+        let grpc = listeners.grpc.filter(|_| roles.ingest);
+        let grpc = grpc.map(|listener| door(listener, access.grpc_tls.as_ref())).transpose()?;
+        let notify_door = listeners.notify.filter(|_| roles.notify);
         let notify_door =
-            roles.notify.then(|| door(listeners.notify, access.notify_tls.as_ref())).transpose()?;
+            notify_door.map(|listener| door(listener, access.notify_tls.as_ref())).transpose()?;
         let guards = roles.ingest.then(|| shared.guards()).transpose()?;
+        let consumer = roles.worker.then(|| shared.backend.consumer()).transpose()?;
         // Nothing runs before everything that may fail is there.
         let mut status = NodeStatus {
             grpc: grpc.as_ref().and_then(Door::address),
@@ -93,16 +94,16 @@ impl Node {
             reloader: Arc::clone(&shared.reloader),
         };
         let mut background = JoinSet::new();
-        if roles.worker {
-            let (pruner, retention) = (shared.backend.pruner(), shared.config.backend.retention);
+        if let Some(pruner) = shared.backend.pruner().filter(|_| roles.worker) {
+            let retention = shared.config.backend.retention;
             background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
         }
         background.spawn(Arc::clone(&shared.reloader).run(shared.doors.clone()));
         for tls in [&grpc, &notify_door].into_iter().flatten().filter_map(Door::tls) {
             background.spawn(tls.follow(shared.doors.clone()));
         }
-        let worker = roles.worker.then(|| {
-            let worker = shared.worker(surroundings);
+        let worker = consumer.map(|consumer| {
+            let worker = shared.worker(consumer, surroundings);
             status.worker = Some(worker.status());
             let stop = CancellationToken::new();
             let task = tokio::spawn(worker.run(stop.clone()));
@@ -200,7 +201,7 @@ impl Node {
 
 /// Closes the data folder, which waits for the commit under way, on the disk. A disk that does not answer is not
 /// waited for: what was acknowledged is on it, and the next start repairs the rest.
-async fn close(backend: EmbeddedBackend, deadline: Instant) -> Result<(), NodeError> {
+async fn close(backend: Backend, deadline: Instant) -> Result<(), NodeError> {
     let closing = tokio::task::spawn_blocking(move || drop(backend));
     match tokio::time::timeout_at(deadline, closing).await {
         Ok(Ok(())) => {}
@@ -218,13 +219,19 @@ fn open_grpc(
     open_doors: &mut JoinSet<Result<(), NodeError>>,
     background: &mut JoinSet<()>,
 ) {
-    let waits = ReplyWaits::new(INSTANCE.to_owned());
-    background.spawn(Arc::clone(&waits).run(shared.backend.replies().subscribe(INSTANCE)));
+    let instance = shared.backend.instance();
+    let waits = ReplyWaits::new(instance.to_owned());
+    background.spawn(Arc::clone(&waits).run(shared.backend.replies().subscribe(instance)));
     let ingest = shared.ingest(waits);
     let following = Arc::clone(&ingest);
     background.spawn(async move { following.follow_lag().await });
     let (reporter, health) = tonic_health::server::health_reporter();
-    background.spawn(health::follow(reporter, status.worker.clone(), shared.doors.clone()));
+    let reach = shared.backend.is_cluster().then(Reach::new);
+    if let Some(reach) = &reach {
+        let (log, store) = (Arc::clone(&shared.log), Arc::clone(&shared.store));
+        background.spawn(Arc::clone(reach).follow(log, store, shared.doors.clone()));
+    }
+    background.spawn(health::follow(reporter, status.worker.clone(), reach, shared.doors.clone()));
     let serving = grpc::serve(door, ingest, shared.operator(), health, shared.gate(), guards);
     open_doors.spawn(async move { Ok(serving.await?) });
 }

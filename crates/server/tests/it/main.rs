@@ -1,8 +1,10 @@
-//! The real binary from outside: gRPC, HTTP, signals, kills, a failing disk, bad input, the demo.
+//! The real binary from outside: gRPC, HTTP, signals, kills, a failing disk, bad input, the demo, roles
+//! on a cluster.
 
 mod access;
 mod bad_input;
 mod calls;
+mod cluster;
 mod command_line;
 mod demo;
 mod disk;

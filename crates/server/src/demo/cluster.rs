@@ -1,0 +1,103 @@
+//! The demo on a cluster: the roles as processes of their own on named services, everything else as in one process.
+
+use anyhow::Context as _;
+use clap::Args;
+use paymux_backends::{cql, kafka};
+use paymux_domain::ports::Entropy as _;
+use tokio::time::Instant;
+
+use super::parts::{Part, Parts};
+use super::payers::Payers;
+use super::running::{Folder, loopback};
+use super::site::PARTITIONS;
+use super::truth::Truth;
+use super::world::{Wishes, World};
+use super::{DemoArgs, factor, interruptible, load, orders};
+use crate::cli::{Exit, Output};
+use crate::clock::SystemEntropy;
+use crate::roles::Listeners;
+
+/// The processes, in the order of their start.
+const ROLES: [&str; 4] = ["worker", "worker", "ingest", "notify"];
+
+/// Copies of the log and of each row, where there are brokers and nodes enough.
+const COPIES_MAX: usize = 3;
+
+const UNNAMED: &str = "a demo on a cluster needs a Kafka and a CQL database that it may make topics and a keyspace on:\n\
+    name them with --kafka HOST:PORT and --cql HOST:PORT (PAYMUX_TEST_KAFKA, PAYMUX_TEST_CQL).\n\
+    In the source tree `cargo xtask services up` starts both and prints these variables";
+
+/// Where a demo on a cluster finds its services.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Services {
+    /// With --backend cluster: brokers of a Kafka, separated by commas. The demo leaves its topics there, whose names begin
+    /// with demo.
+    #[arg(long, value_name = "HOST:PORT", env = "PAYMUX_TEST_KAFKA", value_delimiter = ',')]
+    kafka: Vec<String>,
+    /// With --backend cluster: nodes of a ScyllaDB or Apache Cassandra, separated by commas. The demo leaves its keyspace
+    /// there, whose name begins with demo.
+    #[arg(long, value_name = "HOST:PORT", env = "PAYMUX_TEST_CQL", value_delimiter = ',')]
+    cql: Vec<String>,
+    /// With --backend cluster: the datacenter of these nodes.
+    #[arg(long, value_name = "NAME", default_value = "datacenter1")]
+    datacenter: String,
+}
+
+impl Services {
+    /// The section of the configuration.
+    fn toml(&self, name: &str) -> anyhow::Result<String> {
+        let Self { kafka, cql, datacenter } = self;
+        anyhow::ensure!(!kafka.is_empty() && !cql.is_empty(), UNNAMED);
+        let copies = kafka.len().min(COPIES_MAX);
+        let in_sync = copies.div_ceil(2);
+        let rows = cql.len().min(COPIES_MAX);
+        Ok(format!(
+            "kind = \"cluster\"\npartitions = {PARTITIONS}\n\
+             [backend.kafka]\nbrokers = {kafka:?}\ntopic_prefix = \"{name}.\"\ngroup = \"{name}\"\n\
+             [backend.kafka.topics]\nreplication = {copies}\nmin_in_sync = {in_sync}\n\
+             [backend.cql]\ncontact_points = {cql:?}\nkeyspace = \"{name}\"\ndatacenter = {datacenter:?}\n\
+             replication = [{:?}]\n",
+            format!("{datacenter}:{rows}"),
+        ))
+    }
+}
+
+/// As [`super::run`], with two workers, one ingest and one notify as processes.
+pub(super) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit> {
+    let begun = Instant::now();
+    let name = format!("demo_{:016x}", SystemEntropy::from_system().next_u64());
+    let backend = args.services.toml(&name)?;
+    let folder = Folder::make(args.folder.clone())?;
+    // Free again for the processes: they are told where to listen, so that the provider knows, too.
+    let (grpc, notify) = Listeners::bind(loopback(0), loopback(0)).await?.addresses()?;
+    let wishes = Wishes {
+        merchants: usize::from(args.merchants),
+        life: load::life(args.orders, factor(args.clock_factor)?),
+        seed: args.seed,
+        faults: args.faults.into(),
+        payers: true,
+        newcomer: false,
+        factor: factor(args.clock_factor)?,
+        grpc,
+        notify,
+        simulator: loopback(0),
+        backend,
+    };
+    let World { merchants, simulator, config, config_file, .. } =
+        World::build(&wishes, folder.path()).await?;
+    let cluster = config.backend.cluster().context("the demo's configuration names no cluster")?;
+    kafka::migrate(&cluster.kafka).await.context("topics")?;
+    cql::migrate(&cluster.cql, cql::Step::Expand).await.context("schema")?;
+    let mut parts = Parts::start(ROLES.map(|roles| Part { roles, config: &config_file })).await?;
+    let truth = Truth::new(simulator.base_url())?;
+    let payers = Payers::new(&simulator.base_url())?;
+    let address = format!("http://{grpc}");
+    let work = interruptible(orders(&args, &address, (&merchants, None), (&truth, &payers), begun));
+    let report = Box::pin(parts.during(work)).await;
+    let stopped = parts.stop().await;
+    simulator.shutdown().await;
+    let mut report = report?;
+    report.add_refused(stopped?);
+    output.print(report.text(), &report.json())?;
+    Ok(if report.is_clean() { Exit::Ok } else { Exit::Failed })
+}
