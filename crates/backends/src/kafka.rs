@@ -123,12 +123,16 @@ impl KafkaBackend {
         config.check()?;
         let names = TopicNames::new(&config.topic_prefix);
         let reader = Reader::start(&config, names.clone(), replies.clone()).map_err(|error| match error {
+            // It listens for replies at once.
+            OpenError::Client(KafkaError::MetadataFetch(code)) if is_unknown(code) => {
+                OpenError::Missing { topic: names.replies.clone() }
+            }
             OpenError::Client(error) => unanswered(&config, &error),
             other => other,
         })?;
         for topic in topics::wanted(&config) {
             let found = match migrate::partitions_of(reader.consumer(), &topic.name) {
-                Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition)) => {
+                Err(KafkaError::MetadataFetch(code)) if is_unknown(code) => {
                     return Err(OpenError::Missing { topic: topic.name });
                 }
                 found => found.map_err(|error| unanswered(&config, &error))?,
@@ -195,6 +199,12 @@ impl KafkaBackend {
     ) -> Result<(Vec<DeadRecord>, Offset), LogError> {
         self.log.reader.dead(from, max).await
     }
+}
+
+/// What a cluster says of a topic that it does not have, and the client for it.
+fn is_unknown(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    matches!(code, UnknownTopicOrPartition | UnknownTopic | UnknownPartition)
 }
 
 fn unanswered(config: &KafkaConfig, error: &KafkaError) -> OpenError {

@@ -279,7 +279,8 @@ impl Member {
         for (partition, position) in known {
             let Some(Position { next, generation }) = position else {
                 self.fail(format!(
-                    "the group has no position in partition {partition}: it was never migrated, or lost"
+                    "the group has no position in partition {partition}: it is new, and `paymux migrate` gives it its \
+                     first ones, or it was lost"
                 ));
                 return Ok(Vec::new());
             };

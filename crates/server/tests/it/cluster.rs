@@ -138,6 +138,15 @@ async fn orders_end_right_on_a_cluster_while_workers_are_killed() {
     refused.wait_for(&["`paymux migrate`"]);
     assert_eq!(refused.exit_code(), Some(1), "nothing was migrated");
     assert!(cluster.migrate().contains("went from schema version 0"));
+    for (setting, told) in [
+        ("backend.kafka.topic_prefix=none.", "there is no topic none."),
+        ("backend.partitions=16", "opened for 16"),
+        ("backend.kafka.group=none", "gives it its first ones"),
+    ] {
+        let mut refused = Process::start(cluster.command("worker").args(["--set", setting]));
+        refused.wait_for(&[told]);
+        assert_eq!(refused.exit_code(), Some(1), "{setting}");
+    }
     let again = cluster.migrate();
     assert!(again.contains("all topics are there") && again.contains("nothing was missing"), "{again}");
 
