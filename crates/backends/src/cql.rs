@@ -7,6 +7,7 @@
 //! What a time-out leaves behind: for a plain write the answer "unknown", since the same write may come again; for a
 //! conditional one it is read by consensus whether it was applied, which also ends it.
 
+mod board;
 mod config;
 mod connect;
 mod driver;

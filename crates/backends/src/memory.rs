@@ -5,6 +5,7 @@
 //! every task that used it: a crash is the dropping of tasks, a restart is a new member of the same
 //! [`MemoryCluster`] over the same [`MemoryStore`].
 
+mod board;
 mod cluster;
 mod consumer;
 mod group;
@@ -13,6 +14,7 @@ mod partition;
 mod store;
 mod tables;
 
+pub use board::MemoryBoard;
 pub use cluster::{MemoryCluster, MemoryLogConfig};
 pub use consumer::MemoryConsumer;
 pub use group::{MemberId, Notice};

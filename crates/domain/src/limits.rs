@@ -58,6 +58,11 @@ pub const ATTENTION_PER_REASON_MAX: u32 = 16;
 /// Payments of one order by people's word. More can only be a fault in what is confirmed from `[assumed]`.
 pub const CONFIRMED_PAYMENTS_MAX: usize = 16;
 
+/// Accounts that one report of a partition's owner names.
+pub const ACCOUNTS_PER_REPORT_MAX: usize = 100;
+/// Bytes of the words on why a partition stands still.
+pub const WAIT_REASON_BYTES_MAX: usize = 200;
+
 /// Largest page of a list.
 pub const PAGE_SIZE_MAX: u32 = 1000;
 /// Page size when the request names none.

@@ -2,6 +2,7 @@
 //!
 //! All traits are object-safe; a boxed future is nothing beside a network call or an fsync.
 
+mod board;
 mod clock;
 mod directory;
 mod log;
@@ -11,6 +12,7 @@ mod store;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use board::{AccountReport, BreakerReport, OperationReport, ShardBoard, ShardReport, UnresolvedReport};
 pub use clock::{Clock, Entropy};
 pub use directory::{AccountPolicy, Budget, Directory, DuplicatePolicy, LatePolicy, MerchantPolicy};
 pub use log::{

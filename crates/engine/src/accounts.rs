@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use paymux_domain::limits::ACCOUNTS_PER_REPORT_MAX;
 use paymux_domain::name::AccountId;
 use paymux_domain::outcome::{CallReport, Class, Operation};
-use paymux_domain::ports::{AccountPolicy, Directory};
+use paymux_domain::ports::{AccountPolicy, AccountReport, Directory, OperationReport};
 use paymux_domain::time::{ClockFactor, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::breaker::{Breaker, Pass};
 use crate::limiter::Limiter;
+use crate::status::Gauge;
 
 /// All accounts of one generation of a partition.
 pub struct Accounts {
@@ -36,6 +38,8 @@ pub struct Account {
     pub(crate) turns: [Semaphore; 4],
     /// Calls in flight, of all operations.
     pub(crate) in_flight: Semaphore,
+    /// Orders that wait in the store for a slot that is booked for them, in the order of [`Operation::ALL`].
+    booked: [Gauge; 4],
 }
 
 #[derive(Debug)]
@@ -69,6 +73,24 @@ impl Accounts {
         known.insert(id.clone(), account.clone());
         Some(account)
     }
+
+    /// What is left of the budgets of each account, by name, at most
+    /// [`ACCOUNTS_PER_REPORT_MAX`], and how many were left out: those that fewest orders wait for.
+    pub(crate) fn report(&self, now: Timestamp) -> (Vec<AccountReport>, u64) {
+        let known: Vec<_> =
+            self.known.lock().iter().map(|(id, account)| (id.clone(), account.clone())).collect();
+        let mut reports: Vec<_> = known.into_iter().map(|(id, account)| account.report(id, now)).collect();
+        let left_out = reports.len().saturating_sub(ACCOUNTS_PER_REPORT_MAX);
+        if left_out > 0 {
+            let waiting = |report: &AccountReport| -> u64 {
+                report.operations.iter().map(|operation| operation.waiting).sum()
+            };
+            reports.sort_by_key(|report| std::cmp::Reverse(waiting(report)));
+            reports.truncate(ACCOUNTS_PER_REPORT_MAX);
+            reports.sort_by(|one, other| one.account.cmp(&other.account));
+        }
+        (reports, u64::try_from(left_out).unwrap_or(u64::MAX))
+    }
 }
 
 fn permits(policy: &AccountPolicy) -> usize {
@@ -91,7 +113,45 @@ impl Account {
         let breaker = Breaker::new(|physical| factor.stretch(physical));
         let in_flight = Semaphore::new(permits(&policy));
         let inner = Mutex::new(Inner { policy, limiters, breaker, in_line: [0; 4], surplus: 0 });
-        Self { inner, turns: Operation::ALL.map(|_| Semaphore::new(1)), in_flight }
+        let turns = Operation::ALL.map(|_| Semaphore::new(1));
+        Self { inner, turns, in_flight, booked: Default::default() }
+    }
+
+    /// Orders with a booked slot of an operation.
+    pub(crate) fn booked(&self, operation: Operation) -> &Gauge {
+        let [create, query, close, refund] = &self.booked;
+        match operation {
+            Operation::Create => create,
+            Operation::Query => query,
+            Operation::Close => close,
+            Operation::Refund => refund,
+        }
+    }
+
+    fn report(&self, account: AccountId, now: Timestamp) -> AccountReport {
+        let mut inner = self.inner.lock();
+        let in_line = inner.in_line;
+        let operations = Operation::ALL.map(|operation| {
+            let waiting = self.booked(operation).get() + in_line.get(index(operation)).copied().unwrap_or(0);
+            let (budget, cuts, next_slot) = inner.limiter(operation).report(now);
+            OperationReport {
+                operation,
+                rate_per_s: budget.per_second,
+                cuts,
+                burst: budget.burst,
+                waiting: u64::try_from(waiting).unwrap_or(u64::MAX),
+                next_slot,
+            }
+        });
+        let given = permits(&inner.policy) + inner.surplus;
+        let live_calls = given.saturating_sub(self.in_flight.available_permits());
+        AccountReport {
+            account,
+            operations: operations.to_vec(),
+            breaker: inner.breaker.report(),
+            live_calls: u32::try_from(live_calls).unwrap_or(u32::MAX),
+            live_calls_max: inner.policy.in_flight_max,
+        }
     }
 
     /// Takes over changed limits; what was used stays used, and calls in flight end as they would.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use paymux_domain::ports::BreakerReport;
 use paymux_domain::time::Timestamp;
 
 /// Failures in a row that open it.
@@ -90,6 +91,16 @@ impl Breaker {
                 self.state = State::Open(now + self.pause);
             }
             _ => {}
+        }
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn report(&self) -> BreakerReport {
+        match self.state {
+            State::Closed => BreakerReport::Closed,
+            State::Open(until) => BreakerReport::Open(until),
+            State::Probing => BreakerReport::Probing,
         }
     }
 

@@ -48,6 +48,8 @@ impl Step<'_> {
         let due = self.due(&decision);
         let row = self.write_row(mind, &decision, due).await?;
         let order = self.store_facts(&decision).await?;
+        let unresolved = order.unresolved_calls();
+        owner.unresolved.note(key, unresolved.iter().map(|(_, fact)| fact.time).min());
         let mut after =
             Followup { next_due: followup.next_due, settled: followup.settled, ..decision.followup.clone() };
         if due.is_some() {
@@ -89,7 +91,7 @@ impl Step<'_> {
         let booked = self.owner.booking(self.key).is_some_and(|(booked, _)| booked == operation);
         if !booked {
             let slot = self.around.account.book(operation, self.now);
-            self.owner.book(self.key, operation, slot);
+            self.owner.book(self.key, &self.around.account, operation, slot);
         }
     }
 
@@ -106,7 +108,7 @@ impl Step<'_> {
             return Some(due);
         }
         let slot = self.around.account.book(operation, now);
-        owner.book(key, operation, slot);
+        owner.book(key, &self.around.account, operation, slot);
         Some(slot.max(now))
     }
 

@@ -70,6 +70,16 @@ impl Intake {
         self.inner.lock().window.delivered()
     }
 
+    /// Records in work.
+    pub(crate) fn len(&self) -> usize {
+        self.inner.lock().window.len()
+    }
+
+    /// Whether nothing is taken in any more.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.inner.lock().halted
+    }
+
     /// Whether nothing is in work.
     pub(crate) fn is_empty(&self) -> bool {
         self.inner.lock().window.is_empty()

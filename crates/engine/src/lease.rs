@@ -30,7 +30,14 @@ impl Lease {
     /// Whether it is held.
     #[must_use]
     pub fn is_held(&self, now: Timestamp) -> bool {
-        now.as_millis() < self.until_ms.load(Ordering::Acquire)
+        self.until(now).is_some()
+    }
+
+    /// Until when it is held; `None`: it is not.
+    #[must_use]
+    pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = Timestamp::from_millis(self.until_ms.load(Ordering::Acquire));
+        Some(until).filter(|until| now < *until)
     }
 
     /// Completes at the next renewal.
@@ -59,6 +66,7 @@ mod tests {
         assert!(!lease.is_held(at(0)));
         lease.renew(at(50));
         assert!(lease.is_held(at(149)) && !lease.is_held(at(150)));
+        assert_eq!((lease.until(at(149)), lease.until(at(150))), (Some(at(150)), None));
         lease.renew(at(10));
         assert!(lease.is_held(at(149)));
     }

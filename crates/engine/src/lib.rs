@@ -23,6 +23,7 @@ pub mod status;
 mod step;
 mod sweeper;
 mod unconfigured;
+mod unresolved;
 mod waiters;
 mod wheel;
 pub mod window;

@@ -105,6 +105,13 @@ impl Limiter {
         }
     }
 
+    /// What is left of it now, and when a call that is decided now could leave.
+    #[must_use]
+    pub fn report(&mut self, now: Timestamp) -> (Budget, u32, Timestamp) {
+        self.recover(now);
+        (self.budget, self.cuts, self.peek(now))
+    }
+
     /// How often the budget is halved at the moment.
     #[must_use]
     pub const fn cuts(&self) -> u32 {

@@ -11,14 +11,14 @@ use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
     BoxFuture, Clock, CommandLog, CommitError, Directory, Entropy, LogConsumer, Offset, OrderStore,
-    ProviderGateway,
+    ProviderGateway, ShardReport,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Account, Accounts};
 use crate::config::EngineConfig;
 use crate::due::DueRows;
 use crate::intake::Intake;
@@ -29,6 +29,7 @@ use crate::status::WorkerStatus;
 use crate::step::Hindrance;
 use crate::sweeper;
 use crate::unconfigured::Alerts;
+use crate::unresolved::Unresolved;
 use crate::waiters::Waiters;
 use crate::wheel::Wheel;
 
@@ -72,6 +73,13 @@ impl Shared {
     }
 }
 
+/// The slot that is booked for an order.
+struct Booking {
+    operation: Operation,
+    slot: Timestamp,
+    account: Arc<Account>,
+}
+
 /// One generation of one partition.
 pub(crate) struct Owner {
     pub(crate) shared: Arc<Shared>,
@@ -84,7 +92,9 @@ pub(crate) struct Owner {
     pub(crate) due: DueRows,
     /// Accounts of this partition's orders: their limiters start empty with each generation.
     pub(crate) accounts: Accounts,
-    bookings: Mutex<BTreeMap<OrderKey, (Operation, Timestamp)>>,
+    bookings: Mutex<BTreeMap<OrderKey, Booking>>,
+    pub(crate) unresolved: Unresolved,
+    since: Timestamp,
     /// This generation has ended: nothing of it is concluded, called or told any more.
     pub(crate) cancel: CancellationToken,
     /// The process stops: what is in work is finished, nothing new is begun.
@@ -116,12 +126,15 @@ impl Owner {
             due,
             accounts: Accounts::new(shared.directory.clone(), shared.clock.factor()),
             bookings: Mutex::default(),
+            unresolved: Unresolved::new(shared.config.wheel_max),
+            since: shared.clock.now(),
             draining: cancel.child_token(),
             cancel,
             open: AtomicBool::new(false),
             opened: Notify::new(),
             shared,
         });
+        owner.shared.status.owns(&owner);
         owner.task(|owner| Box::pin(async move { owner.keep_lease().await }));
         owner.task(|owner| Box::pin(async move { owner.sweep().await }));
         owner.task(|owner| Box::pin(async move { owner.until_drained(sweeper::run_wheel(&owner)).await }));
@@ -155,6 +168,9 @@ impl Owner {
         self.shared.status.forget_lease(self.partition, self.generation);
         let bookings = std::mem::take(&mut *self.bookings.lock());
         self.shared.status.waiting_for_budget.fall(bookings.len());
+        for Booking { operation, account, .. } in bookings.values() {
+            account.booked(*operation).fall(1);
+        }
     }
 
     async fn sweep(self: &Arc<Self>) {
@@ -272,20 +288,54 @@ impl Owner {
 
     /// The slot that is booked for an order.
     pub(crate) fn booking(&self, key: &OrderKey) -> Option<(Operation, Timestamp)> {
-        self.bookings.lock().get(key).copied()
+        self.bookings.lock().get(key).map(|booking| (booking.operation, booking.slot))
     }
 
-    pub(crate) fn book(&self, key: &OrderKey, operation: Operation, slot: Timestamp) {
-        if self.bookings.lock().insert(key.clone(), (operation, slot)).is_none() {
-            self.shared.status.waiting_for_budget.rise();
+    pub(crate) fn book(&self, key: &OrderKey, account: &Arc<Account>, operation: Operation, slot: Timestamp) {
+        account.booked(operation).rise();
+        let booking = Booking { operation, slot, account: account.clone() };
+        match self.bookings.lock().insert(key.clone(), booking) {
+            Some(before) => before.account.booked(before.operation).fall(1),
+            None => self.shared.status.waiting_for_budget.rise(),
         }
     }
 
     /// The order waits for budget no more; returns what was booked for it.
     pub(crate) fn forget_booking(&self, key: &OrderKey) -> Option<(Operation, Timestamp)> {
-        let booked = self.bookings.lock().remove(key)?;
+        let Booking { operation, slot, account } = self.bookings.lock().remove(key)?;
+        account.booked(operation).fall(1);
         self.shared.status.waiting_for_budget.fall(1);
-        Some(booked)
+        Some((operation, slot))
+    }
+
+    /// What it tells of itself; `None` when this generation has ended.
+    pub(crate) fn report(&self, owner: &str) -> Option<ShardReport> {
+        if self.cancel.is_cancelled() {
+            return None;
+        }
+        let now = self.shared.clock.now();
+        let lease_until = self.lease.until(now);
+        let (accounts, accounts_left_out) = self.accounts.report(now);
+        let is_open = self.open.load(Ordering::Acquire);
+        let wait_reason = match (self.intake.is_halted(), lease_until, is_open) {
+            (true, _, _) => Some("a record of a newer version: it waits for a newer binary"),
+            (_, None, _) => Some("the lease is not held: its position was not committed lately"),
+            (_, _, false) => Some("the sweep has not begun: the store does not answer"),
+            (false, Some(_), true) => None,
+        };
+        Some(ShardReport {
+            partition: self.partition,
+            owner: owner.to_owned(),
+            generation: self.generation,
+            owned_since: self.since,
+            report_time: now,
+            lease_until,
+            window_records: u64::try_from(self.intake.len()).unwrap_or(u64::MAX),
+            unresolved: self.unresolved.report(),
+            wait_reason: wait_reason.map(str::to_owned),
+            accounts,
+            accounts_left_out,
+        })
     }
 
     /// Waits until a hindrance may have passed; `false` when there is nothing to wait for any more.

@@ -2,17 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use paymux_domain::ports::ShardReport;
 use paymux_domain::shard::Partition;
+
+use crate::partition::Owner;
 
 /// Counters and readiness of one worker; cheap to read at any time.
 #[derive(Debug, Default)]
 pub struct WorkerStatus {
     reads_log: AtomicBool,
+    /// The log could not be read when it was last tried.
+    log_failed: AtomicBool,
     store_failed: AtomicBool,
     /// Generation of each owned partition, and whether its lease was held after the last commit.
     leases: Mutex<BTreeMap<Partition, (u64, bool)>>,
+    /// The newest generation of each partition that was ever owned.
+    owners: Mutex<BTreeMap<Partition, Weak<Owner>>>,
     /// Records taken from the log.
     pub records: Counter,
     /// Decisions carried out.
@@ -84,8 +92,36 @@ impl WorkerStatus {
             && self.leases.lock().values().all(|(_, held)| *held)
     }
 
+    /// Whether nothing failed of what the worker did last: as [`WorkerStatus::ready`], but it need not have been given
+    /// a partition yet. Of several workers some may have none for ever.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        !self.log_failed.load(Ordering::Acquire)
+            && !self.store_failed.load(Ordering::Acquire)
+            && self.leases.lock().values().all(|(_, held)| *held)
+    }
+
+    /// What each owned partition tells of itself, under the worker's name.
+    #[must_use]
+    pub fn reports(&self, name: &str) -> Vec<ShardReport> {
+        let owners: Vec<_> = self.owners.lock().values().filter_map(Weak::upgrade).collect();
+        owners.iter().filter_map(|owner| owner.report(name)).collect()
+    }
+
+    /// What one partition tells of itself; `None` when it is not owned by this worker.
+    #[must_use]
+    pub fn report(&self, partition: Partition, name: &str) -> Option<ShardReport> {
+        let owner = self.owners.lock().get(&partition).and_then(Weak::upgrade)?;
+        owner.report(name)
+    }
+
+    pub(crate) fn owns(&self, owner: &Arc<Owner>) {
+        self.owners.lock().insert(owner.partition, Arc::downgrade(owner));
+    }
+
     pub(crate) fn set_reads_log(&self, reads: bool) {
         self.reads_log.store(reads, Ordering::Release);
+        self.log_failed.store(!reads, Ordering::Release);
     }
 
     pub(crate) fn store_answered(&self, well: bool) {

@@ -16,7 +16,9 @@ pub use order::{
     requested_refund_view,
 };
 pub use timeline::timeline_view;
-pub use words::{closure_word, fulfilment_word, reason_word, state_of, state_word};
+pub use words::{
+    closure_word, fulfilment_word, operation_of, operation_word, reason_word, state_of, state_word,
+};
 
 use crate::v1;
 
@@ -50,6 +52,15 @@ pub fn duration(span: &prost_types::Duration) -> Option<std::time::Duration> {
     let nanos = u32::try_from(span.nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
     let whole = std::time::Duration::from_secs(u64::try_from(span.seconds).ok()?);
     Some(whole + std::time::Duration::from_millis(u64::from(nanos / 1_000_000)))
+}
+
+/// A duration as the API states it.
+#[must_use]
+pub fn span(duration: std::time::Duration) -> prost_types::Duration {
+    prost_types::Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or(0),
+    }
 }
 
 /// A gRPC status with all its details, as one message of a bulk stream carries it.

@@ -11,6 +11,7 @@ mod operator;
 mod refund;
 mod replies;
 mod rows;
+mod shard;
 mod topics;
 mod words;
 
@@ -29,6 +30,7 @@ pub use command::{decode_record, encode_record};
 pub use fact::{decode_fact, encode_fact};
 pub use replies::{decode_reply, encode_reply};
 pub use rows::{decode_followup, decode_ledger_row, encode_followup, encode_ledger_row};
+pub use shard::{decode_shard_report, encode_shard_report};
 pub use topics::{decode_dead, decode_event, encode_dead, encode_dead_of, encode_event};
 
 /// The version that this program writes, and the newest that it reads. Versions count from the first release: what is

@@ -23,12 +23,20 @@ pub(super) struct Migration {
 }
 
 /// All of them.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "tables",
-    cql: include_str!("schema/0001_tables.cql"),
-    min_compatible_binary: 1,
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "tables",
+        cql: include_str!("schema/0001_tables.cql"),
+        min_compatible_binary: 1,
+    },
+    Migration {
+        number: 2,
+        name: "shard_reports",
+        cql: include_str!("schema/0002_shard_reports.cql"),
+        min_compatible_binary: 1,
+    },
+];
 
 /// How long rows outlast what makes them useful: a due row its time, a day's row its orders.
 pub(super) const ROW_MARGIN: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -100,6 +100,12 @@ statements! {
     ReadSwept: Read
         "SELECT swept_through FROM sweep_positions WHERE log_partition = ?";
 
+    // shard_reports
+    PutShardReport: Write
+        "INSERT INTO shard_reports (log_partition, generation, body) VALUES (?, ?, ?)";
+    ReadShardReport: Read
+        "SELECT body FROM shard_reports WHERE log_partition = ? LIMIT 1";
+
     // refund_ledger
     ReadLedger: SerialRead
         "SELECT refund_no, version, trade_no, minor, calling_number, calling_token FROM refund_ledger \

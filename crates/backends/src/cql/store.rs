@@ -29,7 +29,7 @@ const PLACES_MAX: usize = 100_000;
 /// The order store in a keyspace. Clones share its session.
 #[derive(Clone)]
 pub struct CqlStore {
-    tables: Arc<Tables>,
+    pub(super) tables: Arc<Tables>,
 }
 
 impl fmt::Debug for CqlStore {

@@ -17,7 +17,7 @@ use paymux_domain::ports::BoxFuture;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 
-use crate::suite::{StoreWorld, TokioClock};
+use crate::suite::{self, StoreWorld, TokioClock};
 
 /// One word for all keyspaces of this run: another run may use the same nodes at the same time.
 static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
@@ -118,6 +118,12 @@ fn opened(keyspace: Arc<Keyspace>) -> BoxFuture<'static, StoreWorld> {
         let store = Arc::new(keyspace.open().await);
         StoreWorld { store, restart: Box::new(|| opened(keyspace)) }
     })
+}
+
+#[tokio::test]
+async fn a_board_in_a_keyspace() {
+    let Some(keyspace) = Keyspace::migrated().await else { return };
+    suite::shard_board::the_newest_ownership_is_told(&keyspace.open().await).await;
 }
 
 order_store_suite!(

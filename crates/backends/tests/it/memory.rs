@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use paymux_backends::ReplyRouter;
-use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
+use paymux_backends::memory::{MemoryBoard, MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
 
-use crate::suite::{LogWorld, StoreWorld, TokioClock};
+use crate::suite::{self, LogWorld, StoreWorld, TokioClock};
 
 pub(crate) fn store() -> StoreWorld {
     over(MemoryStore::new())
@@ -35,6 +35,11 @@ fn owned(cluster: MemoryCluster) -> LogWorld {
         }),
         move_on: Box::new(|| owned(cluster)),
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn board_in_memory() {
+    suite::shard_board::the_newest_ownership_is_told(&MemoryBoard::default()).await;
 }
 
 order_store_suite!(store_in_memory, super::store(), start_paused = true);

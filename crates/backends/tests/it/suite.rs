@@ -76,6 +76,7 @@ pub(crate) mod command_log;
 #[macro_use]
 pub(crate) mod order_store;
 
+pub(crate) mod shard_board;
 pub(crate) mod values;
 
 /// Time as the test's runtime has it: real, or paused and advancing by itself.

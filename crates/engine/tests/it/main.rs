@@ -11,3 +11,4 @@ mod deadlines;
 mod drain;
 mod intake;
 mod owners;
+mod reports;

@@ -2,6 +2,7 @@
 
 use paymux_domain::fact::{AttentionReason, Closure, Fulfilment};
 use paymux_domain::fold::State;
+use paymux_domain::outcome::Operation;
 
 use crate::v1;
 
@@ -29,6 +30,23 @@ pub fn state_of(number: i32) -> Option<State> {
 #[must_use]
 pub fn state_word(number: i32) -> &'static str {
     state_of(number).map_or("UNSPECIFIED", State::as_str)
+}
+
+/// What a provider is asked, in the API's word.
+#[must_use]
+pub const fn operation_word(operation: Operation) -> v1::ProviderOperation {
+    match operation {
+        Operation::Create => v1::ProviderOperation::Create,
+        Operation::Query => v1::ProviderOperation::Query,
+        Operation::Close => v1::ProviderOperation::Close,
+        Operation::Refund => v1::ProviderOperation::Refund,
+    }
+}
+
+/// What a provider is asked; `None` for what is unknown here.
+#[must_use]
+pub fn operation_of(word: v1::ProviderOperation) -> Option<Operation> {
+    Operation::ALL.into_iter().find(|operation| operation_word(*operation) == word)
 }
 
 /// How an order was closed, in the API's word.

@@ -3272,30 +3272,85 @@ pub struct GetShardResponse {
     #[prost(message, repeated, tag = "3")]
     pub partitions: ::prost::alloc::vec::Vec<PartitionStatus>,
 }
-/// One partition of the log, as its owner last told.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// One partition of the log. Lag and sweep are as log and store have them now; the rest is what its owner last told.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PartitionStatus {
     /// Its number, from 0.
     #[prost(uint32, tag = "1")]
     pub partition: u32,
-    /// The worker that owns it. Empty: nobody, or not known here.
+    /// The worker that told of it last: its name, as it stands in its log. How long ago that was is in `report_age`; a
+    /// worker tells every few seconds. Empty: nobody has told of it for an hour.
     #[prost(string, tag = "2")]
     pub owner: ::prost::alloc::string::String,
-    /// Until when the owner's lease stands. Absent: it does not.
+    /// Until when the owner's lease stood as it told; it is renewed several times between two reports. Absent: it did not
+    /// stand, or nobody has told.
     #[prost(message, optional, tag = "3")]
     pub lease_expire_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Records of the log that are not yet read.
+    /// Records of the log that lie behind the position of its owner.
     #[prost(uint64, tag = "4")]
     pub lag_records: u64,
-    /// Records that are read and not yet finished.
-    #[prost(uint32, tag = "5")]
-    pub window_records: u32,
-    /// Up to when each due row has been dealt with.
+    /// Records that are read and not yet finished. Absent: nobody has told.
+    #[prost(uint64, optional, tag = "5")]
+    pub window_records: ::core::option::Option<u64>,
+    /// Up to when each due row has been dealt with. Absent: it was never swept.
     #[prost(message, optional, tag = "6")]
     pub swept_through_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Why it stands still, in plain words. Empty: it does not.
+    /// Why it stands still, in plain words. Empty: it does not, or nobody has told.
     #[prost(string, tag = "7")]
     pub wait_reason: ::prost::alloc::string::String,
+    /// When the owner told. Absent: nobody has told.
+    #[prost(message, optional, tag = "8")]
+    pub report_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How long ago that was, in real time; the clocks of two machines may differ. Absent: nobody has told.
+    #[prost(message, optional, tag = "9")]
+    pub report_age: ::core::option::Option<::prost_types::Duration>,
+    /// The how-manyth ownership of the partition this is. 0: nobody has told.
+    #[prost(uint64, tag = "10")]
+    pub generation: u64,
+    /// When the owner took the partition over. Absent: nobody has told.
+    #[prost(message, optional, tag = "11")]
+    pub owned_since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the oldest call was decided whose outcome is not known, among the orders that the owner has worked on since it
+    /// took the partition over; ListUnresolved looks through all. Absent: there is none, or nobody has told.
+    #[prost(message, optional, tag = "12")]
+    pub oldest_unresolved_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many of these orders have such a call. Absent: nobody has told.
+    #[prost(uint64, optional, tag = "13")]
+    pub unresolved_orders: ::core::option::Option<u64>,
+    /// There are more of them than the owner remembers, so that the oldest may be older.
+    #[prost(bool, tag = "14")]
+    pub unresolved_incomplete: bool,
+    /// What the owner has left of the budgets of each account that it has used, by name.
+    #[prost(message, repeated, tag = "15")]
+    pub limits: ::prost::alloc::vec::Vec<AccountLimits>,
+    /// Accounts that were left out, those whose budgets nobody waits for first.
+    #[prost(uint64, tag = "16")]
+    pub limits_left_out: u64,
+}
+/// The budgets of an account, as the owner of its partition uses them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccountLimits {
+    /// Name of the provider. Empty: not configured here.
+    #[prost(string, tag = "1")]
+    pub provider: ::prost::alloc::string::String,
+    /// Name of the account.
+    #[prost(string, tag = "2")]
+    pub account: ::prost::alloc::string::String,
+    /// One for each operation.
+    #[prost(message, repeated, tag = "3")]
+    pub operations: ::prost::alloc::vec::Vec<OperationLimit>,
+    /// The account's circuit breaker; UNSPECIFIED: not known.
+    #[prost(enumeration = "BreakerState", tag = "4")]
+    pub breaker: i32,
+    /// When an open breaker tries again. Absent: it is not open.
+    #[prost(message, optional, tag = "5")]
+    pub breaker_retry_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Calls to the provider that are under way. Absent: not known.
+    #[prost(uint32, optional, tag = "6")]
+    pub live_calls: ::core::option::Option<u32>,
+    /// Calls to the provider that may be under way at once.
+    #[prost(uint32, tag = "7")]
+    pub live_calls_max: u32,
 }
 /// Which account.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3310,21 +3365,18 @@ pub struct GetLimitsRequest {
 /// The budgets of an account.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetLimitsResponse {
-    /// One for each operation.
-    #[prost(message, repeated, tag = "1")]
-    pub operations: ::prost::alloc::vec::Vec<OperationLimit>,
-    /// The account's circuit breaker.
-    #[prost(enumeration = "BreakerState", tag = "2")]
-    pub breaker: i32,
-    /// When an open breaker tries again. Absent: it is closed.
+    /// The budgets; what is known to the owner of the account's partition alone is absent where nobody has told.
+    #[prost(message, optional, tag = "1")]
+    pub limits: ::core::option::Option<AccountLimits>,
+    /// The worker that told. Empty: nobody has told of this account for an hour; it may not have been used.
+    #[prost(string, tag = "2")]
+    pub owner: ::prost::alloc::string::String,
+    /// When it told. Absent: nobody has told.
     #[prost(message, optional, tag = "3")]
-    pub breaker_retry_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Calls to the provider that are under way in this worker.
-    #[prost(uint32, tag = "4")]
-    pub live_calls: u32,
-    /// Calls to the provider that may be under way at once in one worker.
-    #[prost(uint32, tag = "5")]
-    pub live_calls_max: u32,
+    pub report_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How long ago that was, in real time. Absent: nobody has told.
+    #[prost(message, optional, tag = "4")]
+    pub report_age: ::core::option::Option<::prost_types::Duration>,
 }
 /// The budget of one operation on one account.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -3335,16 +3387,16 @@ pub struct OperationLimit {
     /// Calls per second by configuration, for the whole account.
     #[prost(double, tag = "2")]
     pub rate_per_s: f64,
-    /// Calls per second now; lower for a while after the provider throttled.
-    #[prost(double, tag = "3")]
-    pub rate_now_per_s: f64,
+    /// Calls per second now; lower for a while after the provider throttled. Absent: not known.
+    #[prost(double, optional, tag = "3")]
+    pub rate_now_per_s: ::core::option::Option<f64>,
     /// Calls that may leave at once after a pause.
     #[prost(uint32, tag = "4")]
     pub burst: u32,
-    /// Orders that wait for this budget.
-    #[prost(uint64, tag = "5")]
-    pub waiting_count: u64,
-    /// The time slot that the next order would get.
+    /// Orders that wait for this budget. Absent: not known.
+    #[prost(uint64, optional, tag = "5")]
+    pub waiting_count: ::core::option::Option<u64>,
+    /// The time slot that the next order would get. Absent: not known.
     #[prost(message, optional, tag = "6")]
     pub next_slot_time: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -3781,7 +3833,7 @@ pub mod operator_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Tells the budgets of a provider account and how much of them is in use.
-        /// Errors: FIELD_INVALID, ROUTE_MISSING.
+        /// Errors: FIELD_INVALID, STORE_UNAVAILABLE.
         pub async fn get_limits(
             &mut self,
             request: impl tonic::IntoRequest<super::GetLimitsRequest>,
@@ -3909,7 +3961,7 @@ pub mod operator_service_server {
             tonic::Status,
         >;
         /// Tells the budgets of a provider account and how much of them is in use.
-        /// Errors: FIELD_INVALID, ROUTE_MISSING.
+        /// Errors: FIELD_INVALID, STORE_UNAVAILABLE.
         async fn get_limits(
             &self,
             request: tonic::Request<super::GetLimitsRequest>,
@@ -5157,6 +5209,97 @@ pub struct RefundLedgerRow {
     /// A random value of that very call, so that after a restart nothing matches.
     #[prost(fixed64, tag = "5")]
     pub calling_token: u64,
+}
+/// What the owner of a partition tells of itself, for people who look from another process. The newest of each generation
+/// is kept, for an hour.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ShardReport {
+    /// Version of this format, from 1.
+    #[prost(uint32, tag = "1")]
+    pub format_version: u32,
+    /// The partition.
+    #[prost(uint32, tag = "2")]
+    pub partition: u32,
+    /// The worker.
+    #[prost(string, tag = "3")]
+    pub owner: ::prost::alloc::string::String,
+    /// The how-manyth ownership of the partition this is.
+    #[prost(uint64, tag = "4")]
+    pub generation: u64,
+    /// When it was taken over.
+    #[prost(int64, tag = "5")]
+    pub owned_since_time_ms: i64,
+    /// When this was told.
+    #[prost(int64, tag = "6")]
+    pub report_time_ms: i64,
+    /// Until when the lease stood then. Absent: it did not stand.
+    #[prost(int64, optional, tag = "7")]
+    pub lease_expire_time_ms: ::core::option::Option<i64>,
+    /// Records that were read and not finished.
+    #[prost(uint64, tag = "8")]
+    pub window_records: u64,
+    /// When the oldest call was decided whose outcome was not known. Absent: there was none.
+    #[prost(int64, optional, tag = "9")]
+    pub oldest_unresolved_time_ms: ::core::option::Option<i64>,
+    /// Orders with such a call.
+    #[prost(uint64, tag = "10")]
+    pub unresolved_orders: u64,
+    /// There were more than the owner remembers.
+    #[prost(bool, tag = "11")]
+    pub unresolved_incomplete: bool,
+    /// Why it stood still. Empty: it did not. At most 200 bytes.
+    #[prost(string, tag = "12")]
+    pub wait_reason: ::prost::alloc::string::String,
+    /// Accounts, sorted by name. At most 100.
+    #[prost(message, repeated, tag = "13")]
+    pub accounts: ::prost::alloc::vec::Vec<AccountReport>,
+    /// Accounts that were left out.
+    #[prost(uint64, tag = "14")]
+    pub accounts_left_out: u64,
+}
+/// One account in a report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccountReport {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Its budgets, one for each operation.
+    #[prost(message, repeated, tag = "2")]
+    pub operations: ::prost::alloc::vec::Vec<OperationReport>,
+    /// Where its circuit breaker stood.
+    #[prost(enumeration = "BreakerState", tag = "3")]
+    pub breaker: i32,
+    /// When an open breaker would try again. Absent: it was not open.
+    #[prost(int64, optional, tag = "4")]
+    pub breaker_retry_time_ms: ::core::option::Option<i64>,
+    /// Calls under way.
+    #[prost(uint32, tag = "5")]
+    pub live_calls: u32,
+    /// Calls that might be under way.
+    #[prost(uint32, tag = "6")]
+    pub live_calls_max: u32,
+}
+/// One budget in a report.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OperationReport {
+    /// The operation.
+    #[prost(enumeration = "ProviderOperation", tag = "1")]
+    pub operation: i32,
+    /// Calls per second by configuration.
+    #[prost(uint32, tag = "2")]
+    pub rate_per_s: u32,
+    /// How often the rate was halved.
+    #[prost(uint32, tag = "3")]
+    pub cuts: u32,
+    /// Calls that may leave at once after a pause.
+    #[prost(uint32, tag = "4")]
+    pub burst: u32,
+    /// Orders that waited for it.
+    #[prost(uint64, tag = "5")]
+    pub waiting_count: u64,
+    /// The slot that the next order would have got.
+    #[prost(int64, tag = "6")]
+    pub next_slot_time_ms: i64,
 }
 /// One record of `orders.events.v1`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

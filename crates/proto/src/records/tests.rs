@@ -15,9 +15,12 @@ use paymux_domain::fold::State;
 use paymux_domain::followup::{Followup, NotExist, RefundFollowup};
 use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
 use paymux_domain::name::NameError;
-use paymux_domain::outcome::{Class, Word};
+use paymux_domain::outcome::{Class, Operation, Word};
 use paymux_domain::payment::{Evidence, Payment};
-use paymux_domain::ports::{CallMark, DeadRecord, FieldFault, LedgerEntry, Reply, ReplyKind, Undecodable};
+use paymux_domain::ports::{
+    AccountReport, BreakerReport, CallMark, DeadRecord, FieldFault, LedgerEntry, OperationReport, Reply,
+    ReplyKind, ShardReport, Undecodable, UnresolvedReport,
+};
 use paymux_domain::refund::{
     RefundDone, RefundFailed, RefundProgress, RefundRefusal, RefundRequest, RefundWord,
 };
@@ -331,6 +334,57 @@ fn replies() -> Vec<(&'static str, Reply)> {
     kinds.into_iter().map(|(name, kind)| (name, Reply { to: to.clone(), key: key(), kind })).collect()
 }
 
+fn shard_report() -> ShardReport {
+    let budget = |operation| OperationReport {
+        operation,
+        rate_per_s: 300,
+        cuts: 1,
+        burst: 50,
+        waiting: 7,
+        next_slot: at(1_767_225_604_000),
+    };
+    let account = |account, breaker| AccountReport {
+        account: name(account),
+        operations: Operation::ALL.map(budget).to_vec(),
+        breaker,
+        live_calls: 3,
+        live_calls_max: 128,
+    };
+    let until = at(1_767_225_605_000);
+    ShardReport {
+        partition: Partition(3),
+        owner: "worker-1".to_owned(),
+        generation: 4,
+        owned_since: at(1_767_225_600_000),
+        report_time: at(1_767_225_603_000),
+        lease_until: Some(until),
+        window_records: 9,
+        unresolved: UnresolvedReport { oldest: Some(at(1_767_225_601_000)), orders: 2, is_incomplete: true },
+        wait_reason: Some("a newer binary is needed".to_owned()),
+        accounts: vec![
+            account("a", BreakerReport::Closed),
+            account("b", BreakerReport::Open(until)),
+            account("c", BreakerReport::Probing),
+        ],
+        accounts_left_out: 1,
+    }
+}
+
+#[test]
+fn a_report_of_a_partition_reads_back() {
+    let bare = ShardReport {
+        lease_until: None,
+        unresolved: UnresolvedReport::default(),
+        wait_reason: None,
+        accounts: Vec::new(),
+        ..shard_report()
+    };
+    for report in [shard_report(), bare] {
+        assert_eq!(decode_shard_report(&encode_shard_report(&report)), Ok(report));
+    }
+    assert!(matches!(decode_shard_report(&[]), Err(RecordError::Malformed(_))));
+}
+
 /// Every released format as `(name, bytes)`.
 fn samples() -> Vec<(String, Vec<u8>)> {
     let create = CreateCommand { created: Arc::new(created()), reply_to: reply_to() };
@@ -351,6 +405,7 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         ("followup".to_owned(), encode_followup(&followup())),
         ("followup.refunding".to_owned(), encode_followup(&refunding())),
         ("ledger".to_owned(), encode_ledger_row(&entry, Some(mark))),
+        ("shard_report".to_owned(), encode_shard_report(&shard_report())),
     ];
     samples.extend(replies().iter().map(|(name, reply)| (format!("reply.{name}"), encode_reply(reply))));
     samples.extend(confirmations().into_iter().map(|(name, outcome)| {
@@ -388,6 +443,7 @@ fn golden_bytes_of_every_released_format_can_be_read() {
             "reply" => decode_reply(&bytes).is_ok(),
             "dead" => decode_dead(&bytes) == Ok(dead()),
             "followup" => [Ok(followup()), Ok(refunding())].contains(&decode_followup(&bytes)),
+            "shard_report" => decode_shard_report(&bytes) == Ok(shard_report()),
             _ => decode_ledger_row(&bytes).is_ok(),
         };
         assert!(reads, "{name}");

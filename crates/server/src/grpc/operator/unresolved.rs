@@ -10,7 +10,6 @@ use std::time::Duration;
 use paymux_domain::explain::explain;
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, OrderKey};
-use paymux_domain::outcome::Operation;
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::{api, v1};
@@ -159,7 +158,7 @@ impl Operator {
                 merchant_order_no: key.order_no.to_string(),
                 provider: created.provider.to_string(),
                 account: created.account.to_string(),
-                operation: operation_word(operation).into(),
+                operation: api::operation_word(operation).into(),
                 fact_key: fact.key.to_string(),
                 call_time: Some(time),
                 next_due_time: looked.map(api::timestamp),
@@ -208,15 +207,6 @@ impl Oldest {
             self.calls.pop_last();
             self.more = true;
         }
-    }
-}
-
-const fn operation_word(operation: Operation) -> v1::ProviderOperation {
-    match operation {
-        Operation::Create => v1::ProviderOperation::Create,
-        Operation::Query => v1::ProviderOperation::Query,
-        Operation::Close => v1::ProviderOperation::Close,
-        Operation::Refund => v1::ProviderOperation::Refund,
     }
 }
 
