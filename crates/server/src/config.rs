@@ -63,6 +63,8 @@ pub struct ServerConfig {
     pub grpc_listen: SocketAddr,
     /// Where notifications arrive.
     pub notify_listen: SocketAddr,
+    /// Where probes of health are answered, and nothing else; `None`: only where gRPC listens.
+    pub health_listen: Option<SocketAddr>,
     /// The public address of `notify_listen`.
     pub notify_base_url: String,
     /// How long a stop may take.

@@ -13,14 +13,14 @@ use paymux_domain::http::HttpResponse;
 use paymux_domain::name::ProviderId;
 use paymux_domain::outcome::{CallReport, Word};
 use paymux_domain::ports::{
-    BoxFuture, BuildError, Built, Call, DuplicatePolicy, FieldFault, LatePolicy, NotificationAnswer,
-    NotificationFate, NotificationRefusal, Provider, ProviderGateway, RawNotification, RefusalReason, Signer,
-    VerifiedNotification,
+    AccountPolicy, BoxFuture, Budget, BuildError, Built, Call, DuplicatePolicy, FieldFault, LatePolicy,
+    NotificationAnswer, NotificationFate, NotificationRefusal, Provider, ProviderGateway, RawNotification,
+    RefusalReason, Signer, VerifiedNotification,
 };
 use paymux_domain::time::{ClockFactor, Timestamp};
 
 use crate::clock::ScaledClock;
-use crate::config::{ClockConfig, LiveRegistry, Merchant, Registry, Route};
+use crate::config::{Account, ClockConfig, LiveRegistry, Merchant, Registry, Route};
 
 /// The name of the provider.
 const PROVIDER: &str = "saying";
@@ -143,8 +143,13 @@ impl Stage {
             duplicate_payment: DuplicatePolicy::Park,
             accept_per_s_max,
         };
-        let registry =
-            Registry { merchants: [("m1".parse().unwrap(), merchant)].into(), ..Registry::default() };
+        let policy =
+            AccountPolicy { budgets: [Budget { per_second: 300, burst: 50 }; 4], in_flight_max: 128 };
+        let account = Account { provider: provider.clone(), policy };
+        let registry = Registry {
+            merchants: [("m1".parse().unwrap(), merchant)].into(),
+            accounts: [("main".parse().unwrap(), account)].into(),
+        };
         let clock = Arc::new(ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None }));
         let faults = Arc::new(Faults::default());
         let saying = Arc::new(Saying(provider));

@@ -38,6 +38,9 @@ const HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Calls under way on one connection.
 const STREAMS_PER_CONNECTION_MAX: u32 = 2048;
 
+/// Probes and watches of health under way on one connection to their own door.
+const PROBES_PER_CONNECTION_MAX: u32 = 16;
+
 /// Watches open at once; they last, so they have a bound of their own and take no call's place. Each holds a bounded
 /// number of unread messages.
 const WATCHES_MAX: usize = 10_000;
@@ -99,6 +102,22 @@ pub struct Guards {
     pub access: Arc<Access>,
     /// The audit log; `None`: none is kept.
     pub audit: Option<AuditLog>,
+}
+
+/// Serves health alone, to anybody and in the clear, for as long as it is not dropped: a process that drains its work
+/// still lives.
+pub(crate) async fn serve_health(door: Door, health: HealthServer<impl Health>) {
+    let served = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+        .max_concurrent_streams(PROBES_PER_CONNECTION_MAX)
+        .add_service(health)
+        .serve_with_incoming(door.incoming())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "probes of health are answered no more");
+    }
 }
 
 /// Serves until the stop, then until the calls under way have ended.

@@ -247,7 +247,11 @@ impl Ingest {
 
     async fn append(&self, partition: Partition, record: Record) -> Result<(), Refusal> {
         match tokio::time::timeout(APPEND_TIMEOUT, self.parts.log.append(partition, record)).await {
-            Ok(appended) => Ok(appended.map(drop)?),
+            Ok(appended) => {
+                appended?;
+                self.lags.grew(partition);
+                Ok(())
+            }
             Err(_) => {
                 tracing::warn!("the log did not answer in time");
                 Err(Refusal::AcceptUnknown)

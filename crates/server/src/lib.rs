@@ -21,6 +21,7 @@ mod paging;
 mod rate;
 pub mod reload;
 pub mod roles;
+pub mod shards;
 pub mod shutdown;
 pub mod store_view;
 pub mod tls;

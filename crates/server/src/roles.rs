@@ -34,6 +34,7 @@ use crate::grpc::{Gate, Guards, OperatorParts};
 use crate::ingest::{Ingest, IngestParts, ReplyWaits};
 use crate::notify::{Notify, NotifyParts};
 use crate::reload::{InUse, Reloader, lookup_in};
+use crate::shards::Shards;
 use crate::store_view::StoreView;
 use crate::tls::{Tls, TlsConfig, TlsFaults};
 
@@ -98,6 +99,8 @@ pub struct Listeners {
     pub grpc: Option<TcpListener>,
     /// For notifications; needed by the role notify.
     pub notify: Option<TcpListener>,
+    /// For probes; `None`: probes are answered where gRPC is, or nowhere.
+    pub health: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -114,14 +117,17 @@ impl Listeners {
     /// # Errors
     /// An address is taken or not ours.
     pub async fn bind_for(roles: Roles, grpc: SocketAddr, notify: SocketAddr) -> Result<Self, StartError> {
-        let bind = async |is_needed: bool, address: SocketAddr| {
-            if !is_needed {
-                return Ok(None);
-            }
-            let bound = TcpListener::bind(address).await;
-            bound.map(Some).map_err(|source| StartError::Listen { address, source })
-        };
-        Ok(Self { grpc: bind(roles.ingest, grpc).await?, notify: bind(roles.notify, notify).await? })
+        let grpc = bind(Some(grpc).filter(|_| roles.ingest)).await?;
+        let notify = bind(Some(notify).filter(|_| roles.notify)).await?;
+        Ok(Self { grpc, notify, health: None })
+    }
+
+    /// Binds an address for probes, too, where there is one.
+    ///
+    /// # Errors
+    /// It is taken or not ours.
+    pub async fn with_health(self, health: Option<SocketAddr>) -> Result<Self, StartError> {
+        Ok(Self { health: bind(health).await?, ..self })
     }
 
     /// Where gRPC and notifications are listened to.
@@ -134,6 +140,12 @@ impl Listeners {
         };
         Ok((address(&self.grpc)?, address(&self.notify)?))
     }
+}
+
+async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = address else { return Ok(None) };
+    let bound = TcpListener::bind(address).await;
+    bound.map(Some).map_err(|source| StartError::Listen { address, source })
 }
 
 /// Why a process does not start.
@@ -279,8 +291,15 @@ impl Shared {
         Gate::new(server.calls_in_flight_max, self.config.ingest.retry_after, self.doors.clone())
     }
 
-    fn operator(&self) -> OperatorParts {
+    /// What is known of the partitions' owners.
+    fn shards(&self, own: Option<Arc<WorkerStatus>>) -> Shards {
+        Shards::new(self.backend.instance(), own, self.backend.board())
+    }
+
+    fn operator(&self, shards: Shards) -> OperatorParts {
         OperatorParts {
+            shards,
+            clock: Arc::clone(&self.clock),
             registry: Arc::clone(&self.registry),
             reloads: self.reloader.status(),
             log: Arc::clone(&self.log),
@@ -318,6 +337,8 @@ pub struct NodeStatus {
     pub grpc: Option<SocketAddr>,
     /// Where notifications arrive; `None` without the role.
     pub notify: Option<SocketAddr>,
+    /// Where probes are answered, and nothing else; `None` without that address.
+    pub health: Option<SocketAddr>,
     /// The worker's counters; `None` without the role.
     pub worker: Option<Arc<WorkerStatus>>,
     /// The notifications' counters; `None` without the role.

@@ -70,7 +70,8 @@ impl StoreView {
     }
 }
 
-async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+/// What a request to the store answers in time.
+pub(crate) async fn in_time<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let no_answer = |_| Err(StoreError::Unavailable("no answer in time".to_owned()));
     tokio::time::timeout(READ_TIMEOUT, read).await.unwrap_or_else(no_answer)
 }

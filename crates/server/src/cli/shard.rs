@@ -1,15 +1,16 @@
 //! `paymux shard`: where work is done, partition by partition.
 
+mod text;
+
 use clap::{Args, Subcommand};
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use paymux_proto::v1::ErrorReason;
 use paymux_proto::v1::get_shard_request::Target;
-use serde_json::json;
 
 use super::connect::ConnectArgs;
 use super::order::{self, refused};
-use super::{Exit, Output, json as to_json};
+use super::{Exit, Output};
 
 /// Partitions that a log has at most.
 const PARTITIONS_MAX: u32 = 1024;
@@ -25,7 +26,8 @@ pub(super) struct ShardArgs {
 
 #[derive(Debug, Subcommand)]
 enum ShardCommand {
-    /// List partitions: records that lie unread, and up to when each due row has been dealt with.
+    /// List partitions, a line each: who owns it, how much lies unread, how far the sweep is, since when an outcome is
+    /// not known.
     #[command(after_help = "Examples:
   paymux shard list
   paymux shard list --merchant tea-house --output json")]
@@ -34,26 +36,63 @@ enum ShardCommand {
         #[arg(long)]
         merchant: Option<String>,
     },
+    /// Show one partition with what is left of the budgets of each account there.
+    #[command(after_help = "Examples:
+  paymux shard get --merchant tea-house
+  paymux shard get --partition 3 --output json")]
+    Get(GetArgs),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct GetArgs {
+    /// The partition of this merchant's orders, with the accounts of that merchant alone.
+    #[arg(long)]
+    merchant: Option<String>,
+    /// The partition of this shard group.
+    #[arg(long)]
+    group: Option<String>,
+    /// This partition, from 0.
+    #[arg(long)]
+    partition: Option<u32>,
+}
+
+impl GetArgs {
+    fn target(self) -> Option<Target> {
+        let merchant = self.merchant.map(Target::MerchantId);
+        merchant.or(self.group.map(Target::ShardGroup)).or(self.partition.map(Target::Partition))
+    }
 }
 
 pub(super) async fn run(args: ShardArgs, output: &Output) -> anyhow::Result<Exit> {
     let client = args.connect.connect().await?;
-    let ShardCommand::List { merchant } = args.command;
-    order::ended(list(&client, merchant, output).await.map(|()| Exit::Ok), output)
+    let done = match args.command {
+        ShardCommand::List { merchant } => list(&client, merchant, output).await,
+        ShardCommand::Get(asked) => get(&client, asked.target(), output).await,
+    };
+    order::ended(done.map(|()| Exit::Ok), output)
+}
+
+async fn ask(client: &Client, target: Option<Target>) -> Result<v1::GetShardResponse, tonic::Status> {
+    let request = v1::GetShardRequest { target };
+    Ok(client.operator().get_shard(Client::request(request, None)).await?.into_inner())
+}
+
+async fn get(client: &Client, target: Option<Target>, output: &Output) -> anyhow::Result<()> {
+    for status in &ask(client, target).await.map_err(refused)?.partitions {
+        output.print(text::whole(status), &text::json(status))?;
+    }
+    Ok(())
 }
 
 async fn list(client: &Client, merchant: Option<String>, output: &Output) -> anyhow::Result<()> {
-    let ask = async |target: Target| {
-        let request = v1::GetShardRequest { target: Some(target) };
-        client.operator().get_shard(Client::request(request, None)).await
-    };
     if let Some(merchant) = merchant {
-        let told = ask(Target::MerchantId(merchant)).await.map_err(refused)?;
-        return tell(&told.into_inner(), output);
+        let told = ask(client, Some(Target::MerchantId(merchant))).await.map_err(refused)?;
+        return tell(&told, output);
     }
     for partition in 0..PARTITIONS_MAX {
-        match ask(Target::Partition(partition)).await {
-            Ok(told) => tell(&told.into_inner(), output)?,
+        match ask(client, Some(Target::Partition(partition))).await {
+            Ok(told) => tell(&told, output)?,
             // There is always a first one, and the one after the last is none.
             Err(status) if partition > 0 && Refusal::of(&status).reason == ErrorReason::FieldInvalid => break,
             Err(status) => return Err(refused(status).into()),
@@ -64,14 +103,7 @@ async fn list(client: &Client, merchant: Option<String>, output: &Output) -> any
 
 fn tell(told: &v1::GetShardResponse, output: &Output) -> anyhow::Result<()> {
     for status in &told.partitions {
-        let v1::PartitionStatus { partition, lag_records, swept_through_time, .. } = status;
-        let swept = to_json::time(swept_through_time.as_ref());
-        let text = match swept.as_deref() {
-            Some(swept) => format!("{partition:4}  {lag_records} unread, swept through {swept}"),
-            None => format!("{partition:4}  {lag_records} unread, never swept"),
-        };
-        let json = json!({ "partition": partition, "lag_records": lag_records, "swept_through_time": swept });
-        output.print(text, &json)?;
+        output.print(text::line(status), &text::json(status))?;
     }
     Ok(())
 }

@@ -30,6 +30,9 @@ pub(super) fn clock(top: &mut Reader<'_>) -> Option<ClockConfig> {
 pub(super) fn server(mut server: Reader<'_>, exposure: Exposure) -> Option<ServerConfig> {
     let grpc_listen = listen(&mut server, "grpc_listen", exposure.grpc);
     let notify_listen = listen(&mut server, "notify_listen", exposure.notify);
+    // It tells whether the process is well and takes no other call, so it may be reached from anywhere.
+    let has_health = server.holds("health_listen");
+    let health_listen = server.address("health_listen");
     let notify_base_url = server.text("notify_base_url");
     let drain_timeout = server.count("drain_timeout_ms").map(Duration::from_millis);
     let calls_in_flight_max = server.count("calls_in_flight_max");
@@ -38,6 +41,7 @@ pub(super) fn server(mut server: Reader<'_>, exposure: Exposure) -> Option<Serve
     Some(ServerConfig {
         grpc_listen: grpc_listen?,
         notify_listen: notify_listen?,
+        health_listen: if has_health { Some(health_listen?) } else { None },
         notify_base_url: notify_base_url?,
         drain_timeout: drain_timeout?,
         calls_in_flight_max: calls_in_flight_max?,

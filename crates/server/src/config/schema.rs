@@ -137,6 +137,14 @@ pub(crate) const SERVER: &[Key] = &[
          proxy. Beyond loopback only with [callers].",
     ),
     key(
+        "health_listen",
+        Kind::Address,
+        Absent::Optional("\"0.0.0.0:7702\""),
+        "Where grpc.health.v1 alone is served, whatever the roles, in the clear: for probes, which know no TLS. Its names \
+         are liveness and readiness. It may be reached from anywhere. Absent: grpc_listen alone answers probes, so a \
+         process without the role ingest answers none.",
+    ),
+    key(
         "notify_base_url",
         Kind::NotifyBaseUrl,
         Absent::Default("\"http://127.0.0.1:7701\""),

@@ -2,14 +2,13 @@
 //! this release cannot know yet is answered UNIMPLEMENTED with what it waits for.
 
 mod parked;
+mod shard;
 mod unresolved;
 
 use std::sync::Arc;
 
-use paymux_domain::name::{MerchantId, ShardGroup};
-use paymux_domain::ports::{CommandLog, LatePolicy};
-use paymux_domain::shard::Partition;
-use paymux_proto::v1::get_shard_request::Target;
+use paymux_domain::name::MerchantId;
+use paymux_domain::ports::{Clock, CommandLog, LatePolicy};
 use paymux_proto::{api, v1};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
@@ -20,11 +19,10 @@ use crate::config::{LiveRegistry, Merchant};
 use crate::ingest::{Confirmed, Ingest, Refusal};
 use crate::paging::Pages;
 use crate::reload::ReloadStatus;
+use crate::shards::Shards;
 use crate::store_view::StoreView;
 
 const DEAD: &str = "listing dead records waits for a log that can read them back";
-const LIMITS: &str =
-    "live budgets wait for workers that publish them; the configured ones stand in `config dump`";
 
 /// What the service looks things up in.
 pub struct OperatorParts {
@@ -36,6 +34,10 @@ pub struct OperatorParts {
     pub log: Arc<dyn CommandLog>,
     /// The store.
     pub store: StoreView,
+    /// The partitions' owners.
+    pub shards: Shards,
+    /// Schedule time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for OperatorParts {
@@ -109,9 +111,10 @@ impl v1::operator_service_server::OperatorService for Operator {
 
     async fn get_limits(
         &self,
-        _request: Request<v1::GetLimitsRequest>,
+        request: Request<v1::GetLimitsRequest>,
     ) -> Result<Response<v1::GetLimitsResponse>, Status> {
-        Err(Refusal::NotImplemented(LIMITS).into())
+        let _slot = self.gate.enter()?;
+        Ok(Response::new(self.limits(request.get_ref()).await?))
     }
 
     async fn list_merchants(
@@ -127,44 +130,6 @@ impl v1::operator_service_server::OperatorService for Operator {
 impl Operator {
     pub(super) const fn new(parts: OperatorParts, ingest: Arc<Ingest>, gate: Gate) -> Self {
         Self { parts, ingest, gate }
-    }
-
-    async fn shard(&self, target: Option<Target>) -> Result<v1::GetShardResponse, Refusal> {
-        let count = self.parts.log.partitions();
-        let by_group = |group: &ShardGroup| (group.to_string(), 1, Partition::of(group, count));
-        let (shard_group, slices, partition) = match target {
-            None => return Err(Refusal::field("target", "is required")),
-            Some(Target::MerchantId(id)) => {
-                let id: MerchantId = id.parse().map_err(|error: paymux_domain::name::NameError| {
-                    Refusal::field("merchant_id", error.to_string())
-                })?;
-                let registry = self.parts.registry.load();
-                by_group(&registry.merchants.get(&id).ok_or(Refusal::MerchantUnknown)?.shard_group)
-            }
-            Some(Target::ShardGroup(group)) => {
-                let group: ShardGroup = group.parse().map_err(|error: paymux_domain::name::NameError| {
-                    Refusal::field("shard_group", error.to_string())
-                })?;
-                by_group(&group)
-            }
-            Some(Target::Partition(number)) => {
-                let partition = u16::try_from(number).ok().filter(|number| *number < count);
-                let allowed = || Refusal::field("partition", format!("must be below {count}"));
-                (String::new(), 0, Partition(partition.ok_or_else(allowed)?))
-            }
-        };
-        let lag_records = self.parts.log.lag(partition).await.map_err(|error| {
-            tracing::warn!(%error, "the lag cannot be read");
-            Refusal::LogUnavailable
-        })?;
-        let swept = self.parts.store.swept_through(partition).await?;
-        let status = v1::PartitionStatus {
-            partition: u32::from(partition.0),
-            lag_records,
-            swept_through_time: swept.map(|bucket| api::timestamp(bucket.start())),
-            ..v1::PartitionStatus::default()
-        };
-        Ok(v1::GetShardResponse { shard_group, slices, partitions: vec![status] })
     }
 
     fn merchants(

@@ -1,10 +1,12 @@
 //! Lists over real gRPC above an embedded store that holds many orders: what one page may cost.
 
+mod shards;
+
 use std::collections::BTreeMap;
 
 use paymux_backends::ReplyRouter;
 use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig};
-use paymux_backends::memory::MemoryLogConfig;
+use paymux_backends::memory::{MemoryBoard, MemoryLogConfig};
 use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{Created, Fingerprint, Payer};
@@ -24,6 +26,7 @@ use crate::config::IngestConfig;
 use crate::fixture::Stage;
 use crate::ingest::{IngestParts, ReplyWaits};
 use crate::reload::ReloadStatus;
+use crate::shards::Shards;
 use crate::store_view::StoreView;
 
 /// Providers that can do nothing but are configured.
@@ -44,6 +47,8 @@ struct Served {
     address: String,
     client: Client,
     store: Arc<dyn OrderStore>,
+    board: MemoryBoard,
+    clock: Arc<dyn Clock>,
     stop: CancellationToken,
     _folder: TempDir,
 }
@@ -64,11 +69,14 @@ async fn serve_lists() -> Served {
     let in_force_time = Timestamp::EPOCH;
     let (_, reloads) =
         tokio::sync::watch::channel(ReloadStatus { tries: 0, in_force_time, faults: Vec::new() });
+    let board = MemoryBoard::default();
     let operator = OperatorParts {
         registry: stage.registry.clone(),
         log: Arc::new(stage.cluster.log()),
         reloads,
         store: StoreView::new(store.clone()),
+        shards: Shards::new("here", None, Some(Arc::new(board.clone()))),
+        clock: stage.clock.clone(),
     };
     let clock: Arc<dyn Clock> = stage.clock.clone();
     let ingest = Ingest::new(IngestParts {
@@ -78,7 +86,7 @@ async fn serve_lists() -> Served {
         store: StoreView::new(store.clone()),
         clock: stage.clock.clone(),
         waits: ReplyWaits::new("here".to_owned()),
-        config: IngestConfig { appends_in_flight_max: 1, lag_records_max: 1, retry_after },
+        config: IngestConfig { appends_in_flight_max: 1, lag_records_max: 100, retry_after },
         notify_base_url: String::new(),
         stop: stop.clone(),
     });
@@ -86,13 +94,17 @@ async fn serve_lists() -> Served {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (_, health) = tonic_health::server::health_reporter();
     let gate = Gate::new(16, retry_after, stop.clone());
-    let guards = Guards { access: Access::new(Callers::default(), clock), audit: None };
+    let guards = Guards { access: Access::new(Callers::default(), clock.clone()), audit: None };
     tokio::spawn(serve(Door::new(listener, None), Arc::new(ingest), operator, health, gate, guards));
     let client = Client::connect(&address).await.unwrap();
-    Served { address, client, store, stop, _folder: folder }
+    Served { address, client, store, board, clock, stop, _folder: folder }
 }
 
 impl Served {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Stores orders, one a millisecond: the youngest first in a list.
     async fn put(&self, count: usize, facts: fn(usize) -> Vec<(FactKey, FactBody)>, metadata: usize) {
         let puts = (0..count).map(|n| {

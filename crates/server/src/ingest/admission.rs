@@ -45,6 +45,14 @@ impl Lags {
         self.0.get(usize::from(partition.0)).map_or(0, |lag| lag.load(Ordering::Relaxed))
     }
 
+    /// A record was appended here. Until the lag is read anew it counts as unread: neither a burst between two looks
+    /// nor a log whose lag cannot be read lets the lag grow unseen.
+    pub(super) fn grew(&self, partition: Partition) {
+        if let Some(lag) = self.0.get(usize::from(partition.0)) {
+            lag.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Keeps reading until the stop; a log that cannot be read leaves the last figure standing.
     pub(super) async fn follow(self, log: Arc<dyn CommandLog>, stop: CancellationToken) {
         loop {
@@ -167,5 +175,18 @@ mod tests {
         lags.0.first().unwrap().store(11, Ordering::Relaxed);
         assert!(matches!(admission.admit(&merchant("m1"), 100, Partition(0)), Err(Refusal::Overloaded(_))));
         assert!(admission.admit(&merchant("m1"), 100, Partition(1)).is_ok());
+    }
+
+    #[test]
+    fn what_was_appended_since_the_last_look_counts_as_unread() {
+        let (_, admission, lags) = admission(1, 1000);
+        let admit = || admission.admit(&merchant("m1"), 100, Partition(0)).map(drop);
+        for _ in 0..11 {
+            assert_eq!(admit(), Ok(()));
+            lags.grew(Partition(0));
+        }
+        assert!(matches!(admit(), Err(Refusal::Overloaded(_))), "eleven, and at most ten may lie unread");
+        lags.0.first().unwrap().store(0, Ordering::Relaxed);
+        assert_eq!(admit(), Ok(()), "the log says that its owner has caught up");
     }
 }

@@ -42,7 +42,7 @@ fn rig() -> Rig {
         waits: waits.clone(),
         config: IngestConfig {
             appends_in_flight_max: 10,
-            lag_records_max: 10,
+            lag_records_max: 100,
             retry_after: Duration::from_millis(100),
         },
         notify_base_url: "https://pay.example.com".to_owned(),

@@ -7,7 +7,7 @@ use paymux_backends::ReplyRouter;
 use paymux_backends::cql::{CqlOpenError, CqlStore, SchemaFault};
 use paymux_backends::embedded::{EmbeddedBackend, EmbeddedPruner, OpenError};
 use paymux_backends::kafka::{self, KafkaBackend, KafkaConfig};
-use paymux_domain::ports::{Clock, CommandLog, Entropy, LogConsumer, OrderStore};
+use paymux_domain::ports::{Clock, CommandLog, Entropy, LogConsumer, OrderStore, ShardBoard};
 use tokio::task::spawn_blocking;
 
 use super::StartError;
@@ -117,6 +117,14 @@ impl Backend {
         match self {
             Self::Embedded(backend) => Ok(backend.consumer()),
             Self::Cluster { log, .. } => Ok(log.join().map_err(BackendError::Log)?),
+        }
+    }
+
+    /// Where the owners of a cluster's partitions tell of themselves; one process needs no such place.
+    pub(super) fn board(&self) -> Option<Arc<dyn ShardBoard>> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Cluster { store, .. } => Some(Arc::clone(store) as Arc<dyn ShardBoard>),
         }
     }
 

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
+use super::Roles;
 use super::reach::Reach;
 
 /// How often readiness is looked at.
@@ -16,26 +17,43 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// Served at once and until the end.
 const LIVENESS: &str = "liveness";
 
-/// What follows the worker and, on a cluster, log and store; the empty name is the server as a whole.
-const READINESS: [&str; 3] = ["", "readiness", "paymux.v1.OrderService"];
+/// What follows the worker and, on a cluster, log and store; the empty name is the process as a whole.
+const READINESS: [&str; 2] = ["", "readiness"];
+
+/// As readiness, of a process that serves it.
+const SERVICE: &str = "paymux.v1.OrderService";
+
+/// What readiness hangs on.
+pub(super) struct Readiness {
+    pub(super) roles: Roles,
+    pub(super) worker: Option<Arc<WorkerStatus>>,
+    /// On a cluster.
+    pub(super) reach: Option<Arc<Reach>>,
+}
+
+impl Readiness {
+    fn is_there(&self) -> bool {
+        let reaches = self.reach.as_ref().is_none_or(|reach| reach.is_there());
+        let works = self.worker.as_ref().is_none_or(|worker| match self.reach {
+            // One worker of many may have no partition, and is none the worse for it.
+            Some(_) => worker.is_well(),
+            None => worker.ready(),
+        });
+        reaches && works
+    }
+}
 
 /// Keeps the statuses up to date until the stop, which makes them NOT_SERVING.
-pub(super) async fn follow(
-    reporter: HealthReporter,
-    worker: Option<Arc<WorkerStatus>>,
-    reach: Option<Arc<Reach>>,
-    stop: CancellationToken,
-) {
+pub(super) async fn follow(reporter: HealthReporter, readiness: Readiness, stop: CancellationToken) {
     reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
+    let service = Some(SERVICE).filter(|_| readiness.roles.ingest);
     let mut told = None;
     loop {
-        let works = worker.as_ref().is_none_or(|worker| worker.ready());
-        let reaches = reach.as_ref().is_none_or(|reach| reach.is_there());
-        let ready = !stop.is_cancelled() && works && reaches;
+        let ready = !stop.is_cancelled() && readiness.is_there();
         if told != Some(ready) {
             let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-            for service in READINESS {
-                reporter.set_service_status(service, status).await;
+            for name in READINESS.into_iter().chain(service) {
+                reporter.set_service_status(name, status).await;
             }
             told = Some(ready);
         }

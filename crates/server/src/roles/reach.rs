@@ -36,19 +36,22 @@ impl Reach {
         self.is_there.load(Ordering::Acquire)
     }
 
-    /// Asks again and again until the stop.
+    /// Asks again and again until the stop; a process that needs no store hands none in.
     pub(super) async fn follow(
         self: Arc<Self>,
         log: Arc<dyn CommandLog>,
-        store: Arc<dyn OrderStore>,
+        store: Option<Arc<dyn OrderStore>>,
         stop: CancellationToken,
     ) {
         let asking = async {
             loop {
-                let (log, store) = tokio::join!(
-                    answered("the log", log.lag(ASKED)),
-                    answered("the store", store.floor(ASKED))
-                );
+                let stored = async {
+                    match &store {
+                        Some(store) => answered("the store", store.floor(ASKED)).await,
+                        None => true,
+                    }
+                };
+                let (log, store) = tokio::join!(answered("the log", log.lag(ASKED)), stored);
                 let is_there = log && store;
                 if !self.is_there.swap(is_there, Ordering::AcqRel) && is_there {
                     tracing::info!("log and store are there again");

@@ -8,13 +8,15 @@ use paymux_engine::EngineError;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::backend::Backend;
+use super::health::Readiness;
 use super::reach::Reach;
 use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, door, health, open, pruning};
 use crate::config::Config;
 use crate::door::Door;
-use crate::grpc::{self, Guards, ServeError};
+use crate::grpc::{self, Guards, OperatorParts, ServeError};
 use crate::ingest::ReplyWaits;
 use crate::notify;
 
@@ -82,26 +84,21 @@ impl Node {
         let notify_door = listeners.notify.filter(|_| roles.notify);
         let notify_door =
             notify_door.map(|listener| door(listener, access.notify_tls.as_ref())).transpose()?;
+        let health_door = listeners.health.map(|listener| door(listener, None)).transpose()?;
         let guards = roles.ingest.then(|| shared.guards()).transpose()?;
         let consumer = roles.worker.then(|| shared.backend.consumer()).transpose()?;
         // Nothing runs before everything that may fail is there.
         let mut status = NodeStatus {
             grpc: grpc.as_ref().and_then(Door::address),
             notify: notify_door.as_ref().and_then(Door::address),
+            health: health_door.as_ref().and_then(Door::address),
             worker: None,
             notifications: None,
             access: guards.as_ref().map(|guards| Arc::clone(&guards.access)),
             reloader: Arc::clone(&shared.reloader),
         };
         let mut background = JoinSet::new();
-        if let Some(pruner) = shared.backend.pruner().filter(|_| roles.worker) {
-            let retention = shared.config.backend.retention;
-            background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
-        }
-        background.spawn(Arc::clone(&shared.reloader).run(shared.doors.clone()));
-        for tls in [&grpc, &notify_door].into_iter().flatten().filter_map(Door::tls) {
-            background.spawn(tls.follow(shared.doors.clone()));
-        }
+        keep_house(&shared, roles, [&grpc, &notify_door], &mut background);
         let worker = consumer.map(|consumer| {
             let worker = shared.worker(consumer, surroundings);
             status.worker = Some(worker.status());
@@ -109,9 +106,16 @@ impl Node {
             let task = tokio::spawn(worker.run(stop.clone()));
             WorkerTask { stop, task }
         });
+        let probes = follow_health(&shared, roles, &status, &mut background);
+        if let Some(door) = health_door {
+            background.spawn(grpc::serve_health(door, probes.clone()));
+        }
+        let shards = shared.shards(status.worker.clone());
+        background.spawn(shards.clone().tell(shared.doors.clone()));
         let mut open_doors = JoinSet::new();
         if let (Some(door), Some(guards)) = (grpc, guards) {
-            open_grpc(&shared, door, guards, &status, &mut open_doors, &mut background);
+            let operator = shared.operator(shards);
+            open_grpc(&shared, (door, guards), operator, probes, &mut open_doors, &mut background);
         }
         if let Some(door) = notify_door {
             let notify = shared.notify();
@@ -211,11 +215,46 @@ async fn close(backend: Backend, deadline: Instant) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// What goes on beside the roles: pruning, reloading, certificates that are exchanged.
+fn keep_house(shared: &Shared, roles: Roles, doors: [&Option<Door>; 2], background: &mut JoinSet<()>) {
+    if let Some(pruner) = shared.backend.pruner().filter(|_| roles.worker) {
+        let retention = shared.config.backend.retention;
+        background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
+    }
+    background.spawn(Arc::clone(&shared.reloader).run(shared.doors.clone()));
+    for tls in doors.into_iter().flatten().filter_map(Door::tls) {
+        background.spawn(tls.follow(shared.doors.clone()));
+    }
+}
+
+/// Keeps health up to date for whoever asks; without a door where anybody could ask it asks nobody itself.
+fn follow_health(
+    shared: &Shared,
+    roles: Roles,
+    status: &NodeStatus,
+    background: &mut JoinSet<()>,
+) -> HealthServer<impl Health> {
+    let (reporter, probes) = tonic_health::server::health_reporter();
+    if status.grpc.is_none() && status.health.is_none() {
+        tracing::info!("probes of health are answered nowhere: server.health_listen says where");
+        return probes;
+    }
+    let reach = shared.backend.is_cluster().then(Reach::new);
+    if let Some(reach) = &reach {
+        // What notify takes needs the log alone.
+        let store = (roles.ingest || roles.worker).then(|| Arc::clone(&shared.store));
+        background.spawn(Arc::clone(reach).follow(Arc::clone(&shared.log), store, shared.doors.clone()));
+    }
+    let readiness = Readiness { roles, worker: status.worker.clone(), reach };
+    background.spawn(health::follow(reporter, readiness, shared.doors.clone()));
+    probes
+}
+
 fn open_grpc(
     shared: &Shared,
-    door: Door,
-    guards: Guards,
-    status: &NodeStatus,
+    (door, guards): (Door, Guards),
+    operator: OperatorParts,
+    probes: HealthServer<impl Health>,
     open_doors: &mut JoinSet<Result<(), NodeError>>,
     background: &mut JoinSet<()>,
 ) {
@@ -225,14 +264,7 @@ fn open_grpc(
     let ingest = shared.ingest(waits);
     let following = Arc::clone(&ingest);
     background.spawn(async move { following.follow_lag().await });
-    let (reporter, health) = tonic_health::server::health_reporter();
-    let reach = shared.backend.is_cluster().then(Reach::new);
-    if let Some(reach) = &reach {
-        let (log, store) = (Arc::clone(&shared.log), Arc::clone(&shared.store));
-        background.spawn(Arc::clone(reach).follow(log, store, shared.doors.clone()));
-    }
-    background.spawn(health::follow(reporter, status.worker.clone(), reach, shared.doors.clone()));
-    let serving = grpc::serve(door, ingest, shared.operator(), health, shared.gate(), guards);
+    let serving = grpc::serve(door, ingest, operator, probes, shared.gate(), guards);
     open_doors.spawn(async move { Ok(serving.await?) });
 }
 

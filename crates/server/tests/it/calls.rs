@@ -197,11 +197,9 @@ async fn an_order_is_closed_for_its_caller_once_the_provider_allows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_yet_says_so() {
+async fn merchants_are_listed_with_where_their_work_is_done() {
     let world = World::start(&[]);
     let client = world.client().await;
-    let status = client.operator().get_limits(v1::GetLimitsRequest::default()).await.unwrap_err();
-    assert_eq!(refused(&status), (tonic::Code::Unimplemented, ErrorReason::NotImplemented));
     let three = v1::ListMerchantsRequest { page_size: 3, ..v1::ListMerchantsRequest::default() };
     let listed = client.operator().list_merchants(three.clone()).await.unwrap().into_inner();
     assert_eq!(listed.merchants.len(), 3);
@@ -211,6 +209,11 @@ async fn what_is_not_there_yet_says_so() {
     let target = Some(v1::get_shard_request::Target::MerchantId("m01".to_owned()));
     let shard = client.operator().get_shard(v1::GetShardRequest { target }).await.unwrap().into_inner();
     assert_eq!((shard.shard_group.as_str(), shard.slices, shard.partitions.len()), ("direct-shared-0", 1, 1));
+    let partition = &shard.partitions[0];
+    assert_eq!((partition.owner.as_str(), partition.wait_reason.as_str()), ("local", ""), "its own worker");
+    assert!(partition.lease_expire_time.is_some() && partition.owned_since_time.is_some());
+    let status = client.operator().get_limits(v1::GetLimitsRequest::default()).await.unwrap_err();
+    assert_eq!(refused(&status), (tonic::Code::InvalidArgument, ErrorReason::FieldInvalid));
     let parked = client.operator().list_parked(v1::ListParkedRequest::default()).await.unwrap().into_inner();
     assert!(parked.orders.is_empty() && parked.next_page_token.is_empty());
 }

@@ -18,6 +18,7 @@ mod refunds;
 mod retention;
 mod rig;
 mod secrets;
+mod shards;
 mod shutdown;
 mod tls;
 mod workbench;

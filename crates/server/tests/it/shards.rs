@@ -1,0 +1,211 @@
+//! What operators and probes see of processes on a real Kafka and a real CQL database (`PAYMUX_TEST_KAFKA`,
+//! `PAYMUX_TEST_CQL`): owners, lag and limits, health of every role, and ingest that refuses what would only pile up.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use paymux_proto::client::{Client, Refusal};
+use paymux_proto::v1;
+use paymux_proto::v1::get_shard_request::Target;
+use paymux_proto::v1::{ErrorReason, OrderState};
+use serde_json::Value;
+use tokio::time::Instant;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::rig::{PATIENCE, PAYMUX, Ports, Process, World, order, paymux, skipped, until};
+
+/// Partitions of the test's log.
+const PARTITIONS: u32 = 4;
+
+/// Records that may lie unread in one of them.
+const LAG_MAX: usize = 5;
+
+/// The value of a variable of the environment that names services.
+fn named(wanted: &str) -> Option<String> {
+    let found = std::env::vars_os().find(|(name, _)| name == wanted);
+    found.and_then(|(_, value)| value.into_string().ok()).filter(|value| !value.is_empty())
+}
+
+/// Processes of one configuration on a cluster, with the merchants of a world.
+struct Site {
+    /// Its simulator serves the providers.
+    _world: World,
+    config: PathBuf,
+    grpc: SocketAddr,
+}
+
+impl Site {
+    /// `None`, with a word on it, where no services are named. Everything is migrated.
+    fn new(test: &str) -> Option<Self> {
+        let (Some(kafka), Some(cql)) = (named("PAYMUX_TEST_KAFKA"), named("PAYMUX_TEST_CQL")) else {
+            skipped(test, "PAYMUX_TEST_KAFKA and PAYMUX_TEST_CQL name no services");
+            return None;
+        };
+        let (world, name) = (World::start(&[]), format!("it_shards_{}", std::process::id()));
+        let list = |text: &str| text.split(',').map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", ");
+        let known = std::fs::read_to_string(world.config_file()).expect("the world's configuration");
+        let (before, rest) = known.split_once("[backend]\n").expect("a section of its backend");
+        let (_, after) = rest.split_once("\n[").expect("a section after it");
+        let text = format!(
+            "{before}[backend]\nkind = \"cluster\"\npartitions = {PARTITIONS}\n\
+             [backend.kafka]\nbrokers = [{}]\ntopic_prefix = \"{name}.\"\ngroup = \"{name}\"\n\
+             session_timeout_ms = 6000\n\
+             [backend.kafka.topics]\nreplication = 1\nmin_in_sync = 1\n\
+             [backend.cql]\ncontact_points = [{}]\nkeyspace = \"{name}\"\ndatacenter = \"datacenter1\"\n\
+             replication = [\"datacenter1:1\"]\n\n[{after}",
+            list(&kafka),
+            list(&cql),
+        );
+        let config = world.folder.path().join("shards.toml");
+        std::fs::write(&config, text).expect("the configuration is written");
+        let file = config.to_str().expect("UTF-8");
+        let done = paymux(&["migrate", "--config", file, "--log", "warn"]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        Some(Self { _world: world, config, grpc: Ports::free().grpc })
+    }
+
+    /// A process with a door for probes; when it is there, its doors are open.
+    fn start(&self, roles: &str, name: &str) -> (Process, SocketAddr) {
+        let Ports { notify, grpc: health } = Ports::free();
+        let mut command = Command::new(PAYMUX);
+        command.args(["serve", "--log", "info", "--log-format", "json", "--roles", roles, "--config"]);
+        command.arg(&self.config).stdout(Stdio::null());
+        for (key, value) in [
+            ("backend.kafka.instance", name.to_owned()),
+            ("ingest.lag_records_max", LAG_MAX.to_string()),
+            ("server.grpc_listen", self.grpc.to_string()),
+            ("server.notify_listen", notify.to_string()),
+            ("server.health_listen", health.to_string()),
+        ] {
+            command.args(["--set", &format!("{key}={value}")]);
+        }
+        let process = Process::start(&mut command);
+        let told = process.wait_for(&["\"serving\""]);
+        assert!(told.contains(&health.to_string()), "it says where probes are answered: {told}");
+        (process, health)
+    }
+
+    /// What the command line tells of the partitions, by number.
+    fn shards(&self) -> BTreeMap<u64, Value> {
+        let server = format!("http://{}", self.grpc);
+        let done = paymux(&["shard", "list", "--output", "json", "--server", &server]);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let lines = String::from_utf8(done.stdout).expect("UTF-8");
+        let shards = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        shards.map(|shard| (shard["partition"].as_u64().expect("a number"), shard)).collect()
+    }
+
+    /// Looks at the partitions again and again until all of them are as wanted.
+    async fn shards_until(&self, wanted: impl Fn(&Value) -> bool) -> BTreeMap<u64, Value> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let shards = self.shards();
+            if shards.len() == usize::try_from(PARTITIONS).expect("few") && shards.values().all(&wanted) {
+                return shards;
+            }
+            assert!(Instant::now() < deadline, "not as wanted: {shards:#?}");
+            pause().await;
+        }
+    }
+}
+
+/// Between two looks at what nothing else tells of.
+async fn pause() {
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await; // tidy: looks again
+}
+
+/// Waits until a name of health has a status.
+async fn health(at: SocketAddr, name: &str, wanted: ServingStatus) {
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{at}")).expect("an address");
+    let channel = endpoint.connect().await.expect("the door for probes is open");
+    let request = HealthCheckRequest { service: name.to_owned() };
+    let mut statuses = HealthClient::new(channel).watch(request).await.expect("it is served").into_inner();
+    let watching =
+        async { while statuses.message().await.expect("a status").expect("one more").status() != wanted {} };
+    let watched = tokio::time::timeout(PATIENCE, watching).await;
+    watched.unwrap_or_else(|_| panic!("{name} at {at} never became {wanted:?}"));
+}
+
+fn owner(shard: &Value) -> &str {
+    shard["owner"].as_str().unwrap_or_default()
+}
+
+/// Creates orders of a merchant until one is refused; how many were taken.
+async fn taken_until_overloaded(client: &Client) -> usize {
+    for number in 0..LAG_MAX * 4 {
+        match client.orders().create_order(order("m01", &format!("PILE-{number:02}"), 1200)).await {
+            Ok(_) => {}
+            Err(status) => {
+                let refused = Refusal::of(&status);
+                assert_eq!(refused.reason, ErrorReason::Overloaded, "{refused:?}");
+                assert!(refused.retry_after.is_some(), "it says when to come back");
+                return number;
+            }
+        }
+    }
+    panic!("nothing was refused although nobody reads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_owners_lag_and_limits_of_other_processes() {
+    let Some(site) = Site::new("shards on a cluster") else { return };
+    let (mut ingest, ingest_health) = site.start("ingest", "ingest-1");
+    let (mut notify, notify_health) = site.start("notify", "notify-1");
+    for (at, name) in
+        [(ingest_health, "readiness"), (notify_health, "readiness"), (notify_health, "liveness")]
+    {
+        health(at, name, ServingStatus::Serving).await;
+    }
+    let client = Client::connect(&format!("http://{}", site.grpc)).await.expect("the server answers");
+
+    // Nobody works: nothing is guessed, and what would only pile up is refused.
+    let shards = site.shards();
+    assert!(shards.values().all(|shard| shard["owner"].is_null() && shard["unresolved_orders"].is_null()));
+    let taken = taken_until_overloaded(&client).await;
+    assert!(taken > LAG_MAX && taken <= LAG_MAX * 2, "{taken} were taken");
+    let unread: u64 = site.shards().values().filter_map(|shard| shard["lag_records"].as_u64()).sum();
+    assert_eq!(usize::try_from(unread).expect("few"), taken);
+
+    let (mut first, first_health) = site.start("worker", "worker-1");
+    health(first_health, "readiness", ServingStatus::Serving).await;
+    let is_owned =
+        |shard: &Value| owner(shard).starts_with("worker-1-") && !shard["lease_expire_time"].is_null();
+    let owned = site.shards_until(|shard| is_owned(shard) && shard["lag_records"] == 0).await;
+    until(&client, "m01", "PILE-00", |order| order.state() == OrderState::Pending).await;
+    let target = Some(Target::MerchantId("m01".to_owned()));
+    let deadline = Instant::now() + PATIENCE;
+    let told = loop {
+        let told = client.operator().get_shard(v1::GetShardRequest { target: target.clone() }).await;
+        let told = told.expect("it is told").into_inner().partitions.remove(0);
+        if !told.limits.is_empty() {
+            break told;
+        }
+        assert!(Instant::now() < deadline, "no limits are told: {told:?}");
+        pause().await;
+    };
+    assert_eq!((told.limits[0].operations.len(), told.limits[0].breaker()), (4, v1::BreakerState::Closed));
+    // The lag is looked at again and again: ingest takes orders by itself.
+    let deadline = Instant::now() + PATIENCE;
+    while let Err(refused) = client.create(order("m01", "AGAIN", 1200)).await {
+        assert_eq!(refused.reason, ErrorReason::Overloaded, "{refused:?}");
+        assert!(Instant::now() < deadline, "the lag is gone, and orders are still refused");
+    }
+
+    // A killed worker's partitions have another owner of a later generation.
+    let (mut second, second_health) = site.start("worker", "worker-2");
+    health(second_health, "readiness", ServingStatus::Serving).await;
+    first.kill();
+    let moved = site.shards_until(|shard| owner(shard).starts_with("worker-2-")).await;
+    for (number, shard) in &moved {
+        let generation = |shards: &BTreeMap<u64, Value>| shards[number]["generation"].as_u64();
+        assert!(generation(&moved) > generation(&owned), "{shard}");
+    }
+    for process in [&mut second, &mut ingest, &mut notify] {
+        process.signal("TERM");
+        assert_eq!(process.exit_code(), Some(0));
+    }
+}
