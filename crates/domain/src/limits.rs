@@ -9,6 +9,10 @@ pub const AMOUNT_MINOR_MAX: i64 = 10_000_000_000;
 pub const EXPIRY_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Longest time after its expiry that an order is still asked about, whatever its provider's settings say.
 pub const EXPIRY_GRACE_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How far ahead a due row may lie: an order's whole life and the grace after it; the steps between two queries and the
+/// waits for an account's budget take less than a day `[assumed]`.
+pub const DUE_AHEAD_MAX: Duration =
+    EXPIRY_MAX.saturating_add(EXPIRY_GRACE_MAX).saturating_add(Duration::from_secs(24 * 3600));
 /// Life of an order whose request names none.
 pub const EXPIRY_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// Shortest life of an order: the time a payer needs at the very least `[assumed]`.

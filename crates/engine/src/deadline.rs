@@ -100,6 +100,10 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         Box::pin(self.read(self.inner.read_due_between(partition, buckets, after, limit)))
     }
 
+    fn has_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.read(self.inner.has_due(partition, row)))
+    }
+
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
         Box::pin(self.read(self.inner.floor(partition)))
     }
@@ -118,6 +122,14 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         bucket: Bucket,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(self.inner.set_swept_through(partition, bucket)))
+    }
+
+    fn walk_orders(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderKey>, StoreError>> {
+        Box::pin(self.read(self.inner.walk_orders(after, limit)))
     }
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {

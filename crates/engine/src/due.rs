@@ -74,3 +74,6 @@ impl DueRows {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! this very code on virtual time.
 
 pub mod accounts;
+pub mod audit;
 pub mod breaker;
 mod call;
 pub mod config;

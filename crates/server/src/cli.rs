@@ -1,6 +1,7 @@
 //! The command line: arguments, help with examples, exit codes.
 
 mod account;
+mod audit;
 mod caller;
 mod config_cmd;
 mod connect;
@@ -35,7 +36,7 @@ pub enum Exit {
     Usage = 2,
     /// The server refused the call, there is no such order, or `verify` found a notification that would be refused.
     Refused = 3,
-    /// What was compared contradicts what is known: a person has to look.
+    /// What was compared contradicts what is known, or an audit left something missing: a person has to look.
     Differs = 4,
     /// The configuration has faults.
     BadConfig = 64,
@@ -65,7 +66,7 @@ Exit codes:
   1   it failed while running{wrong_end}
   2   wrong usage of the command line
   3   the server refused the call, there is no such order, or a verified notification would be refused
-  4   what was compared contradicts what is known (settle import)
+  4   what was compared contradicts what is known (settle import), or due rows are missing (audit)
   64  the configuration has faults
   65  what was given to be read (sign, verify, settle import) has faults, and nothing was done
 
@@ -122,6 +123,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Make topics and schema of a cluster ready, before the first start and before each new release.
     Migrate(migrate::MigrateArgs),
+    /// Look through all orders for such that nothing would bring back, and repair them.
+    Audit(audit::AuditArgs),
     /// Create, read, close, confirm and explain orders at a running server.
     Order(Box<order::OrderArgs>),
     /// List orders that wait for a person, and set them going again.
@@ -190,6 +193,7 @@ impl Cli {
         match self.command {
             Command::Serve(args) => serve::run(args).await,
             Command::Migrate(args) => migrate::run(args, &output).await,
+            Command::Audit(args) => audit::run(args, &output).await,
             Command::Order(args) => order::run(*args, &output).await,
             Command::Parked(args) => parked::run(args, &output).await,
             Command::Unresolved(args) => unresolved::run(args, &output).await,

@@ -1,19 +1,13 @@
 //! What the engine will look at again in a partition: its due rows that were not swept yet, page by page.
 
 use std::ops::Range;
-use std::time::Duration;
 
-use paymux_domain::limits::{EXPIRY_GRACE_MAX, EXPIRY_MAX};
+use paymux_domain::limits::DUE_AHEAD_MAX;
 use paymux_domain::ports::{Bucket, DueRow, StoreError};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 
 use crate::store_view::StoreView;
-
-/// How far ahead a due row may lie: an order's whole life and the grace after it; the steps between two queries and the
-/// waits for an account's budget take less than a day `[assumed]`.
-const AHEAD: Duration =
-    EXPIRY_MAX.saturating_add(EXPIRY_GRACE_MAX).saturating_add(Duration::from_secs(24 * 3600));
 
 /// The pages of one partition. Every page has a row; rows that are written meanwhile may be among them or not.
 #[derive(Debug)]
@@ -37,7 +31,7 @@ impl<'a> DuePages<'a> {
         rows_max: usize,
     ) -> Result<Self, StoreError> {
         let from = store.swept_through(partition).await?;
-        let left = from.map(|from| (from..Bucket::of(now + AHEAD), None));
+        let left = from.map(|from| (from..Bucket::of(now + DUE_AHEAD_MAX), None));
         Ok(Self { store, partition, rows_max, left })
     }
 
@@ -61,8 +55,10 @@ impl<'a> DuePages<'a> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use paymux_backends::memory::MemoryStore;
+    use paymux_domain::limits::{EXPIRY_GRACE_MAX, EXPIRY_MAX};
     use paymux_domain::name::OrderKey;
     use paymux_domain::ports::OrderStore as _;
 
@@ -89,7 +85,7 @@ mod tests {
         let before = Timestamp::from_millis(swept.start().as_millis() - 1);
         let due = [swept.start(), swept.start(), now, now + EXPIRY_MAX + EXPIRY_GRACE_MAX];
         let rows: Vec<DueRow> = due.into_iter().enumerate().map(|(n, at)| row(at, n)).collect();
-        let hidden = [row(before, 8), row(now + AHEAD + Bucket::WIDTH, 9)];
+        let hidden = [row(before, 8), row(now + DUE_AHEAD_MAX + Bucket::WIDTH, 9)];
         for row in rows.iter().chain(&hidden) {
             memory.insert_due(P, row).await.unwrap();
         }

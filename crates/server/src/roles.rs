@@ -3,6 +3,7 @@
 //! A node owns its tasks. It stops in this order: readiness off and doors shut, calls under way finished, worker
 //! drained, data folder closed; all of it within the drain time-out.
 
+mod audit;
 mod backend;
 mod health;
 mod placement;
@@ -40,6 +41,7 @@ use crate::tls::{Tls, TlsConfig, TlsFaults};
 
 use backend::Backend;
 
+pub use audit::audit_parts;
 pub use backend::BackendError;
 pub use placement::{Moved, PlacementError};
 pub use running::{Node, NodeError};

@@ -78,7 +78,7 @@ impl Profiles {
         statement.set_is_idempotent(kind != Kind::Conditional);
         statement.set_execution_profile_handle(Some(match kind {
             Kind::Read => self.reads.clone(),
-            Kind::Write | Kind::SerialRead | Kind::Conditional => self.others.clone(),
+            Kind::Walk | Kind::Write | Kind::SerialRead | Kind::Conditional => self.others.clone(),
         }));
         if kind == Kind::SerialRead {
             statement.set_consistency(Consistency::LocalSerial);

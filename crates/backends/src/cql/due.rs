@@ -67,6 +67,13 @@ impl Tables {
         rows.into_iter().map(row).collect()
     }
 
+    pub(super) async fn has_due(&self, partition: Partition, row: &DueRow) -> Result<bool, Failure> {
+        let (merchant_id, order_no) = (row.key.merchant_id.as_str(), row.key.order_no.as_str());
+        let (bucket, due_at) = (Bucket::of(row.due_at).0, timestamp(row.due_at));
+        let key = (i64::from(partition.0), bucket, due_at, merchant_id, order_no);
+        Ok(self.driver.row::<(String,)>(Cql::ReadDueRow, key).await?.is_some())
+    }
+
     /// Day by day, and of each day the buckets that hold rows.
     pub(super) async fn read_due_between(
         &self,

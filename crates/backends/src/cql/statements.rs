@@ -6,6 +6,8 @@
 pub(super) enum Kind {
     /// Reads at LOCAL_QUORUM; may be repeated.
     Read,
+    /// Reads at LOCAL_QUORUM through all partitions of a table, in the order of their tokens; may be repeated.
+    Walk,
     /// Writes at LOCAL_QUORUM; may be repeated, since the same row means the same.
     Write,
     /// Reads by consensus at LOCAL_SERIAL: it sees, and ends, every conditional write that was under way.
@@ -45,6 +47,11 @@ statements! {
         "SELECT body FROM order_facts WHERE merchant_id = ? AND order_no = ?";
     ReadFact: Read
         "SELECT body FROM order_facts WHERE merchant_id = ? AND order_no = ? AND fact_key = ?";
+    WalkFirstOrders: Walk
+        "SELECT DISTINCT merchant_id, order_no FROM order_facts LIMIT ?";
+    WalkOrders: Walk
+        "SELECT DISTINCT merchant_id, order_no FROM order_facts \
+         WHERE TOKEN(merchant_id, order_no) > TOKEN(?, ?) LIMIT ?";
 
     // followups
     PutFollowup: Write
@@ -85,6 +92,9 @@ statements! {
     ReadDue: Read
         "SELECT due_at, merchant_id, order_no FROM due_orders WHERE log_partition = ? AND bucket = ? \
          AND (due_at, merchant_id, order_no) > (?, ?, ?) LIMIT ?";
+    ReadDueRow: Read
+        "SELECT order_no FROM due_orders WHERE log_partition = ? AND bucket = ? AND due_at = ? \
+         AND merchant_id = ? AND order_no = ?";
     AddDueBucket: Write
         "INSERT INTO due_buckets (log_partition, day, bucket) VALUES (?, ?, ?) USING TTL ?";
     ReadDueBuckets: Read

@@ -149,6 +149,11 @@ impl OrderStore for CqlStore {
         run!(self, |tables| tables.read_due_between(partition, buckets, after.as_ref(), limit))
     }
 
+    fn has_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let row = row.clone();
+        run!(self, |tables| tables.has_due(partition, &row))
+    }
+
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
         run!(self, |tables| tables.floor(partition))
     }
@@ -167,6 +172,15 @@ impl OrderStore for CqlStore {
         bucket: Bucket,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         run!(self, |tables| tables.set_swept_through(partition, bucket))
+    }
+
+    fn walk_orders(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderKey>, StoreError>> {
+        let after = after.cloned();
+        run!(self, |tables| tables.walk(after.as_ref(), limit))
     }
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {

@@ -167,6 +167,24 @@ impl View<'_> {
         rows.map(|row| Ok(DueKey::parse(&row.key()?).ok_or(ReadFault::key(Table::Due))?.row)).collect()
     }
 
+    pub(super) fn has_due(&self, key: &DueKey) -> Result<bool, ReadFault> {
+        Ok(self.get(Table::Due, &key.bytes())?.is_some())
+    }
+
+    /// Orders that have facts: of each one only the first is read.
+    pub(super) fn walk(&self, after: Option<&OrderKey>, limit: usize) -> Result<Vec<OrderKey>, ReadFault> {
+        let mut start = after.map_or_else(Vec::new, after_order);
+        let mut orders = Vec::new();
+        while orders.len() < limit
+            && let Some(row) = self.range(Table::Facts, start..).next()
+        {
+            let (order, _) = parse_fact_key(&row.key()?).ok_or(ReadFault::key(Table::Facts))?;
+            start = after_order(&order);
+            orders.push(order);
+        }
+        Ok(orders)
+    }
+
     pub(super) fn list(&self, query: &ListQuery) -> Result<ListPage, ReadFault> {
         let merchant_id = &query.merchant_id;
         let start = TimeKey::from_time(merchant_id, query.from);

@@ -140,6 +140,11 @@ impl OrderStore for EmbeddedStore {
         self.read(rows(limit), move |view| view.due(partition, buckets, after.as_ref(), limit))
     }
 
+    fn has_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let key = DueKey { partition, row: row.clone() };
+        self.read(1, move |view| view.has_due(&key))
+    }
+
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
         self.read(1, move |view| view.bucket(PositionKey::Floor(partition)))
     }
@@ -158,6 +163,15 @@ impl OrderStore for EmbeddedStore {
         bucket: Bucket,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
         self.write(move |ack| Op::SweptThrough { partition, bucket, ack })
+    }
+
+    fn walk_orders(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderKey>, StoreError>> {
+        let after = after.cloned();
+        self.read(rows(limit), move |view| view.walk(after.as_ref(), limit))
     }
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {

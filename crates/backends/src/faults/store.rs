@@ -55,6 +55,10 @@ impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
         Box::pin(self.steps.read("read_due_between", read))
     }
 
+    fn has_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.steps.read("has_due", self.inner.has_due(partition, row)))
+    }
+
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
         Box::pin(self.steps.read("floor", self.inner.floor(partition)))
     }
@@ -76,6 +80,14 @@ impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
         let inner = Arc::clone(&self.inner);
         let effect = async move { inner.set_swept_through(partition, bucket).await };
         Box::pin(self.steps.write("set_swept_through", effect))
+    }
+
+    fn walk_orders(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderKey>, StoreError>> {
+        Box::pin(self.steps.read("walk_orders", self.inner.walk_orders(after, limit)))
     }
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {

@@ -69,6 +69,11 @@ impl MemoryStore {
         self.tables.lock().due(partition).rows().cloned().collect()
     }
 
+    /// Loses the due rows of some orders, as a store never should: what an audit is there for. Returns how many.
+    pub fn lose_due_rows(&self, partition: Partition, is_lost: impl Fn(&OrderKey) -> bool) -> usize {
+        self.tables.lock().due(partition).lose(is_lost)
+    }
+
     async fn between(&self, operation: &'static str) -> Result<(), StoreError> {
         match &self.steps {
             Some(steps) => steps.between(operation).await,
@@ -137,6 +142,11 @@ impl OrderStore for MemoryStore {
         )
     }
 
+    fn has_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<bool, StoreError>> {
+        let row = row.clone();
+        Box::pin(async move { Ok(self.tables.lock().due(partition).has(&row)) })
+    }
+
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
         Box::pin(async move { Ok(self.tables.lock().due(partition).floor) })
     }
@@ -166,6 +176,15 @@ impl OrderStore for MemoryStore {
             due.forget_swept(SWEPT_KEPT);
             Ok(())
         })
+    }
+
+    fn walk_orders(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderKey>, StoreError>> {
+        let after = after.cloned();
+        Box::pin(async move { Ok(self.tables.lock().walk(after.as_ref(), limit)) })
     }
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {

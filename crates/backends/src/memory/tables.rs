@@ -58,6 +58,12 @@ impl Tables {
         self.orders.keys()
     }
 
+    pub(super) fn walk(&self, after: Option<&OrderKey>, limit: usize) -> Vec<OrderKey> {
+        let later = after.map_or(Unbounded, Excluded);
+        let orders = self.orders.range::<OrderKey, _>((later, Unbounded));
+        orders.filter(|(_, rows)| !rows.facts.is_empty()).map(|(key, _)| key.clone()).take(limit).collect()
+    }
+
     /// One single-partition batch: all of it or nothing, the newest write of a key stands.
     pub(super) fn put_facts(&mut self, key: &OrderKey, facts: &[Fact]) {
         let rows = self.orders.entry(key.clone()).or_default();
@@ -149,6 +155,19 @@ impl DueIndex {
         let later = after.map_or(Unbounded, Excluded);
         let rows = self.buckets.get(&bucket).into_iter();
         rows.flat_map(|rows| rows.range::<DueRow, _>((later, Unbounded))).take(limit).cloned().collect()
+    }
+
+    pub(super) fn has(&self, row: &DueRow) -> bool {
+        self.buckets.get(&Bucket::of(row.due_at)).is_some_and(|rows| rows.contains(row))
+    }
+
+    pub(super) fn lose(&mut self, is_lost: impl Fn(&OrderKey) -> bool) -> usize {
+        let count = |index: &Self| index.rows().count();
+        let before = count(self);
+        for rows in self.buckets.values_mut() {
+            rows.retain(|row| !is_lost(&row.key));
+        }
+        before - count(self)
     }
 
     pub(super) fn read_between(

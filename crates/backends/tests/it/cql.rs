@@ -2,6 +2,7 @@
 //! own that is dropped afterwards.
 
 mod answers;
+mod audit;
 mod proxy;
 mod schema;
 mod size;

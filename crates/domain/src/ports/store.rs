@@ -176,6 +176,9 @@ pub trait OrderStore: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>>;
 
+    /// Whether that due row is there.
+    fn has_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<bool, StoreError>>;
+
     /// The bucket below which no row may be written any more; `None` before the first sweep.
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>>;
 
@@ -191,6 +194,15 @@ pub trait OrderStore: Send + Sync {
         partition: Partition,
         bucket: Bucket,
     ) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Orders of which facts are stored, in an order of the store's own, after one of them, at most `limit`. Whoever goes
+    /// on after the last of each page, until one is empty, meets every order that was there all the while. For audits: it
+    /// passes through the whole store.
+    fn walk_orders(
+        &self,
+        after: Option<&OrderKey>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<OrderKey>, StoreError>>;
 
     /// Lists orders of a merchant by creation time.
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>>;

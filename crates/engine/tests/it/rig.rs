@@ -28,6 +28,7 @@ use paymux_domain::ports::{
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
+use paymux_engine::audit::AuditParts;
 use paymux_engine::spawn::Spawn;
 use paymux_engine::{EngineConfig, EngineError, Worker, WorkerParts, WorkerStatus};
 use tokio::task::JoinHandle;
@@ -200,6 +201,18 @@ impl Rig {
         let ended = tokio::spawn(worker.run(stop.clone()));
         self.cluster.assign(PARTITION, member, Notice::Now);
         Running { status, tasks, stop, ended }
+    }
+
+    /// What an audit of this rig's orders needs.
+    pub(crate) fn audit_parts(&self) -> AuditParts {
+        AuditParts {
+            store: Arc::new(self.store.clone()),
+            gateway: self.provider.clone(),
+            directory: Arc::new(OneAccount(self.limits)),
+            clock: Arc::new(self.clock.clone()),
+            partitions: 1,
+            timing: self.config.timing.clone(),
+        }
     }
 
     /// Lets time pass.

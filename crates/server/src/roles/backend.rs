@@ -23,6 +23,9 @@ pub enum BackendError {
     /// The data folder.
     #[error(transparent)]
     Embedded(OpenError),
+    /// The data folder was never used.
+    #[error("there is no data folder {}", .0.display())]
+    NoFolder(std::path::PathBuf),
     /// The log of a cluster.
     #[error("log: {error}{advice}", error = .0, advice = log_advice(.0))]
     Log(kafka::OpenError),

@@ -8,6 +8,7 @@ mod cluster;
 mod command_line;
 mod demo;
 mod disk;
+mod due_audit;
 mod kills;
 mod limits;
 mod lists;

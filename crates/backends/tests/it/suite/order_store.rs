@@ -23,6 +23,9 @@ macro_rules! order_store_suite {
             the_facts_of_one_batch_are_seen_together
             bookkeeping_is_overwritten
             due_rows_come_in_order_and_in_pages
+            a_due_row_is_there_or_not
+            a_row_is_read_by_the_sweep_or_its_writer_sees_the_floor
+            every_order_is_met_by_who_walks
             the_floor_never_falls
             the_sweep_moves_its_position
             orders_are_listed_newest_first_and_in_pages
@@ -155,6 +158,73 @@ pub(crate) async fn due_rows_come_in_order_and_in_pages(world: StoreWorld) {
     assert_eq!(done!(store.read_due_between(PARTITION, ahead(-1, 2), Some(&all[2]), 3)), all[3..6]);
     assert_eq!(done!(store.read_due_between(PARTITION, ahead(0, 1), None, 100)), rows);
     assert_eq!(done!(store.read_due_between(PARTITION, ahead(2, 9), None, 100)), []);
+}
+
+pub(crate) async fn a_due_row_is_there_or_not(world: StoreWorld) {
+    let store = &world.store;
+    let row = due(at(7), &key("m", "o"));
+    assert!(!done!(store.has_due(PARTITION, &row)));
+    done!(store.insert_due(PARTITION, &row));
+    assert!(done!(store.has_due(PARTITION, &row)));
+    assert!(!done!(store.has_due(Partition(2), &row)));
+    for other in [due(at(8), &row.key), due(at(6), &row.key), due(at(7), &key("m", "o-2"))] {
+        assert!(!done!(store.has_due(PARTITION, &other)), "{other:?}");
+    }
+}
+
+/// What the rules of due rows rest on: of a writer who looks at the floor after its row, and a sweeper who reads the
+/// bucket after raising the floor, one sees what the other has done.
+pub(crate) async fn a_row_is_read_by_the_sweep_or_its_writer_sees_the_floor(world: StoreWorld) {
+    for number in 0..20 {
+        let bucket = Bucket(Bucket::of(at(0)).0 + number);
+        let row = due(bucket.start(), &key("m", "o"));
+        let (of_writer, of_sweeper) = (Arc::clone(&world.store), Arc::clone(&world.store));
+        let writer = tokio::spawn({
+            let row = row.clone();
+            async move {
+                done!(of_writer.insert_due(PARTITION, &row));
+                done!(of_writer.floor(PARTITION))
+            }
+        });
+        let sweeper = tokio::spawn(async move {
+            done!(of_sweeper.raise_floor(PARTITION, bucket.next()));
+            done!(of_sweeper.read_due(PARTITION, bucket, None, 9))
+        });
+        let seen = ends(writer).await.expect("the writer succeeds");
+        let swept = ends(sweeper).await.expect("the sweeper succeeds");
+        assert!(seen >= Some(bucket.next()) || swept == [row], "{seen:?} {swept:?}");
+    }
+}
+
+pub(crate) async fn every_order_is_met_by_who_walks(world: StoreWorld) {
+    let store = &world.store;
+    assert_eq!(done!(store.walk_orders(None, 9)), []);
+    let mut orders = Vec::new();
+    for (merchant, number) in [("m", "o"), ("m", "o-2"), ("m-2", "o"), ("m", "p"), ("a", "z"), ("z", "0")] {
+        let order = key(merchant, number);
+        // Two batches, and bookkeeping: it is one order all the same.
+        done!(store.add_facts(&order, &[created(&order, "wechatpay", at(0))]));
+        done!(store.add_facts(&order, &[paid("42")]));
+        done!(store.put_followup(&order, &Followup::default()));
+        orders.push(order);
+    }
+    // Whoever has no facts is no order yet.
+    done!(store.put_followup(&key("m", "bare"), &Followup::default()));
+    done!(store.insert_due(PARTITION, &due(at(0), &key("m", "due"))));
+    orders.sort();
+    for limit in [1, 2, 5, 100] {
+        let mut met: Vec<OrderKey> = Vec::new();
+        loop {
+            let page = done!(store.walk_orders(met.last(), limit));
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= limit);
+            met.extend(page);
+        }
+        met.sort();
+        assert_eq!(met, orders, "{limit} at once");
+    }
 }
 
 pub(crate) async fn the_floor_never_falls(world: StoreWorld) {
