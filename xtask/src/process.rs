@@ -68,6 +68,12 @@ pub(crate) fn succeeds<const N: usize>(program: &str, args: [&str; N]) -> bool {
     probe.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
+/// What a program prints, without white space around it; `None` when it is not there or fails.
+pub(crate) fn output<const N: usize>(program: &str, args: [&str; N]) -> Option<String> {
+    let output = command(program, args).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }
@@ -92,5 +98,7 @@ mod tests {
         assert!(succeeds("cargo", ["--version"]));
         assert!(!succeeds("no-such-program-here", ["--version"]));
         assert!(!succeeds("cargo", ["no-such-command"]));
+        assert!(output("cargo", ["--version"]).is_some_and(|text| text.starts_with("cargo ")));
+        assert_eq!(output("cargo", ["no-such-command"]), None);
     }
 }

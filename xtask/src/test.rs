@@ -1,6 +1,9 @@
 //! `cargo xtask test`: every test, summed up in the last line.
 
 mod evidence;
+mod loss;
+mod page;
+mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,14 +15,17 @@ use clap::Args;
 
 use crate::check;
 use crate::process::{self, Status};
-use crate::services::{ForTests, Kind};
+use crate::services::{self, ForTests, Kind};
 use evidence::Evidence;
+use verified::Verified;
 
 /// Cases of each property test with `--full`.
 const FULL_PROPERTY_CASES: &str = "10000";
 /// Without `--full` the properties draw the same cases in every run, so that a run's verdict is the tree's alone; the
 /// variable of whoever runs it goes before.
 const PROPERTY_SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "1");
+/// Tells the tests that the long counts are asked for.
+const FULL: (&str, &str) = ("PAYMUX_FULL", "1");
 /// Seeds of the simulation, and with `--full`.
 const SIMULATION_SEEDS: u64 = 200;
 const FULL_SIMULATION_SEEDS: u64 = 2000;
@@ -29,7 +35,9 @@ const SKIP_MARK: &str = "SKIPPED: ";
 /// How to test.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Long counts: more cases of each property, more seeds of the simulation
+    /// Long counts: more cases of each property, more seeds of the simulation, more rounds and longer times of the tests
+    /// on real services, which are started for it where Java is installed; three brokers and three nodes, too, of which
+    /// members are killed. Writes docs/verification.md
     #[arg(long)]
     full: bool,
     /// What must run: a comma list out of `buf`, `cql`, `kafka`; what is named here and does not run is a failure.
@@ -141,18 +149,24 @@ fn parse_result(line: &str) -> Option<Tally> {
 /// Runs everything; the last line that it prints is the sum.
 ///
 /// # Errors
-/// Cargo cannot be started.
+/// Cargo cannot be started, or the page of the long run cannot be written.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
-    let mut tally = workspace(root, options)?;
+    let mut verified = Verified::default();
+    let mut tally = workspace(root, options, &mut verified)?;
+    if options.full && services::can_start() {
+        tally.add(loss::run(root, &mut verified)?);
+    }
+    verified.begin("simulation");
     let seeds = if options.full { FULL_SIMULATION_SEEDS } else { SIMULATION_SEEDS };
-    tally.add(counted(&mut crate::simulation(None, Some(seeds), &[]))?);
+    tally.add(counted(&mut crate::simulation(None, Some(seeds), &[]), &mut verified)?);
+    verified.begin("simulation, rules taken out");
     let quick = if options.full { &["--plants"][..] } else { &["--plants", "--quick"] };
     let quick: Vec<String> = quick.iter().map(ToString::to_string).collect();
-    tally.add(counted(&mut crate::simulation(None, None, &quick))?);
+    tally.add(counted(&mut crate::simulation(None, None, &quick), &mut verified)?);
     // Faults that tests plant into the demo: what is built with them is never shipped.
     let mut planted =
         process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);
-    tally.add(counted(&mut planted)?);
+    tally.add(counted(&mut planted, &mut verified)?);
     match check::lint_protos()? {
         Some(status) => {
             println!("buf lint: {}", if status == Status::Succeeded { "ok" } else { "FAILED" });
@@ -161,27 +175,36 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         None if options.require.0.contains(&Capability::Buf) => {
             fail(&mut tally, "PAYMUX_REQUIRE names buf, and it is not installed");
         }
-        None => skip(&mut tally, "buf lint", "buf is not installed"),
+        None => skip(&mut tally, &mut verified, "buf lint: buf is not installed"),
+    }
+    if options.full {
+        page::write(root, &verified, tally)?;
+        println!("written: {}", page::FILE);
     }
     println!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The tests of all crates, with the services that are required.
-fn workspace(root: &Path, options: &Options) -> Result<Tally> {
+/// The tests of all crates, with the services that are required, or can be had for a long run.
+fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<Tally> {
     let mut tests = process::cargo(["test", "--workspace", "--no-fail-fast", "--", "--show-output"]);
     if options.full {
-        tests.env("PROPTEST_CASES", FULL_PROPERTY_CASES).env("PAYMUX_FULL", "1");
+        tests.env("PROPTEST_CASES", FULL_PROPERTY_CASES).env(FULL.0, FULL.1);
     } else if std::env::var_os(PROPERTY_SEED.0).is_none() {
         tests.env(PROPERTY_SEED.0, PROPERTY_SEED.1);
     }
     let mut tally = Tally::default();
-    let absent = to_start(&options.require, is_named);
+    let is_possible = services::can_start();
+    if options.full && is_possible {
+        // They have a run of their own.
+        tests.args(["--skip", loss::TESTS]);
+    }
+    let absent = to_start(&options.require, options.full && is_possible, is_named);
     if absent.is_empty() {
-        tally.add(workspace_tests(&mut tests, &options.require)?);
+        tally.add(workspace_tests(&mut tests, &options.require, verified)?);
         return Ok(tally);
     }
-    let mut services = ForTests::begin(root, &absent)?;
+    let mut services = ForTests::begin(root, &one_each(&absent))?;
     // They start while cargo builds.
     let built = process::run(&mut process::cargo(["test", "--workspace", "--no-run"]))?;
     match services.ready() {
@@ -194,7 +217,7 @@ fn workspace(root: &Path, options: &Options) -> Result<Tally> {
         Err(error) => fail(&mut tally, &format!("the services do not start: {error:#}")),
     }
     if built == Status::Succeeded {
-        tally.add(workspace_tests(&mut tests, &options.require)?);
+        tally.add(workspace_tests(&mut tests, &options.require, verified)?);
     } else {
         fail(&mut tally, "the tests cannot be built");
     }
@@ -205,11 +228,12 @@ fn workspace(root: &Path, options: &Options) -> Result<Tally> {
 }
 
 /// Runs the tests of all crates, and looks whether what is required was used.
-fn workspace_tests(tests: &mut Command, require: &Require) -> Result<Tally> {
+fn workspace_tests(tests: &mut Command, require: &Require, verified: &mut Verified) -> Result<Tally> {
     let required = require.0.iter().filter(|capability| capability.service().is_some());
     let mut seen: BTreeMap<Capability, Evidence> =
         required.map(|capability| (*capability, Evidence::default())).collect();
     let mut tally = observed(tests, |line| {
+        verified.read(line);
         for (capability, evidence) in &mut seen {
             evidence.read(*capability, line);
         }
@@ -222,10 +246,16 @@ fn workspace_tests(tests: &mut Command, require: &Require) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Required services that nobody named.
-fn to_start(require: &Require, is_named: impl Fn(Kind) -> bool) -> Vec<Kind> {
-    let services = require.0.iter().filter_map(|capability| capability.service());
-    services.map(|service| service.kind).filter(|kind| !is_named(*kind)).collect()
+/// Services that are required, or wanted all of them, and that nobody named.
+fn to_start(require: &Require, wants_all: bool, is_named: impl Fn(Kind) -> bool) -> Vec<Kind> {
+    let required = |kind: Kind| {
+        require.0.iter().filter_map(|capability| capability.service()).any(|service| service.kind == kind)
+    };
+    Kind::ALL.into_iter().filter(|kind| (wants_all || required(*kind)) && !is_named(*kind)).collect()
+}
+
+fn one_each(kinds: &[Kind]) -> Vec<(Kind, usize)> {
+    kinds.iter().map(|kind| (*kind, 1)).collect()
 }
 
 /// Whether a variable names a service that is there.
@@ -234,8 +264,8 @@ fn is_named(kind: Kind) -> bool {
 }
 
 /// Runs test programs, shows what they print and adds up what they counted.
-fn counted(command: &mut Command) -> Result<Tally> {
-    observed(command, |_| {})
+fn counted(command: &mut Command, verified: &mut Verified) -> Result<Tally> {
+    observed(command, |line| verified.read(line))
 }
 
 /// The same, with each line shown to somebody else, too.
@@ -255,8 +285,9 @@ fn fail(tally: &mut Tally, why: &str) {
     tally.failed += 1;
 }
 
-fn skip(tally: &mut Tally, what: &str, reason: &str) {
-    println!("{SKIP_MARK}{what}: {reason}");
+fn skip(tally: &mut Tally, verified: &mut Verified, what: &str) {
+    println!("{SKIP_MARK}{what}");
+    verified.skip(what);
     tally.skipped += 1;
 }
 
@@ -296,9 +327,10 @@ mod tests {
         assert_eq!(parse_require(""), Ok(Require::default()));
         let both = Require([Capability::Buf, Capability::Kafka].into());
         assert_eq!(parse_require("kafka, buf,"), Ok(both.clone()));
-        assert_eq!(to_start(&both, |_| false), [Kind::Kafka]);
-        assert_eq!(to_start(&both, |kind| kind == Kind::Kafka), []);
-        assert_eq!(to_start(&Require::default(), |_| false), []);
+        assert_eq!(to_start(&both, false, |_| false), [Kind::Kafka]);
+        assert_eq!(to_start(&both, false, |kind| kind == Kind::Kafka), []);
+        assert_eq!(to_start(&Require::default(), false, |_| false), []);
+        assert_eq!(to_start(&Require::default(), true, |kind| kind == Kind::Kafka), [Kind::Cassandra]);
         assert_eq!(parse_require("kafak"), Err("unknown: kafak; known: buf, cql, kafka".to_owned()));
     }
 }

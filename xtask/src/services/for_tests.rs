@@ -28,11 +28,11 @@ pub(crate) struct ForTests {
 }
 
 impl ForTests {
-    /// Begins to start one member of each service.
+    /// Begins to start so many members of each service.
     ///
     /// # Errors
     /// Their folder cannot be made, or the keeper not be started.
-    pub(crate) fn begin(root: &Path, kinds: &[Kind]) -> Result<Self> {
+    pub(crate) fn begin(root: &Path, wanted: &[(Kind, usize)]) -> Result<Self> {
         let folder = default_folder(root);
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let folder = folder.canonicalize()?;
@@ -40,7 +40,7 @@ impl ForTests {
         let members = tempfile::Builder::new().prefix("test-").tempdir_in(&folder)?.keep();
         let place = Place { members, jars: folder.join("jars") };
         let (keeper, members) = (Keeper::start(&place.members)?, place.members.clone());
-        let wanted: Vec<_> = kinds.iter().map(|kind| (*kind, 1)).collect();
+        let wanted = wanted.to_vec();
         let starting = std::thread::spawn(move || {
             let mut list = List::read(&place.members)?;
             up(&place, &wanted, &mut list)?;
@@ -49,6 +49,11 @@ impl ForTests {
             Ok(named.collect())
         });
         Ok(Self { keeper, starting: Some(starting), members, were_ready: false })
+    }
+
+    /// The folder that `cargo xtask services` knows them by.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.members
     }
 
     /// Waits until they are ready: the variables that name them to the tests.

@@ -124,9 +124,14 @@ pub(crate) fn run(root: &Path, services: &Services) -> Result<()> {
     Ok(())
 }
 
+/// Whether this machine has what they need.
+pub(crate) fn can_start() -> bool {
+    process::succeeds("java", ["--version"])
+}
+
 /// Starts so many members of each service, or those of them that have ended; waits until all are ready.
 fn up(place: &Place, wanted: &[(Kind, usize)], list: &mut List) -> Result<()> {
-    ensure!(process::succeeds("java", ["--version"]), "java is not installed (Java 17 is needed)");
+    ensure!(can_start(), "java is not installed (Java 17 is needed)");
     for (kind, count) in wanted.iter().copied() {
         let (started, running) = (list.of(kind).count(), list.running(kind).count());
         if started == count {

@@ -28,7 +28,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 2] = [Self::Kafka, Self::Cassandra];
+    pub(crate) const ALL: [Self; 2] = [Self::Kafka, Self::Cassandra];
 
     /// Its name, that of its folder, and how the names of its members begin.
     pub(super) const fn as_str(self) -> &'static str {

@@ -115,7 +115,7 @@ fn seeds(args: &Args) -> ExitCode {
     let seconds = began.elapsed().as_secs_f64();
     let (seeds, per_second) = (args.count, |n: u64| n as f64 / seconds);
     println!(
-        "{seeds} seeds, {orders} orders, no violation; {:.1} seeds/s, {:.0} simulated orders/s",
+        "verified: {seeds} seeds, {orders} orders, no violation; {:.1} seeds/s, {:.0} simulated orders/s",
         per_second(seeds),
         per_second(orders)
     );

@@ -104,7 +104,7 @@ async fn a_failed_fsync_ends_every_acknowledgement_and_the_process() {
     assert_eq!(code, Some(1));
     let server = Server::start(&world.config_file(), data.path(), ports);
     let client = server.client().await;
-    println!("{} orders acknowledged before the disk failed", acknowledged.len());
+    println!("verified: {} orders acknowledged before the disk failed", acknowledged.len());
     for number in &acknowledged {
         client
             .orders()

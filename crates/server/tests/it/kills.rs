@@ -118,12 +118,12 @@ async fn what_was_acknowledged_survives_kills_and_ends_right() {
     }
     let known = std::mem::take(&mut *shared.known.lock());
     println!(
-        "{rounds} kills: {} orders acknowledged, {} sent, {} refunds",
+        "verified: {rounds} kills: {} orders acknowledged, {} sent, {} refunds",
         known.acknowledged.len(),
         known.sent.len(),
         known.refunds.len()
     );
-    println!("{}", judge(&world, &client, &known).await);
+    println!("verified: {}", judge(&world, &client, &known).await);
 }
 
 /// Waits for so many answers more.

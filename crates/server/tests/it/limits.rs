@@ -38,7 +38,9 @@ async fn a_budget_holds_is_used_and_holds_up_nobody_else() {
     let calls = creates_of(&world, short_of_budget).await;
     assert_eq!(calls["calls"], WAITING);
     let most = calls["max_per_ten_seconds"].as_u64().unwrap();
-    println!("{most} calls in the fullest ten seconds; {meanwhile} of {WAITING} while the others went");
+    println!(
+        "verified: {most} calls in the fullest ten seconds; {meanwhile} of {WAITING} while the others went"
+    );
     assert!(most <= PER_SECOND * 10 + BURST, "{most} in ten seconds");
     assert!(most * 100 >= PER_SECOND * 10 * 95, "only {most} in ten seconds: the budget is not used");
     assert!(meanwhile < WAITING / 2, "the other account's orders waited for {meanwhile} calls of this one");

@@ -96,7 +96,7 @@ async fn random_notifications_are_refused_and_nothing_grows() {
         assert!((400..600).contains(&status), "notification {n} was answered {status}");
     }
     let after = world.process.memory_kib();
-    println!("{count} random notifications: {before} KiB before, {after} KiB after");
+    println!("verified: {count} random notifications: {before} KiB before, {after} KiB after");
     assert!(after < before + GROWTH_KIB_MAX, "{before} KiB grew to {after} KiB");
     let orders = world.client().await;
     let list = v1::ListOrdersRequest { merchant_id: "m01".to_owned(), ..v1::ListOrdersRequest::default() };

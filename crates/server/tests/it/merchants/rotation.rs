@@ -191,7 +191,9 @@ async fn keys_rotate_and_no_valid_notification_is_refused_and_no_forged_one_acce
     }
     let of = |counts: &Counts| (counts.sent.get(), counts.wrong.get());
     let ((valid, refused), (forged, accepted)) = (of(&valid), of(&forged));
-    println!("{valid} valid notifications, {refused} refused; {forged} forged ones, {accepted} accepted");
+    println!(
+        "verified: {valid} valid notifications, {refused} refused; {forged} forged ones, {accepted} accepted"
+    );
     assert_eq!((refused, accepted), (0, 0));
     let notify = running.status.notifications.clone().unwrap();
     assert_eq!(notify.counts().taken(), valid, "what was taken is what was valid");
