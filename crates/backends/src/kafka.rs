@@ -22,6 +22,7 @@ mod migrate;
 mod patience;
 mod positions;
 mod producer;
+mod reach;
 mod reader;
 mod tails;
 mod topics;
@@ -121,6 +122,8 @@ impl KafkaBackend {
         trace: TraceContext,
     ) -> Result<Self, OpenError> {
         config.check()?;
+        let unreached = |reason| OpenError::Cluster { brokers: config.brokers.join(","), reason };
+        reach::reach(&config).map_err(unreached)?;
         let names = TopicNames::new(&config.topic_prefix);
         let reader = Reader::start(&config, names.clone(), replies.clone()).map_err(|error| match error {
             // It listens for replies at once.

@@ -92,10 +92,32 @@ pub(super) async fn session(
         let map: HashMap<_, _> = asked.chain(told).collect();
         builder = builder.address_translator(Arc::new(map));
     }
-    builder.build().await.map_err(|error| CqlOpenError::Connect {
-        contact_points: config.contact_points.join(", "),
-        reason: error.to_string(),
+    builder.build().await.map_err(|error| {
+        let reason = error.to_string();
+        let reason = match look_at(&reason, config) {
+            Some(settings) => format!("{reason}; look at {settings}"),
+            None => reason,
+        };
+        CqlOpenError::Connect { contact_points: config.contact_points.join(", "), reason }
     })
+}
+
+/// The settings that a refusal speaks of; `None` where nobody was there, or said why.
+fn look_at(reason: &str, config: &CqlConfig) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    if says(&["not valid for name"]) {
+        Some("whether the node's certificate names its address in contact_points")
+    } else if says(&["invalid peer certificate"]) {
+        Some("tls.ca_file")
+    } else if says(&["corrupt message"]) {
+        Some("tls, which these nodes do not take at this port")
+    } else if says(&["uthenticat", "credentials"]) {
+        Some("login.username and login.password")
+    } else if config.tls.is_none() && says(&["reset by peer", "eof", "broken pipe"]) {
+        Some("tls, which is missing if these nodes ask for it")
+    } else {
+        None
+    }
 }
 
 /// Opens the keyspace, and refuses one that does not fit.

@@ -16,6 +16,7 @@ use super::client::{self, Told};
 use super::config::{KafkaConfig, KafkaFaults};
 use super::patience::patiently;
 use super::positions::{self, Position};
+use super::reach::reach;
 use super::topics::{TopicNames, Wanted, wanted};
 
 /// How long one request may take.
@@ -55,7 +56,7 @@ pub enum MigrateError {
     #[error("the topics are not as wanted: {}", list(.0))]
     Mismatches(Vec<Mismatch>),
     /// The cluster does not answer, or refuses.
-    #[error("the cluster: {0}")]
+    #[error("Kafka: {0}")]
     Cluster(String),
 }
 
@@ -88,6 +89,7 @@ pub struct Migrated {
 /// See [`MigrateError`].
 pub async fn migrate(config: &KafkaConfig) -> Result<Migrated, MigrateError> {
     config.check()?;
+    reached(config).await?;
     let admin = AdminClient::from_config_and_context(&client::admin(config), Told)?;
     let wanted = wanted(config);
     let created = create(&admin, &wanted).await?;
@@ -103,6 +105,19 @@ pub async fn migrate(config: &KafkaConfig) -> Result<Migrated, MigrateError> {
     Ok(Migrated { created, positioned })
 }
 
+/// Waits until a broker answers.
+///
+/// # Errors
+/// None does, or lets this process in.
+pub(super) async fn reached(config: &KafkaConfig) -> Result<(), MigrateError> {
+    let config = config.clone();
+    blocking(move || {
+        let unreached = |reason| MigrateError::Cluster(format!("at {}: {reason}", config.brokers.join(",")));
+        reach(&config).map_err(unreached)
+    })
+    .await
+}
+
 /// Runs what blocks on the network off the async workers.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, MigrateError> + Send + 'static,
@@ -111,7 +126,8 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|_| MigrateError::Cluster("the work was broken off".to_owned()))?
 }
 
-fn options() -> AdminOptions {
+/// How long a request of an administrator may take.
+pub(super) fn options() -> AdminOptions {
     AdminOptions::new().request_timeout(Some(REQUEST_MAX)).operation_timeout(Some(REQUEST_MAX))
 }
 
