@@ -24,6 +24,7 @@ mod positions;
 mod producer;
 mod reach;
 mod reader;
+mod remove;
 mod tails;
 mod topics;
 
@@ -40,6 +41,7 @@ pub use consumer::KafkaConsumer;
 pub use headers::TraceContext;
 pub use log::KafkaLog;
 pub use migrate::{MigrateError, Migrated, Mismatch, migrate};
+pub use remove::remove;
 
 use crate::replies::ReplyRouter;
 use failure::Failure;

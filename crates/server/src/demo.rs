@@ -24,7 +24,6 @@ mod world;
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -35,12 +34,11 @@ use paymux_simulators::faults::Preset;
 use tokio::time::Instant;
 
 use crate::cli::{Exit, Output};
-use crate::reload::Reloader;
 use crate::roles::Listeners;
 use crate::shutdown::Signals;
 use ends::Ends;
 use load::{Created, Planned};
-use newcomer::Newcomer;
+use newcomer::{Newcomer, Readers};
 use payers::Payers;
 use progress::Progress;
 use refunds::Refunding;
@@ -98,7 +96,12 @@ Examples:
   paymux demo
   paymux demo --orders 5000 --seed 1 --faults heavy
   paymux demo --faults none --output json
-  paymux demo --backend cluster --kafka 127.0.0.1:9092 --cql 127.0.0.1:9042")]
+  paymux demo --backend cluster --kafka 127.0.0.1:9092 --cql 127.0.0.1:9042
+
+With --backend cluster two workers, one ingest and one notify run as processes on a Kafka and a ScyllaDB or Apache
+Cassandra that you name, which take clients without TLS or login. The demo makes four topics and a keyspace there, whose
+names begin with demo_ and end in random digits, and removes them at its end, also after a failure or Ctrl-C. A second
+Ctrl-C, or killing it, leaves them: delete the topics demo_*.orders.*.v1 and drop the keyspace demo_* then.")]
 pub(crate) struct DemoArgs {
     /// Where log and store live.
     #[arg(long, value_enum, default_value_t = Backend::Embedded)]
@@ -178,7 +181,7 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
     let truth = Truth::new(simulator.base_url())?;
     let payers = Payers::new(&simulator.base_url())?;
     let address = format!("http://{}", wishes.grpc);
-    let coming = newcomer.map(|newcomer| (newcomer, running.reloader()));
+    let coming = newcomer.map(|newcomer| (newcomer, Readers::Here(running.reloader())));
     let work = interruptible(orders(&args, &address, (&merchants, coming), (&truth, &payers), begun));
     let report = Box::pin(running.during(work)).await;
     let refused = running.refused();
@@ -195,7 +198,7 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
 async fn orders(
     args: &DemoArgs,
     address: &str,
-    (merchants, coming): (&[DemoMerchant], Option<(Newcomer, Arc<Reloader>)>),
+    (merchants, coming): (&[DemoMerchant], Option<(Newcomer, Readers)>),
     (truth, payers): (&Truth, &Payers),
     begun: Instant,
 ) -> anyhow::Result<Report> {
@@ -214,8 +217,8 @@ async fn orders(
     };
     let mut created = create(first, Created::default()).await?;
     let mut joined = None;
-    if let Some((newcomer, reloader)) = coming {
-        let new = newcomer.join(&client, rest, &reloader).await?;
+    if let Some((newcomer, readers)) = coming {
+        let new = newcomer.join(&client, rest, readers).await?;
         watching.add(&client, new.merchant_id.clone()).await?;
         joined = Some(new);
     }

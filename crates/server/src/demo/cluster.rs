@@ -6,8 +6,10 @@ use paymux_backends::{cql, kafka};
 use paymux_domain::ports::Entropy as _;
 use tokio::time::Instant;
 
+use super::newcomer::Readers;
 use super::parts::{Part, Parts};
 use super::payers::Payers;
+use super::report::Report;
 use super::running::{Folder, loopback};
 use super::site::PARTITIONS;
 use super::truth::Truth;
@@ -15,6 +17,7 @@ use super::world::{Wishes, World};
 use super::{DemoArgs, factor, interruptible, load, orders};
 use crate::cli::{Exit, Output};
 use crate::clock::SystemEntropy;
+use crate::config::ClusterConfig;
 use crate::roles::Listeners;
 
 /// The processes, in the order of their start.
@@ -30,12 +33,10 @@ const UNNAMED: &str = "a demo on a cluster needs a Kafka and a CQL database that
 /// Where a demo on a cluster finds its services.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Services {
-    /// With --backend cluster: brokers of a Kafka, separated by commas. The demo leaves its topics there, whose names begin
-    /// with demo.
+    /// With --backend cluster: brokers of a Kafka, separated by commas.
     #[arg(long, value_name = "HOST:PORT", env = "PAYMUX_TEST_KAFKA", value_delimiter = ',')]
     kafka: Vec<String>,
-    /// With --backend cluster: nodes of a ScyllaDB or Apache Cassandra, separated by commas. The demo leaves its keyspace
-    /// there, whose name begins with demo.
+    /// With --backend cluster: nodes of a ScyllaDB or Apache Cassandra, separated by commas.
     #[arg(long, value_name = "HOST:PORT", env = "PAYMUX_TEST_CQL", value_delimiter = ',')]
     cql: Vec<String>,
     /// With --backend cluster: the datacenter of these nodes.
@@ -62,6 +63,36 @@ impl Services {
     }
 }
 
+/// What the demo has made on the services.
+struct Made {
+    name: String,
+    cluster: ClusterConfig,
+}
+
+impl Made {
+    /// Makes topics and keyspace.
+    async fn make(&self) -> anyhow::Result<()> {
+        kafka::migrate(&self.cluster.kafka).await.context("topics")?;
+        cql::migrate(&self.cluster.cql, cql::Step::Expand).await.context("schema")?;
+        Ok(())
+    }
+
+    /// Removes both, whether or not they were made; the processes have let go of them.
+    async fn remove(&self) -> anyhow::Result<()> {
+        let topics = kafka::remove(&self.cluster.kafka).await.context("topics");
+        let keyspace = cql::remove(&self.cluster.cql).await.context("keyspace");
+        let left = [topics.map(drop), keyspace].into_iter().filter_map(Result::err);
+        let left: Vec<String> = left.map(|error| format!("{error:#}")).collect();
+        anyhow::ensure!(
+            left.is_empty(),
+            "left on the services: {}; delete the topics {name}.orders.*.v1 and drop the keyspace {name}",
+            left.join("; "),
+            name = self.name,
+        );
+        Ok(())
+    }
+}
+
 /// As [`super::run`], with two workers, one ingest and one notify as processes.
 pub(super) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit> {
     let begun = Instant::now();
@@ -76,28 +107,54 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
         seed: args.seed,
         faults: args.faults.into(),
         payers: true,
-        newcomer: false,
+        newcomer: true,
         factor: factor(args.clock_factor)?,
         grpc,
         notify,
         simulator: loopback(0),
         backend,
     };
-    let World { merchants, simulator, config, config_file, .. } =
-        World::build(&wishes, folder.path()).await?;
-    let cluster = config.backend.cluster().context("the demo's configuration names no cluster")?;
-    kafka::migrate(&cluster.kafka).await.context("topics")?;
-    cql::migrate(&cluster.cql, cql::Step::Expand).await.context("schema")?;
-    let mut parts = Parts::start(ROLES.map(|roles| Part { roles, config: &config_file })).await?;
+    let world = World::build(&wishes, folder.path()).await?;
+    let cluster = world.config.backend.cluster().context("the demo's configuration names no cluster")?;
+    let made = Made { cluster: cluster.clone(), name };
+    let report = Box::pin(on_services(&args, world, &made, begun)).await;
+    if report.is_err() {
+        let name = &made.name;
+        tracing::warn!(
+            name,
+            "topics and keyspace of the demo are being removed; a further signal leaves them there"
+        );
+    }
+    let removed = made.remove().await;
+    let report = match (report, removed) {
+        (Err(error), Err(left)) => return Err(error.context(left)),
+        (report, removed) => {
+            let report = report?;
+            output.print(report.text(), &report.json())?;
+            removed?;
+            report
+        }
+    };
+    Ok(if report.is_clean() { Exit::Ok } else { Exit::Failed })
+}
+
+/// Makes topics and keyspace, starts the processes, has the orders done, and stops what it started.
+async fn on_services(args: &DemoArgs, world: World, made: &Made, begun: Instant) -> anyhow::Result<Report> {
+    let World { merchants, simulator, config, config_file, newcomer, .. } = world;
     let truth = Truth::new(simulator.base_url())?;
     let payers = Payers::new(&simulator.base_url())?;
-    let address = format!("http://{grpc}");
-    let work = interruptible(orders(&args, &address, (&merchants, None), (&truth, &payers), begun));
+    let mut parts = interruptible(async {
+        made.make().await?;
+        Parts::start(ROLES.map(|roles| Part { roles, config: &config_file })).await
+    })
+    .await?;
+    let coming = newcomer.map(|newcomer| (newcomer, Readers::Apart(parts.reloading())));
+    let address = format!("http://{}", config.server.grpc_listen);
+    let work = interruptible(orders(args, &address, (&merchants, coming), (&truth, &payers), begun));
     let report = Box::pin(parts.during(work)).await;
     let stopped = parts.stop().await;
     simulator.shutdown().await;
     let mut report = report?;
     report.add_refused(stopped?);
-    output.print(report.text(), &report.json())?;
-    Ok(if report.is_clean() { Exit::Ok } else { Exit::Failed })
+    Ok(report)
 }

@@ -10,10 +10,28 @@ use paymux_proto::client::Client;
 use paymux_proto::v1::ErrorReason;
 
 use super::load::Planned;
-use crate::reload::Reloader;
+use super::parts;
+use crate::reload::{Reloaded, Reloader};
 
 /// The folder of merchants' files in a demo's folder.
 pub(super) const MERCHANTS_FOLDER: &str = "merchants.d";
+
+/// Who reads the merchants' files again.
+pub(super) enum Readers {
+    /// The node of this process.
+    Here(Arc<Reloader>),
+    /// Processes of their own.
+    Apart(parts::Reloading),
+}
+
+impl Readers {
+    async fn reload(self) -> anyhow::Result<Reloaded> {
+        match self {
+            Self::Here(reloader) => Ok(reloader.reload().await?),
+            Self::Apart(processes) => processes.reload().await,
+        }
+    }
+}
 
 /// A merchant that the configuration does not have yet.
 #[derive(Debug)]
@@ -48,7 +66,7 @@ impl Newcomer {
         self,
         client: &Client,
         orders: &[Planned],
-        reloader: &Arc<Reloader>,
+        readers: Readers,
     ) -> anyhow::Result<Joined> {
         let Self { merchant_id, folder, toml } = self;
         if let Some(first) = orders.iter().find(|order| order.merchant_id() == merchant_id) {
@@ -62,7 +80,7 @@ impl Newcomer {
         let (aside, file) =
             (folder.join(format!(".{merchant_id}")), folder.join(format!("{merchant_id}.toml")));
         fs::write(&aside, toml).and_then(|()| fs::rename(&aside, &file)).context("the merchant's file")?;
-        let reloaded = reloader.reload().await.context("the merchant's file is not taken")?;
+        let reloaded = readers.reload().await.context("the merchant's file is not taken")?;
         Ok(Joined { merchant_id, merchants: reloaded.merchants, took: reloaded.took })
     }
 }
