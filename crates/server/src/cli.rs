@@ -133,7 +133,7 @@ enum Command {
     Unresolved(unresolved::UnresolvedArgs),
     /// Compare a provider's console export with the orders, and confirm in bulk what nobody knew.
     Settle(settle::SettleArgs),
-    /// Look at the partitions of the log: what lies unread, how far the sweep is.
+    /// Look at the partitions of the log: who owns them, what lies unread, how far the sweep is, what is left of budgets.
     Shard(shard::ShardArgs),
     /// Look at the merchants of a running server.
     Merchants(merchants::MerchantsArgs),

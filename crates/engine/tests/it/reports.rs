@@ -6,7 +6,7 @@ use paymux_backends::faults::{Fault, FaultPoint, Then, When};
 use paymux_backends::memory::Notice;
 use paymux_domain::ports::{AccountReport, BreakerReport, Budget, Clock as _, ShardReport};
 
-use crate::rig::{PARTITION, Rig, Running, launched, lost, works};
+use crate::rig::{PARTITION, Rig, Running, lost, works};
 
 fn told(running: &Running) -> ShardReport {
     running.status.report(PARTITION, "worker-1").expect("the partition is owned")
@@ -44,7 +44,7 @@ async fn an_owner_tells_its_lease_and_who_waits_for_which_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_tells_since_when_an_outcome_is_not_known() {
-    let rig = Rig::new(|_, at_ms| if at_ms < 30_000 { lost(50) } else { launched(50) });
+    let rig = Rig::new(|call, at_ms| if at_ms < 30_000 { lost(50) } else { works(call, at_ms) });
     let running = rig.start();
     assert_eq!(running.status.reports("worker-1"), [], "nothing is owned yet");
     rig.pass(1.0).await;

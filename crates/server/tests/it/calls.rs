@@ -206,6 +206,9 @@ async fn merchants_are_listed_with_where_their_work_is_done() {
     let rest = v1::ListMerchantsRequest { page_token: listed.next_page_token, ..three };
     let rest = client.operator().list_merchants(rest).await.unwrap().into_inner();
     assert_eq!((rest.merchants.len(), rest.next_page_token.as_str()), (1, ""));
+    // An order that can be paid has had an owner with a lease.
+    client.create(order("m01", "WHERE-1", 1200)).await.unwrap();
+    until(&client, "m01", "WHERE-1", |order| order.launch.is_some()).await;
     let target = Some(v1::get_shard_request::Target::MerchantId("m01".to_owned()));
     let shard = client.operator().get_shard(v1::GetShardRequest { target }).await.unwrap().into_inner();
     assert_eq!((shard.shard_group.as_str(), shard.slices, shard.partitions.len()), ("direct-shared-0", 1, 1));

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use paymux_domain::shard::Partition;
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use paymux_proto::v1::get_shard_request::Target;
@@ -68,9 +69,7 @@ impl Site {
         Some(Self { _world: world, config, grpc: Ports::free().grpc })
     }
 
-    /// A process with a door for probes; when it is there, its doors are open.
-    fn start(&self, roles: &str, name: &str) -> (Process, SocketAddr) {
-        let Ports { notify, grpc: health } = Ports::free();
+    fn command(&self, roles: &str, name: &str, health: SocketAddr) -> Command {
         let mut command = Command::new(PAYMUX);
         command.args(["serve", "--log", "info", "--log-format", "json", "--roles", roles, "--config"]);
         command.arg(&self.config).stdout(Stdio::null());
@@ -78,12 +77,18 @@ impl Site {
             ("backend.kafka.instance", name.to_owned()),
             ("ingest.lag_records_max", LAG_MAX.to_string()),
             ("server.grpc_listen", self.grpc.to_string()),
-            ("server.notify_listen", notify.to_string()),
+            ("server.notify_listen", Ports::free().notify.to_string()),
             ("server.health_listen", health.to_string()),
         ] {
             command.args(["--set", &format!("{key}={value}")]);
         }
-        let process = Process::start(&mut command);
+        command
+    }
+
+    /// A process with a door for probes; when it is there, its doors are open.
+    fn start(&self, roles: &str, name: &str) -> (Process, SocketAddr) {
+        let health = Ports::free().grpc;
+        let process = Process::start(&mut self.command(roles, name, health));
         let told = process.wait_for(&["\"serving\""]);
         assert!(told.contains(&health.to_string()), "it says where probes are answered: {told}");
         (process, health)
@@ -128,6 +133,21 @@ async fn health(at: SocketAddr, name: &str, wanted: ServingStatus) {
         async { while statuses.message().await.expect("a status").expect("one more").status() != wanted {} };
     let watched = tokio::time::timeout(PATIENCE, watching).await;
     watched.unwrap_or_else(|_| panic!("{name} at {at} never became {wanted:?}"));
+}
+
+async fn group_of(client: &Client, merchant: &str) -> String {
+    let listed = client.operator().list_merchants(v1::ListMerchantsRequest::default()).await;
+    let listed = listed.expect("merchants").into_inner().merchants;
+    let found = listed.into_iter().find(|known| known.merchant_id == merchant);
+    found.expect("a known merchant").shard_group
+}
+
+/// A group whose partition is another one.
+fn elsewhere(group: &str) -> String {
+    let partitions = u16::try_from(PARTITIONS).expect("few");
+    let partition = |group: &str| Partition::of(&group.parse().expect("a valid group"), partitions);
+    let mut others = (0..).map(|n| format!("moved-{n}"));
+    others.find(|other| partition(other) != partition(group)).expect("there are several partitions")
 }
 
 fn owner(shard: &Value) -> &str {
@@ -193,6 +213,19 @@ async fn operators_see_owners_lag_and_limits_of_other_processes() {
     while let Err(refused) = client.create(order("m01", "AGAIN", 1200)).await {
         assert_eq!(refused.reason, ErrorReason::Overloaded, "{refused:?}");
         assert!(Instant::now() < deadline, "the lag is gone, and orders are still refused");
+    }
+
+    // Whatever its roles, no process starts that would look for the orders of m03 elsewhere.
+    let group = group_of(&client, "m03").await;
+    client.create(order("m03", "OPEN", 1200)).await.expect("it is taken");
+    until(&client, "m03", "OPEN", |order| order.state() == OrderState::Pending).await;
+    for roles in ["notify", "worker"] {
+        let mut command = site.command(roles, "refused", Ports::free().grpc);
+        let moved = format!("merchants.m03.shard_group={}", elsewhere(&group));
+        let refused = command.args(["--set", &moved]).stderr(Stdio::piped()).output().expect("it ends");
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{roles}: {told}");
+        assert!(told.contains("merchants.m03.shard_group: is moved-"), "{roles}: {told}");
     }
 
     // A killed worker's partitions have another owner of a later generation.
