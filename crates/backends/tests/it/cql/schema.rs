@@ -80,9 +80,9 @@ async fn what_does_not_fit_is_refused_by_name() {
     );
 
     let session = keyspace.session().await;
-    let contracted = "UPDATE cluster SET number = 2 WHERE name = 'min_compatible_binary'";
+    let contracted = "UPDATE cluster SET number = 3 WHERE name = 'min_compatible_binary'";
     session.query_unpaged(contracted, ()).await.expect("as a newer program leaves it");
-    let ahead = SchemaFault::Ahead { min_compatible_binary: 2, known: 1 };
+    let ahead = SchemaFault::Ahead { min_compatible_binary: 3, known: 2 };
     assert_eq!(faults(&keyspace.config).await, std::slice::from_ref(&ahead));
     let refused = migrate(&keyspace.config, Step::Contract).await;
     assert!(
