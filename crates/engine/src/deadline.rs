@@ -18,13 +18,14 @@ use paymux_domain::shard::Partition;
 
 use crate::status::WorkerStatus;
 
-/// Physical time within which store and log must answer: inside the send margin and the lease.
+/// Physical time within which store and log must answer. On a cluster that is longer than a lease: what an owner writes
+/// of its own is given up when its lease ends, if that is sooner.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(8);
 
 const LATE: &str = "no answer within the deadline";
 
 /// A store, a log or a consumer that answers in time. A read that is late is unavailable; a write that is late may
-/// have had its effect, or may have it yet.
+/// have had its effect, or may have it yet. An event that is late may come yet, too: it says what it always said.
 pub(crate) struct Bounded<T: ?Sized> {
     inner: Arc<T>,
     clock: Arc<dyn Clock>,

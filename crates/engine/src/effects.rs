@@ -146,14 +146,16 @@ impl Step<'_> {
     /// Stores the facts: all of them with the lease, else the provider's own words only, and then the step is hindered.
     async fn store_facts(&self, decision: &Decision) -> Result<Arc<Order>, Hindrance> {
         let Self { owner, key, before, .. } = *self;
-        let held = owner.holds(Plant::LeaseBeforeConclusions);
+        let _under_way = owner.conclusions.begin();
+        let leased = owner.holds_lease();
+        let held = leased || owner.waives(Plant::LeaseBeforeConclusions);
         let mut facts = decision.words.clone();
         let goods = owner.lacks(Plant::LeaseBeforeFulfilment);
         let own =
             decision.own.iter().filter(|fact| held || (goods && matches!(fact.key, FactKey::Fulfilment(_))));
         facts.extend(own.cloned());
         if !facts.is_empty() {
-            owner.shared.store.add_facts(key, &facts).await?;
+            owner.under_lease(leased, owner.shared.store.add_facts(key, &facts)).await?;
         }
         let mut order = (**before).clone();
         for fact in facts {

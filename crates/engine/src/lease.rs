@@ -36,8 +36,13 @@ impl Lease {
     /// Until when it is held; `None`: it is not.
     #[must_use]
     pub fn until(&self, now: Timestamp) -> Option<Timestamp> {
-        let until = Timestamp::from_millis(self.until_ms.load(Ordering::Acquire));
-        Some(until).filter(|until| now < *until)
+        Some(self.end()).filter(|until| now < *until)
+    }
+
+    /// The end of the lease, unless it is renewed.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        Timestamp::from_millis(self.until_ms.load(Ordering::Acquire))
     }
 
     /// Completes at the next renewal.

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod audit;
 pub mod breaker;
 mod call;
+mod conclusions;
 pub mod config;
 pub mod deadline;
 mod due;

@@ -11,7 +11,7 @@ use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
     BoxFuture, Clock, CommandLog, CommitError, Directory, Entropy, LogConsumer, Offset, OrderStore,
-    ProviderGateway, ShardReport,
+    ProviderGateway, ShardReport, StoreError,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::{Account, Accounts};
+use crate::conclusions::Conclusions;
 use crate::config::EngineConfig;
 use crate::due::DueRows;
 use crate::intake::Intake;
@@ -86,6 +87,8 @@ pub(crate) struct Owner {
     pub(crate) partition: Partition,
     generation: u64,
     lease: Lease,
+    /// What it concluded, on the way to the store.
+    pub(crate) conclusions: Conclusions,
     intake: Intake,
     pub(crate) queues: Queues,
     pub(crate) wheel: Wheel,
@@ -115,11 +118,13 @@ impl Owner {
         let timing = shared.config.timing.clone();
         let due = DueRows::new(shared.store.clone(), partition, |rule| timing.lacks(rule));
         shared.status.set_lease(partition, generation, false);
+        tracing::info!(partition = partition.0, generation, start, "a partition is owned");
         let cancel = CancellationToken::new();
         let owner = Arc::new(Self {
             partition,
             generation,
             lease: Lease::new(lasts),
+            conclusions: Conclusions::default(),
             intake: Intake::new(shared.config.window_max, start),
             queues: Queues::default(),
             wheel: Wheel::new(shared.config.wheel_max),
@@ -160,6 +165,45 @@ impl Owner {
             () = self.draining.cancelled() => {}
             () = begins_work => {}
         }
+    }
+
+    /// What the store answers to a write. One that is made with the lease is given up when the lease ends: others may get
+    /// the partition then.
+    pub(crate) async fn under_lease<R>(
+        &self,
+        leased: bool,
+        write: impl Future<Output = Result<R, StoreError>>,
+    ) -> Result<R, StoreError> {
+        if !leased {
+            return write.await;
+        }
+        let clock = &self.shared.clock;
+        let lease_over = async {
+            while self.lease.is_held(clock.now()) {
+                clock.sleep_until(self.lease.end()).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = lease_over => Err(StoreError::Unknown("no answer before the lease ended".to_owned())),
+            answer = write => answer,
+        }
+    }
+
+    /// Ends this generation, and waits until nothing that it concluded is on its way to the store any more: its lease is
+    /// not renewed from here on.
+    pub(crate) async fn let_go(&self) {
+        self.end();
+        tokio::select! {
+            biased;
+            () = self.conclusions.ended() => {}
+            () = self.shared.clock.sleep_until(self.lease.end()) => {}
+        }
+        tracing::info!(
+            partition = self.partition.0,
+            generation = self.generation,
+            "a partition is let go of"
+        );
     }
 
     /// Ends this generation.
@@ -232,7 +276,12 @@ impl Owner {
 
     /// Whether this generation has not ended and holds its lease, or the rule that needs it is taken out by a test.
     pub(crate) fn holds(&self, rule: Plant) -> bool {
-        self.holds_lease() || self.lacks(rule) || self.lacks(Plant::AnyLease)
+        self.holds_lease() || self.waives(rule)
+    }
+
+    /// Whether a test took out the rule that needs the lease.
+    pub(crate) fn waives(&self, rule: Plant) -> bool {
+        self.lacks(rule) || self.lacks(Plant::AnyLease)
     }
 
     /// Whether this generation has not ended and holds its lease.

@@ -306,13 +306,16 @@ async fn unknown_order(
             let decision = decide_without_order(owner, order, followup, input_of(work), now);
             let told = replies::of_confirmation(&decision);
             // Looked at again right before the write: what others said is worth storing without the lease, no more.
-            let held = owner.holds(Plant::LeaseBeforeConclusions);
+            let under_way = owner.conclusions.begin();
+            let leased = owner.holds_lease();
+            let held = leased || owner.waives(Plant::LeaseBeforeConclusions);
             let hindered = !held && !decision.own.is_empty();
             let own = decision.own.into_iter().filter(|_| held);
             let facts: Vec<_> = decision.words.into_iter().chain(own).collect();
             if !facts.is_empty() {
-                owner.shared.store.add_facts(key, &facts).await?;
+                owner.under_lease(leased, owner.shared.store.add_facts(key, &facts)).await?;
             }
+            drop(under_way);
             if hindered {
                 return Err(Hindrance::NoLease);
             }

@@ -129,7 +129,7 @@ impl Worker {
             match input {
                 Ok(input) => {
                     self.shared.status.set_reads_log(true);
-                    self.take(input);
+                    self.take(input).await;
                 }
                 Err(LogError::Unavailable(reason)) => {
                     self.shared.status.set_reads_log(false);
@@ -147,18 +147,20 @@ impl Worker {
         ended.and(drained)
     }
 
-    fn take(&mut self, input: LogInput) {
+    /// Acts on an input. A partition that was lost is let go of before the next input is asked for: until then the log
+    /// gives it to nobody else.
+    async fn take(&mut self, input: LogInput) {
         match input {
             LogInput::Assigned { partition, generation, start } => {
                 if let Some(former) = self.owners.remove(&partition) {
-                    former.end();
+                    former.let_go().await;
                 }
                 let owner = Owner::start(self.shared.clone(), partition, generation, start);
                 self.owners.insert(partition, owner);
             }
             LogInput::Revoked { partition } => {
                 if let Some(owner) = self.owners.remove(&partition) {
-                    owner.end();
+                    owner.let_go().await;
                 }
             }
             LogInput::Records { partition, records } => {
@@ -218,7 +220,7 @@ impl Worker {
             for owner in self.owners.values() {
                 owner.commit().await;
                 // Before the group hears of it: whoever gets the partition next must be alone.
-                owner.end();
+                owner.let_go().await;
             }
             shared.consumer.leave().await;
             return if idle { Ok(()) } else { Err(EngineError::DrainTimeout(busy)) };

@@ -1,6 +1,7 @@
 //! Former owners: what a generation that has ended still does, which is to keep the provider's words and no more.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use paymux_backends::faults::{Fault, FaultPoint, Then, When};
@@ -34,6 +35,54 @@ async fn an_owner_whose_partition_was_revoked_concludes_and_tells_nothing_more()
     assert_eq!(order.state(), State::Paid, "the provider's word is true whoever stores it");
     assert_eq!(order.fulfilment(), None, "what follows from it is for the next owner to say");
     assert!(!rig.told(0).iter().any(|subject| subject.starts_with("paid/")), "{:?}", rig.told(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_asks_for_the_next_input_after_a_loss_when_nothing_that_it_concluded_is_under_way() {
+    let rig = Rig::new(works);
+    let (is_lost, has_come_back) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (lost, come_back) = (is_lost.clone(), has_come_back.clone());
+    // Whoever asks for an input after the loss was told lets the log give the partition to others.
+    let _running = rig.start_with(move |point| match (point.operation, point.when) {
+        ("add_facts", When::Before) => Fault::delayed(Duration::from_secs(2)),
+        ("next", When::Before) => {
+            come_back.fetch_or(lost.load(Ordering::Relaxed), Ordering::Relaxed);
+            Fault::NONE
+        }
+        _ => Fault::NONE,
+    });
+    rig.pass(1.0).await;
+    rig.create(0..1).await;
+    rig.pass(1.0).await;
+    is_lost.store(true, Ordering::Relaxed);
+    rig.cluster.revoke(PARTITION, Notice::Now);
+    rig.pass(0.9).await;
+    assert!(rig.order(0).created().is_none() && !has_come_back.load(Ordering::Relaxed));
+    rig.pass(0.2).await;
+    assert!(rig.order(0).created().is_some() && has_come_back.load(Ordering::Relaxed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_of_conclusions_is_given_up_with_the_lease_that_it_left_under() {
+    // From the second second on no commit is answered, and facts take five to get to the store.
+    for (lease_s, lands) in [(3, false), (10, true)] {
+        let mut rig = Rig::new(works);
+        rig.config.lease = Duration::from_secs(lease_s);
+        let is_slow = Arc::new(AtomicBool::new(false));
+        let slow = is_slow.clone();
+        let _running = rig.start_with(move |point| match (point.operation, point.when) {
+            ("commit", When::Before) if slow.load(Ordering::Relaxed) => {
+                Fault::delayed(Duration::from_secs(60))
+            }
+            ("add_facts", When::Before) => Fault::delayed(Duration::from_secs(5)),
+            _ => Fault::NONE,
+        });
+        rig.pass(1.0).await;
+        is_slow.store(true, Ordering::Relaxed);
+        rig.create(0..1).await;
+        rig.pass(8.0).await;
+        assert_eq!(rig.order(0).created().is_some(), lands, "a lease of {lease_s} s");
+    }
 }
 
 #[tokio::test(start_paused = true)]
