@@ -1,7 +1,12 @@
 //! Roles as processes of their own on a real Kafka and a real CQL database: they start, are killed, and every order
 //! ends right.
 
+mod crashes;
+mod former_owner;
+mod rebalance;
+mod relay;
 mod rig;
+mod workers;
 
 use paymux_proto::v1::OrderState;
 use serde_json::Value;

@@ -12,6 +12,7 @@ mod due_audit;
 mod kills;
 mod limits;
 mod lists;
+mod load;
 mod merchants;
 mod notifications;
 mod operators;

@@ -12,6 +12,7 @@ use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// The binary under test.
 pub(crate) const PAYMUX: &str = env!("CARGO_BIN_EXE_paymux");
@@ -49,7 +50,8 @@ pub(crate) fn paymux(args: &[&str]) -> Output {
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    log: Receiver<String>,
+    /// Lines with the times at which they were read.
+    log: Receiver<(Instant, String)>,
 }
 
 impl Process {
@@ -82,7 +84,7 @@ impl Process {
         let mut said = std::collections::VecDeque::new();
         loop {
             match self.log.recv_timeout(PATIENCE) {
-                Ok(line) => said.push_back(line),
+                Ok((_, line)) => said.push_back(line),
                 Err(RecvTimeoutError::Timeout) => panic!("the process does not end"),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -98,7 +100,7 @@ impl Process {
     /// The next line of its log that holds all words.
     pub(crate) fn wait_for(&self, words: &[&str]) -> String {
         loop {
-            let line = self
+            let (_, line) = self
                 .log
                 .recv_timeout(PATIENCE)
                 .unwrap_or_else(|error| panic!("no line with {words:?}: {error}"));
@@ -106,6 +108,11 @@ impl Process {
                 return line;
             }
         }
+    }
+
+    /// What it has said since it was last asked, each line with its time.
+    pub(crate) fn said(&self) -> Vec<(Instant, String)> {
+        self.log.try_iter().collect()
     }
 
     /// Resident memory in KiB.
@@ -124,11 +131,11 @@ impl Drop for Process {
     }
 }
 
-fn lines_of(stderr: ChildStderr) -> Receiver<String> {
+fn lines_of(stderr: ChildStderr) -> Receiver<(Instant, String)> {
     let (tx, rx) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            drop(tx.send(line));
+            drop(tx.send((Instant::now(), line)));
         }
     });
     rx
@@ -214,15 +221,20 @@ impl World {
         }
     }
 
-    /// What the provider knows of one order; `None` if it never came into being.
-    pub(crate) async fn truth_of(&self, mchid: &str, out_trade_no: &str) -> Option<Value> {
+    /// What the provider knows under one order number, its calls among it; `None` if no call named it.
+    pub(crate) async fn detail_of(&self, mchid: &str, out_trade_no: &str) -> Option<Value> {
         let url = format!("{}/control/orders/{mchid}/{out_trade_no}", self.simulator);
         let answer = http().get(url).send().await.expect("an answer");
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
             return None;
         }
-        let detail: Value = answer.json().await.expect("JSON");
-        Some(detail["order"].clone()).filter(|order| !order.is_null())
+        Some(answer.json().await.expect("JSON"))
+    }
+
+    /// What the provider has counted.
+    pub(crate) async fn stats(&self) -> Value {
+        let url = format!("{}/control/stats", self.simulator);
+        http().get(url).send().await.expect("an answer").json().await.expect("JSON")
     }
 
     pub(crate) fn config_file(&self) -> PathBuf {

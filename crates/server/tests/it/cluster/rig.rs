@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use paymux_proto::client::Client;
 use paymux_proto::v1;
+use paymux_proto::v1::create_order_request::Expiry;
 use paymux_proto::v1::{Fulfilment, OrderState};
 use serde_json::json;
 
@@ -23,6 +24,9 @@ pub(crate) const SESSION_TIMEOUT_MS: u64 = 6000;
 
 /// The amount of each order in fen, which chooses no fault.
 const AMOUNT: i64 = 1200;
+
+/// How long an order can be paid, in schedule time.
+const LIFE_S: i64 = 86_400;
 
 /// Where log and store are.
 #[derive(Clone, Debug)]
@@ -138,8 +142,10 @@ impl Cluster {
 
     /// Creates an order and waits until its payer can pay.
     pub(crate) async fn create(&self, client: &Client, merchant: &str, number: &str) {
-        let request =
-            v1::CreateOrderRequest { wait: Some(seconds(WAIT_S)), ..order(merchant, number, AMOUNT) };
+        // Long enough for its payer, also where schedules run faster than the machine.
+        let expiry = Some(Expiry::ExpireAfter(seconds(LIFE_S)));
+        let wait = Some(seconds(WAIT_S));
+        let request = v1::CreateOrderRequest { wait, expiry, ..order(merchant, number, AMOUNT) };
         client.create(request).await.unwrap_or_else(|error| panic!("{merchant}/{number}: {error:?}"));
         until(client, merchant, number, |order| order.state() == OrderState::Pending).await;
     }
