@@ -39,6 +39,8 @@ impl ForTests {
         // The keeper deletes it.
         let members = tempfile::Builder::new().prefix("test-").tempdir_in(&folder)?.keep();
         let place = Place { members, jars: folder.join("jars") };
+        // So that `cargo xtask services --folder` finds them, too, when a test starts a member again.
+        std::os::unix::fs::symlink(&place.jars, place.members.join("jars"))?;
         let (keeper, members) = (Keeper::start(&place.members)?, place.members.clone());
         let wanted = wanted.to_vec();
         let starting = std::thread::spawn(move || {

@@ -1,8 +1,14 @@
 //! Roles as processes of their own on a real Kafka and a real CQL database: they start, are killed, and every order
 //! ends right.
 
+mod away;
 mod crashes;
 mod former_owner;
+mod load;
+mod loss;
+mod poison;
+mod proxy;
+mod raw;
 mod rebalance;
 mod relay;
 mod rig;

@@ -77,6 +77,9 @@ impl Services {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) world: World,
+    pub(crate) services: Services,
+    /// Its group and keyspace, and what its topics begin with.
+    pub(crate) name: String,
     config: PathBuf,
     /// Where the first ingest listens, and the only notify at a time.
     pub(crate) ports: Ports,
@@ -92,7 +95,7 @@ impl Cluster {
         let config = world.folder.path().join("cluster.toml");
         let text = format!("{before}{}\n[{after}", services.backend_toml(&name));
         std::fs::write(&config, text).expect("the configuration is written");
-        Self { world, config, ports: Ports::free() }
+        Self { world, services: services.clone(), name, config, ports: Ports::free() }
     }
 
     pub(crate) fn migrate(&self) -> String {
