@@ -16,8 +16,8 @@ pub use board::{AccountReport, BreakerReport, OperationReport, ShardBoard, Shard
 pub use clock::{Clock, Entropy};
 pub use directory::{AccountPolicy, Budget, Directory, DuplicatePolicy, LatePolicy, MerchantPolicy};
 pub use log::{
-    AppendError, CommandLog, CommitError, DeadRecord, Delivered, EventPage, LogConsumer, LogError, LogInput,
-    Offset, Reply, ReplyKind, StoredEvent, Undecodable,
+    AppendError, CommandLog, CommitError, DeadPage, DeadPlace, DeadRecord, Delivered, EventPage, LogConsumer,
+    LogError, LogInput, Offset, Reply, ReplyKind, StoredEvent, Undecodable,
 };
 pub use provider::{
     BuildError, Built, Call, FieldFault, NotificationAnswer, NotificationFate, NotificationRefusal, Provider,

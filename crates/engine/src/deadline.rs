@@ -10,9 +10,9 @@ use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    AppendError, BoxFuture, Bucket, CallMark, Clock, CommandLog, CommitError, DeadRecord, DueRow, EventPage,
-    LedgerEntry, ListPage, ListQuery, LogConsumer, LogError, LogInput, Offset, OrderStore, ParkedOrder,
-    Reply, Reserved, Snapshot, StoreError,
+    AppendError, BoxFuture, Bucket, CallMark, Clock, CommandLog, CommitError, DeadPage, DeadPlace,
+    DeadRecord, DueRow, EventPage, LedgerEntry, ListPage, ListQuery, LogConsumer, LogError, LogInput, Offset,
+    OrderStore, ParkedOrder, Reply, Reserved, Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 
@@ -188,6 +188,18 @@ impl<T: CommandLog + ?Sized> CommandLog for Bounded<T> {
 
     fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
         Box::pin(self.answer(self.inner.append(partition, record), AppendError::Unknown))
+    }
+
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        Box::pin(self.answer(self.inner.append_raw(partition, raw), AppendError::Unknown))
+    }
+
+    fn topic(&self) -> &str {
+        self.inner.topic()
+    }
+
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
+        Box::pin(self.answer(self.inner.dead(before, limit), LogError::Unavailable))
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {

@@ -31,7 +31,7 @@ pub use fact::{decode_fact, encode_fact};
 pub use replies::{decode_reply, encode_reply};
 pub use rows::{decode_followup, decode_ledger_row, encode_followup, encode_ledger_row};
 pub use shard::{decode_shard_report, encode_shard_report};
-pub use topics::{decode_dead, decode_event, encode_dead, encode_dead_of, encode_event};
+pub use topics::{ORIGIN_TOPIC, decode_dead, decode_event, encode_dead, encode_dead_of, encode_event};
 
 /// The version that this program writes, and the newest that it reads. Versions count from the first release: what is
 /// added before it is part of version 1, what a later release adds raises it.

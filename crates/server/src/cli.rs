@@ -5,6 +5,7 @@ mod audit;
 mod caller;
 mod config_cmd;
 mod connect;
+mod dead;
 mod json;
 mod merchants;
 mod migrate;
@@ -129,6 +130,8 @@ enum Command {
     Order(Box<order::OrderArgs>),
     /// List orders that wait for a person, and set them going again.
     Parked(parked::ParkedArgs),
+    /// List records that could not be decoded, and send them on their way again.
+    Dead(dead::DeadArgs),
     /// List calls to providers whose outcome is not known.
     Unresolved(unresolved::UnresolvedArgs),
     /// Compare a provider's console export with the orders, and confirm in bulk what nobody knew.
@@ -196,6 +199,7 @@ impl Cli {
             Command::Audit(args) => audit::run(args, &output).await,
             Command::Order(args) => order::run(*args, &output).await,
             Command::Parked(args) => parked::run(args, &output).await,
+            Command::Dead(args) => dead::run(args, &output).await,
             Command::Unresolved(args) => unresolved::run(args, &output).await,
             Command::Settle(args) => settle::run(args, &output).await,
             Command::Merchants(args) => merchants::run(args, &output).await,

@@ -24,7 +24,10 @@ use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, RequestId, ShardGroup};
-use paymux_domain::ports::{Clock, CommandLog, FieldFault, ProviderGateway, ReplyKind, Snapshot, StoreError};
+use paymux_domain::ports::{
+    AppendError, BoxFuture, Clock, CommandLog, FieldFault, Offset, ProviderGateway, ReplyKind, Snapshot,
+    StoreError,
+};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
@@ -43,7 +46,7 @@ pub(crate) use confirm::{Confirmed, REASON_CHARS_MAX, check_provider_refund_no};
 pub use list::ListedPage;
 pub use refund::RefundAnswer;
 pub use refusal::Refusal;
-pub(crate) use replay::{AskedReplay, AskedTarget, Replayed};
+pub(crate) use replay::{AskedReplay, AskedTarget, DeadName, Replayed};
 pub use waits::ReplyWaits;
 pub(crate) use watch::Watch;
 
@@ -246,7 +249,23 @@ impl Ingest {
     }
 
     async fn append(&self, partition: Partition, record: Record) -> Result<(), Refusal> {
-        match tokio::time::timeout(APPEND_TIMEOUT, self.parts.log.append(partition, record)).await {
+        self.appended(partition, self.parts.log.append(partition, record)).await
+    }
+
+    /// Appends a record as it is.
+    ///
+    /// # Errors
+    /// The log does not take it, or does not say so.
+    pub(crate) async fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> Result<(), Refusal> {
+        self.appended(partition, self.parts.log.append_raw(partition, raw)).await
+    }
+
+    async fn appended(
+        &self,
+        partition: Partition,
+        append: BoxFuture<'_, Result<Offset, AppendError>>,
+    ) -> Result<(), Refusal> {
+        match tokio::time::timeout(APPEND_TIMEOUT, append).await {
             Ok(appended) => {
                 appended?;
                 self.lags.grew(partition);

@@ -8,7 +8,7 @@ use paymux_domain::command::Record;
 use paymux_domain::event::Event;
 use paymux_domain::limits::RECORD_BYTES_MAX;
 use paymux_domain::ports::{
-    AppendError, BoxFuture, CommandLog, DeadRecord, EventPage, LogError, Offset, Reply,
+    AppendError, BoxFuture, CommandLog, DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset, Reply,
 };
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
@@ -42,6 +42,14 @@ impl EmbeddedLog {
     fn ends(&self, partition: Partition) -> Result<&Ends, LogError> {
         let unknown = || LogError::Fatal(format!("there is no partition {partition}"));
         self.shared.signals.ends(partition).ok_or_else(unknown)
+    }
+
+    async fn append_bytes(&self, partition: Partition, record: Vec<u8>) -> Result<Offset, AppendError> {
+        if record.len() > RECORD_BYTES_MAX {
+            let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
+            return Err(AppendError::NotAppended(text));
+        }
+        Ok(self.shared.writer.submit(|ack| Op::Append { partition, record, ack }).await?)
     }
 
     async fn page(&self, partition: Partition, from: Offset, max: usize) -> Result<EventPage, LogError> {
@@ -85,13 +93,22 @@ impl CommandLog for EmbeddedLog {
     }
 
     fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        Box::pin(async move { self.append_bytes(partition, records::encode_record(&record)).await })
+    }
+
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        Box::pin(self.append_bytes(partition, raw))
+    }
+
+    fn topic(&self) -> &str {
+        records::ORIGIN_TOPIC
+    }
+
+    /// By the partition that they came from, the last one first.
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
         Box::pin(async move {
-            let record = records::encode_record(&record);
-            if record.len() > RECORD_BYTES_MAX {
-                let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
-                return Err(AppendError::NotAppended(text));
-            }
-            Ok(self.shared.writer.submit(|ack| Op::Append { partition, record, ack }).await?)
+            let rows = u64::try_from(limit).unwrap_or(u64::MAX);
+            Ok(self.shared.read(rows, move |view| view.dead_before(before, limit.max(1))).await?)
         })
     }
 

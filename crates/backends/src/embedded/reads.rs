@@ -3,14 +3,14 @@
 //! A keyspace's own `prefix` and `range` also see rows of a batch that is just being applied (fjall 3.1.13 reads them
 //! at the highest sequence number); a snapshot sees each batch as a whole or not at all.
 
-use std::ops::{Range, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 
 use fjall::{Guard, Iter, Readable, Slice};
 use paymux_domain::fact::{FactBody, FactKey};
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{
-    Bucket, DeadRecord, Delivered, DueRow, ListPage, ListQuery, Offset, ParkedOrder, Snapshot, StoreError,
-    StoredEvent,
+    Bucket, DeadPage, DeadPlace, DeadRecord, Delivered, DueRow, ListPage, ListQuery, Offset, ParkedOrder,
+    Snapshot, StoreError, StoredEvent,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -120,6 +120,25 @@ impl View<'_> {
             Ok(StoredEvent { offset, event })
         })
         .collect()
+    }
+
+    /// Dead records before a place, from the last partition of origin and the newest on.
+    pub(super) fn dead_before(&self, before: Option<DeadPlace>, limit: usize) -> Result<DeadPage, ReadFault> {
+        let end = match before {
+            Some(DeadPlace { partition, offset }) => Bound::Excluded(OffsetKey { partition, offset }.bytes()),
+            None => Bound::Unbounded,
+        };
+        let mut page = DeadPage::default();
+        for row in self.range(Table::Dead, (Bound::Unbounded, end)).rev().take(limit) {
+            let (key, value) = row.into_inner()?;
+            let OffsetKey { partition, offset } =
+                OffsetKey::parse(&key).ok_or(ReadFault::key(Table::Dead))?;
+            let dead =
+                records::decode_dead(&value).map_err(|error| ReadFault::record(Table::Dead, &error))?;
+            page.records.push((DeadPlace { partition, offset }, dead));
+        }
+        page.next = page.records.last().map(|(place, _)| *place).filter(|_| page.records.len() == limit);
+        Ok(page)
     }
 
     pub(super) fn dead_records(&self, limit: usize) -> Result<Vec<DeadRecord>, StoreError> {

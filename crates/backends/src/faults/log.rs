@@ -6,8 +6,8 @@ use std::time::Duration;
 use paymux_domain::command::Record;
 use paymux_domain::event::Event;
 use paymux_domain::ports::{
-    AppendError, BoxFuture, CommandLog, CommitError, DeadRecord, EventPage, LogConsumer, LogError, LogInput,
-    Offset, Reply,
+    AppendError, BoxFuture, CommandLog, CommitError, DeadPage, DeadPlace, DeadRecord, EventPage, LogConsumer,
+    LogError, LogInput, Offset, Reply,
 };
 use paymux_domain::shard::Partition;
 
@@ -21,6 +21,19 @@ impl<T: CommandLog + ?Sized + 'static> CommandLog for Unreliable<T> {
     fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
         let inner = Arc::clone(&self.inner);
         Box::pin(self.steps.write("append", async move { inner.append(partition, record).await }))
+    }
+
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(self.steps.write("append_raw", async move { inner.append_raw(partition, raw).await }))
+    }
+
+    fn topic(&self) -> &str {
+        self.inner.topic()
+    }
+
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
+        Box::pin(self.steps.read("dead", self.inner.dead(before, limit)))
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {

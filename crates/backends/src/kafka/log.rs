@@ -9,7 +9,7 @@ use paymux_domain::command::Record;
 use paymux_domain::event::Event;
 use paymux_domain::limits::RECORD_BYTES_MAX;
 use paymux_domain::ports::{
-    AppendError, BoxFuture, CommandLog, DeadRecord, EventPage, LogError, Offset, Reply,
+    AppendError, BoxFuture, CommandLog, DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset, Reply,
 };
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
@@ -48,6 +48,16 @@ impl KafkaLog {
         if is_known { Ok(()) } else { Err(format!("there is no partition {partition}")) }
     }
 
+    async fn append_bytes(&self, partition: Partition, record: &[u8]) -> Result<Offset, AppendError> {
+        self.check(partition).map_err(AppendError::NotAppended)?;
+        if record.len() > RECORD_BYTES_MAX {
+            let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
+            return Err(AppendError::NotAppended(text));
+        }
+        let (number, door) = (positions::number(partition), usize::from(partition.0));
+        self.producer.send(Target { topic: &self.topics.log, partition: number, door }, record).await
+    }
+
     /// Replies that found no way: nobody depends on one, and whoever waits reads the store.
     #[must_use]
     pub fn replies_dropped(&self) -> u64 {
@@ -61,16 +71,20 @@ impl CommandLog for KafkaLog {
     }
 
     fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(async move {
-            self.check(partition).map_err(AppendError::NotAppended)?;
-            let record = records::encode_record(&record);
-            if record.len() > RECORD_BYTES_MAX {
-                let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
-                return Err(AppendError::NotAppended(text));
-            }
-            let (number, door) = (positions::number(partition), usize::from(partition.0));
-            self.producer.send(Target { topic: &self.topics.log, partition: number, door }, &record).await
-        })
+        Box::pin(async move { self.append_bytes(partition, &records::encode_record(&record)).await })
+    }
+
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        Box::pin(async move { self.append_bytes(partition, &raw).await })
+    }
+
+    fn topic(&self) -> &str {
+        &self.topics.log
+    }
+
+    /// In the order of their burial, the newest first.
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
+        Box::pin(async move { self.reader.dead_before(before.map(|place| place.offset), limit).await })
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {

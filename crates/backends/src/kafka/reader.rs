@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use paymux_domain::ports::{DeadRecord, EventPage, LogError, Offset, StoredEvent};
+use paymux_domain::ports::{DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset, StoredEvent};
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
 use rdkafka::config::FromClientConfigAndContext as _;
@@ -208,6 +208,33 @@ impl Reader {
         };
         let dead: Result<Vec<DeadRecord>, LogError> = read.into_iter().map(decode).collect();
         Ok((dead?, next))
+    }
+
+    /// Dead records before a position of their topic, the newest first. What cannot be read itself is left out.
+    pub(super) async fn dead_before(&self, before: Option<Offset>, max: usize) -> Result<DeadPage, LogError> {
+        let Held { low, high } = self.held(&self.topics.dead, 0).await?;
+        let before = before.unwrap_or(high).min(high);
+        let max = max.clamp(1, CAUGHT_MAX);
+        let from = before.saturating_sub(u64::try_from(max).unwrap_or(u64::MAX)).max(low);
+        let mut page = DeadPage::default();
+        let mut next = from;
+        // One read may end early; what is between two places must be whole.
+        while next < before {
+            let read = self.read(self.topics.dead.clone(), 0, next, max).await?;
+            let Some((last, _)) = read.last() else { break };
+            next = last + 1;
+            for (offset, payload) in read.into_iter().filter(|(offset, _)| *offset < before) {
+                match records::decode_dead(&payload) {
+                    Ok(dead) => page.records.push((DeadPlace { partition: Partition(0), offset }, dead)),
+                    Err(error) => {
+                        tracing::warn!(reason = unreadable(offset, &error), "a dead record is left out")
+                    }
+                }
+            }
+        }
+        page.records.reverse();
+        page.next = (from > low).then_some(DeadPlace { partition: Partition(0), offset: from });
+        Ok(page)
     }
 
     /// Messages from a position on, by a client of its own: at least one if there is any, at most `max`.

@@ -8,9 +8,10 @@ use futures_util::future::{Either, select};
 use paymux_domain::command::Record;
 use paymux_domain::event::Event;
 use paymux_domain::ports::{
-    AppendError, BoxFuture, CommandLog, DeadRecord, EventPage, LogError, Offset, Reply,
+    AppendError, BoxFuture, CommandLog, DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset, Reply,
 };
 use paymux_domain::shard::Partition;
+use paymux_proto::records;
 
 use super::cluster::{Shared, State};
 use super::partition::PartitionState;
@@ -63,6 +64,34 @@ impl CommandLog for MemoryLog {
                 state.wake_readers(partition);
                 Some(offset)
             })
+        })
+    }
+
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        Box::pin(async move {
+            self.write(partition, |state| {
+                let offset = state.partition_mut(partition)?.records.push(records::decode_record(&raw));
+                state.wake_readers(partition);
+                Some(offset)
+            })
+        })
+    }
+
+    fn topic(&self) -> &str {
+        records::ORIGIN_TOPIC
+    }
+
+    /// One list of all partitions, as one topic is.
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
+        Box::pin(async move {
+            let state = self.shared.state.lock();
+            let partition = Partition(0);
+            let placed = (0..).map(|offset| DeadPlace { partition, offset }).zip(state.dead.iter().cloned());
+            let mut placed: Vec<_> =
+                placed.take_while(|(place, _)| before.is_none_or(|before| *place < before)).collect();
+            let records = placed.split_off(placed.len().saturating_sub(limit.max(1)));
+            let next = records.first().map(|(place, _)| *place).filter(|_| !placed.is_empty());
+            Ok(DeadPage { records: records.into_iter().rev().collect(), next })
         })
     }
 

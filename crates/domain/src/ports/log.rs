@@ -119,6 +119,24 @@ pub struct DeadRecord {
     pub raw: Vec<u8>,
 }
 
+/// A place in the list of dead records, as the log counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeadPlace {
+    /// The partition in which the log keeps the dead record.
+    pub partition: Partition,
+    /// Its position there.
+    pub offset: Offset,
+}
+
+/// Some dead records.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct DeadPage {
+    /// Each with its place; there may be none although there are more.
+    pub records: Vec<(DeadPlace, DeadRecord)>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<DeadPlace>,
+}
+
 /// A best-effort answer to a waiting call; the caller reads the store for the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -174,11 +192,21 @@ pub trait CommandLog: Send + Sync {
     /// Appends a record; `Ok` means durable.
     fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>>;
 
+    /// Appends a record as it is, whatever it holds; `Ok` means durable.
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>>;
+
     /// Publishes an event; `Ok` means durable. The same event may be published again.
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>>;
 
     /// Keeps a dead record; `Ok` means durable, and only then may the offset pass it.
     fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>>;
+
+    /// The name of the records' topic, by which dead records name their origin.
+    fn topic(&self) -> &str;
+
+    /// Reads dead records before a place, at most `limit`: those of one origin partition the newest first. One that was
+    /// buried twice may come twice.
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>>;
 
     /// Sends a reply, best effort: nobody may depend on it.
     fn reply(&self, reply: Reply);

@@ -9,7 +9,7 @@ use paymux_backends::memory::MemoryLog;
 use paymux_domain::command::Record;
 use paymux_domain::event::Event;
 use paymux_domain::ports::{
-    AppendError, BoxFuture, CommandLog, DeadRecord, EventPage, LogError, Offset, Reply,
+    AppendError, BoxFuture, CommandLog, DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset, Reply,
 };
 use paymux_domain::shard::Partition;
 use rand_chacha::ChaCha8Rng;
@@ -36,6 +36,18 @@ impl CommandLog for Early {
             return Box::pin(async { Ok(0) });
         }
         self.log.append(partition, record)
+    }
+
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        self.log.append_raw(partition, raw)
+    }
+
+    fn topic(&self) -> &str {
+        self.log.topic()
+    }
+
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
+        self.log.dead(before, limit)
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {

@@ -2962,7 +2962,7 @@ pub struct ParkedOrder {
 /// Which dead records.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDeadRequest {
-    /// Found at this time or later. Absent: from the beginning of retention.
+    /// Found at this time or later. Absent: from the beginning of retention, those of which the time is not known included.
     #[prost(message, optional, tag = "1")]
     pub since_time: ::core::option::Option<::prost_types::Timestamp>,
     /// Give the raw bytes, which may hold personal data; the audit log notes it.
@@ -3696,7 +3696,8 @@ pub mod operator_service_client {
                 .insert(GrpcMethod::new("paymux.v1.OperatorService", "ListParked"));
             self.inner.unary(req, path, codec).await
         }
-        /// Lists records that could not be decoded, newest first.
+        /// Lists records that could not be decoded: on a cluster newest first, on the embedded backend by the partition that
+        /// they came from, in each newest first. A record that was buried twice may be listed twice.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, LOG_UNAVAILABLE.
         pub async fn list_dead(
             &mut self,
@@ -3752,6 +3753,8 @@ pub mod operator_service_client {
         }
         /// Sets parked orders or dead records going again, at most `count_max` of them: resolves what stopped the engine for
         /// want of answers, and asks the provider once more. What only a person can know stays as it is; the answer says so.
+        /// A dead record that can be decoded now is appended to its partition again as it is; others are told of and stay. It is
+        /// looked for among the newest 10,000.
         /// With `validate_only` it says what it would do and does nothing. Replaying what has been replayed changes nothing.
         /// Errors: FIELD_INVALID, ORDER_NOT_FOUND, MERCHANT_UNKNOWN, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         pub async fn replay(
@@ -3909,7 +3912,8 @@ pub mod operator_service_server {
             tonic::Response<super::ListParkedResponse>,
             tonic::Status,
         >;
-        /// Lists records that could not be decoded, newest first.
+        /// Lists records that could not be decoded: on a cluster newest first, on the embedded backend by the partition that
+        /// they came from, in each newest first. A record that was buried twice may be listed twice.
         /// Errors: FIELD_INVALID, PAGE_TOKEN_INVALID, LOG_UNAVAILABLE.
         async fn list_dead(
             &self,
@@ -3931,6 +3935,8 @@ pub mod operator_service_server {
         >;
         /// Sets parked orders or dead records going again, at most `count_max` of them: resolves what stopped the engine for
         /// want of answers, and asks the provider once more. What only a person can know stays as it is; the answer says so.
+        /// A dead record that can be decoded now is appended to its partition again as it is; others are told of and stay. It is
+        /// looked for among the newest 10,000.
         /// With `validate_only` it says what it would do and does nothing. Replaying what has been replayed changes nothing.
         /// Errors: FIELD_INVALID, ORDER_NOT_FOUND, MERCHANT_UNKNOWN, LOG_UNAVAILABLE, ACCEPT_UNKNOWN, STORE_UNAVAILABLE.
         async fn replay(

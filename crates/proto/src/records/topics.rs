@@ -10,8 +10,8 @@ use super::{FORMAT_VERSION, RecordError, check_version, malformed, name, order_k
 use crate::api::{closure_word, state_of};
 use crate::v1;
 
-/// The topic that dead records come from.
-const ORIGIN_TOPIC: &str = "orders.log.v1";
+/// The topic that dead records come from, where a log has no name of its own.
+pub const ORIGIN_TOPIC: &str = "orders.log.v1";
 
 /// An event as bytes.
 #[must_use]

@@ -10,7 +10,8 @@ use paymux_domain::command::{Created, Record};
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::ports::{
-    AppendError, BoxFuture, Call, CommandLog, DeadRecord, EventPage, LogError, Offset, ProviderGateway, Reply,
+    AppendError, BoxFuture, Call, CommandLog, DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset,
+    ProviderGateway, Reply,
 };
 use paymux_domain::shard::Partition;
 
@@ -119,6 +120,18 @@ impl CommandLog for LyingLog {
 
     fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>> {
         self.inner.bury(dead)
+    }
+
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        self.inner.append_raw(partition, raw)
+    }
+
+    fn topic(&self) -> &str {
+        self.inner.topic()
+    }
+
+    fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
+        self.inner.dead(before, limit)
     }
 
     fn reply(&self, reply: Reply) {

@@ -1,6 +1,6 @@
-//! `OperatorService`: what is parked or unresolved, what people do about it, who is configured, where work is done. What
-//! this release cannot know yet is answered UNIMPLEMENTED with what it waits for.
+//! `OperatorService`: what is parked, unresolved or dead, what people do about it, who is configured, where work is done.
 
+mod dead;
 mod parked;
 mod shard;
 mod unresolved;
@@ -21,8 +21,6 @@ use crate::paging::Pages;
 use crate::reload::ReloadStatus;
 use crate::shards::Shards;
 use crate::store_view::StoreView;
-
-const DEAD: &str = "listing dead records waits for a log that can read them back";
 
 /// What the service looks things up in.
 pub struct OperatorParts {
@@ -67,9 +65,10 @@ impl v1::operator_service_server::OperatorService for Operator {
 
     async fn list_dead(
         &self,
-        _request: Request<v1::ListDeadRequest>,
+        request: Request<v1::ListDeadRequest>,
     ) -> Result<Response<v1::ListDeadResponse>, Status> {
-        Err(Refusal::NotImplemented(DEAD).into())
+        let _slot = self.gate.enter()?;
+        Ok(Response::new(self.dead(&request.into_inner()).await?))
     }
 
     async fn list_unresolved(

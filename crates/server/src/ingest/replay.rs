@@ -1,9 +1,13 @@
-//! Setting orders going again: what would happen to each, and the command that makes it so.
+//! Setting orders and dead records going again: what would happen to each order, and the command that makes it so.
+
+use std::fmt;
 
 use paymux_domain::command::{OrderCommand, Record};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, RequestId};
+use paymux_domain::ports::Offset;
 use paymux_domain::replay::{Replay, ReplayCommand};
+use paymux_domain::shard::Partition;
 use paymux_proto::v1;
 use paymux_proto::v1::replay_request::Target;
 
@@ -13,8 +17,8 @@ use super::{Ingest, Refusal, confirm, order_key};
 /// Orders of one replay.
 const COUNT_MAX: i32 = 10_000;
 
-/// Dead records are replayed once a log can read them back.
-const DEAD: &str = "replaying dead records waits for a log that can read them back";
+/// Dead records that one replay names.
+const DEAD_IDS_MAX: usize = 1000;
 
 /// A replay as it was asked for.
 #[derive(Clone, Debug)]
@@ -34,6 +38,50 @@ pub(crate) enum AskedTarget {
     Parked(v1::OrderFilter),
     /// One order.
     Order(OrderKey),
+    /// Dead records, each once.
+    Dead(Vec<DeadName>),
+}
+
+/// A dead record by the place that it came from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DeadName {
+    pub(crate) topic: String,
+    pub(crate) partition: Partition,
+    pub(crate) offset: Offset,
+}
+
+impl DeadName {
+    /// Out of `TOPIC/PARTITION/OFFSET`.
+    fn parse(text: &str) -> Option<Self> {
+        let (rest, offset) = text.rsplit_once('/')?;
+        let (topic, partition) = rest.rsplit_once('/')?;
+        let partition = Partition(partition.parse().ok()?);
+        let topic = Some(topic).filter(|topic| !topic.is_empty())?;
+        Some(Self { topic: topic.to_owned(), partition, offset: offset.parse().ok()? })
+    }
+}
+
+impl fmt::Display for DeadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+fn dead_names(faults: &mut Faults, ids: &[String]) -> Vec<DeadName> {
+    if !(1..=DEAD_IDS_MAX).contains(&ids.len()) {
+        faults.add("dead.dead_ids", format!("must be 1 to {DEAD_IDS_MAX}"));
+        return Vec::new();
+    }
+    let mut names = Vec::with_capacity(ids.len());
+    for (n, id) in ids.iter().enumerate() {
+        match DeadName::parse(id) {
+            Some(name) => names.push(name),
+            None => faults.add(&format!("dead.dead_ids[{n}]"), "must be TOPIC/PARTITION/OFFSET"),
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 impl AskedReplay {
@@ -55,8 +103,7 @@ impl AskedReplay {
             Some(Target::Order(named)) => {
                 order_key(&mut faults, &named.merchant_id, &named.merchant_order_no).map(AskedTarget::Order)
             }
-            Some(Target::Dead(_)) if faults.is_empty() => return Err(Refusal::NotImplemented(DEAD)),
-            Some(Target::Dead(_)) => None,
+            Some(Target::Dead(named)) => Some(AskedTarget::Dead(dead_names(&mut faults, &named.dead_ids))),
         };
         let count_max = usize::try_from(request.count_max).unwrap_or(0);
         match (request_id, target, faults.is_empty()) {
@@ -68,7 +115,7 @@ impl AskedReplay {
                 count_max,
                 target,
             }),
-            _ => Err(faults.or(Refusal::NotImplemented(DEAD))),
+            _ => Err(faults.or(Refusal::OrderNotFound)),
         }
     }
 }
@@ -114,6 +161,14 @@ impl Ingest {
             self.append(partition, Record::Replay(command)).await?;
         }
         Ok(Replayed { key, goes, done, effect })
+    }
+
+    /// The partition to which the commands of an order go.
+    ///
+    /// # Errors
+    /// Its merchant is not configured.
+    pub(crate) fn partition_of(&self, key: &OrderKey) -> Result<Partition, Refusal> {
+        self.home_of(key).map(|(partition, _)| partition)
     }
 
     /// The order of a name.

@@ -6,6 +6,7 @@ mod bad_input;
 mod calls;
 mod cluster;
 mod command_line;
+mod dead;
 mod demo;
 mod disk;
 mod due_audit;

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use paymux_domain::command::{Record, ReplyAddress};
 use paymux_domain::ports::{
-    AppendError, CommandLog, CommitError, DeadRecord, LogConsumer, LogInput, Offset, Reply, ReplyKind,
+    AppendError, CommandLog, CommitError, DeadPage, DeadRecord, LogConsumer, LogInput, Offset, Reply,
+    ReplyKind, Undecodable,
 };
 use paymux_domain::shard::Partition;
+use paymux_proto::records;
 use tokio::time::timeout;
 
 use super::values::{at, event, key, record};
@@ -30,6 +32,8 @@ macro_rules! command_log_suite {
             events_come_in_order_and_in_pages
             a_read_of_events_waits_for_the_first
             a_dead_record_may_be_buried_twice
+            dead_records_are_listed_newest_first_and_in_pages
+            what_is_appended_raw_comes_as_it_is
             the_lag_counts_what_is_not_committed
             a_reply_reaches_its_instance
             an_unknown_partition_takes_nothing
@@ -286,6 +290,57 @@ pub(crate) async fn a_dead_record_may_be_buried_twice(world: LogWorld) {
     let mut kept = (world.dead)();
     kept.dedup();
     assert_eq!(kept, [dead], "with its origin, reason and bytes, also for the next owner");
+}
+
+pub(crate) async fn dead_records_are_listed_newest_first_and_in_pages(world: LogWorld) {
+    assert_eq!(done!(world.log.dead(None, 10)), DeadPage::default());
+    let dead = |n: u32| DeadRecord {
+        partition: if n.is_multiple_of(2) { A } else { B },
+        offset: Offset::from(n),
+        reason: format!("broken {n}"),
+        find_time: (n > 0).then(|| at(i64::from(n))),
+        raw: vec![0xff; 3],
+    };
+    for n in 0..7 {
+        done!(world.log.bury(dead(n)));
+    }
+    let world = world.moved();
+    for limit in [1, 2, 3, 100] {
+        let (mut listed, mut before) = (Vec::new(), None);
+        loop {
+            let page = done!(world.log.dead(before, limit));
+            assert!(page.records.len() <= limit);
+            listed.extend(page.records.into_iter().map(|(_, dead)| dead));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        // A burial that was repeated counts once.
+        listed.dedup();
+        let of = |partition| listed.iter().filter(move |dead| dead.partition == partition).cloned();
+        assert_eq!(of(A).collect::<Vec<_>>(), [6, 4, 2, 0].map(dead), "{limit} at once");
+        assert_eq!(of(B).collect::<Vec<_>>(), [5, 3, 1].map(dead), "{limit} at once");
+    }
+}
+
+pub(crate) async fn what_is_appended_raw_comes_as_it_is(world: LogWorld) {
+    let (good, bad) = (record(1), vec![0xff, 0x00, 0xff]);
+    done!(world.log.append_raw(A, bad.clone()));
+    done!(world.log.append_raw(A, records::encode_record(&good)));
+    assert!(!world.log.topic().is_empty());
+    let mut heard = Vec::new();
+    while heard.last() != Some(&Ok(good.clone())) {
+        if let LogInput::Records { records, .. } = done!(world.consumer.next(7)) {
+            heard.extend(records.into_iter().map(|delivered| delivered.record));
+        }
+    }
+    let raw = |record: &Result<Record, Undecodable>| match record {
+        Err(Undecodable::Malformed { raw, .. }) => Some(raw.clone()),
+        _ => None,
+    };
+    heard.dedup();
+    assert_eq!(heard.iter().map(raw).collect::<Vec<_>>(), [Some(bad), None]);
 }
 
 pub(crate) async fn the_lag_counts_what_is_not_committed(world: LogWorld) {

@@ -26,7 +26,7 @@ const CHUNK: usize = 200;
 const AT_ONCE: usize = 32;
 
 /// Items that the answer to a replay tells of.
-const ITEMS_MAX: usize = 100;
+pub(super) const ITEMS_MAX: usize = 100;
 
 /// A parked order that a filter lets through.
 struct Found {
@@ -97,6 +97,7 @@ impl Operator {
                 let scope = visible::narrowed(caller.merchants(), wanted.merchant_id.as_deref());
                 self.replay_parked(&asked, &scope, wanted, &mut answer).await?;
             }
+            AskedTarget::Dead(names) => self.replay_dead(&asked, names, &mut answer).await?,
         }
         Ok(answer)
     }
