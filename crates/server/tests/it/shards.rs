@@ -94,6 +94,15 @@ impl Site {
         (process, health)
     }
 
+    /// A process with some roles does not start with that setting, since open orders would lie elsewhere.
+    fn refuses(&self, roles: &str, setting: &str) {
+        let mut command = self.command(roles, "refused", Ports::free().grpc);
+        let refused = command.args(["--set", setting]).stderr(Stdio::piped()).output().expect("it ends");
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{roles}: {told}");
+        assert!(told.contains("merchants.m03.shard_group: is moved-"), "{roles}: {told}");
+    }
+
     /// What the command line tells of the partitions, by number.
     fn shards(&self) -> BTreeMap<u64, Value> {
         let server = format!("http://{}", self.grpc);
@@ -133,6 +142,21 @@ async fn health(at: SocketAddr, name: &str, wanted: ServingStatus) {
         async { while statuses.message().await.expect("a status").expect("one more").status() != wanted {} };
     let watched = tokio::time::timeout(PATIENCE, watching).await;
     watched.unwrap_or_else(|_| panic!("{name} at {at} never became {wanted:?}"));
+}
+
+/// What is told of a merchant's partition as soon as its owner tells of an account.
+async fn told_with_limits(client: &Client, merchant: &str) -> v1::PartitionStatus {
+    let target = Some(Target::MerchantId(merchant.to_owned()));
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let told = client.operator().get_shard(v1::GetShardRequest { target: target.clone() }).await;
+        let told = told.expect("it is told").into_inner().partitions.remove(0);
+        if !told.limits.is_empty() {
+            return told;
+        }
+        assert!(Instant::now() < deadline, "no limits are told: {told:?}");
+        pause().await;
+    }
 }
 
 async fn group_of(client: &Client, merchant: &str) -> String {
@@ -196,17 +220,7 @@ async fn operators_see_owners_lag_and_limits_of_other_processes() {
         |shard: &Value| owner(shard).starts_with("worker-1-") && !shard["lease_expire_time"].is_null();
     let owned = site.shards_until(|shard| is_owned(shard) && shard["lag_records"] == 0).await;
     until(&client, "m01", "PILE-00", |order| order.state() == OrderState::Pending).await;
-    let target = Some(Target::MerchantId("m01".to_owned()));
-    let deadline = Instant::now() + PATIENCE;
-    let told = loop {
-        let told = client.operator().get_shard(v1::GetShardRequest { target: target.clone() }).await;
-        let told = told.expect("it is told").into_inner().partitions.remove(0);
-        if !told.limits.is_empty() {
-            break told;
-        }
-        assert!(Instant::now() < deadline, "no limits are told: {told:?}");
-        pause().await;
-    };
+    let told = told_with_limits(&client, "m01").await;
     assert_eq!((told.limits[0].operations.len(), told.limits[0].breaker()), (4, v1::BreakerState::Closed));
     // The lag is looked at again and again: ingest takes orders by itself.
     let deadline = Instant::now() + PATIENCE;
@@ -216,16 +230,11 @@ async fn operators_see_owners_lag_and_limits_of_other_processes() {
     }
 
     // Whatever its roles, no process starts that would look for the orders of m03 elsewhere.
-    let group = group_of(&client, "m03").await;
     client.create(order("m03", "OPEN", 1200)).await.expect("it is taken");
     until(&client, "m03", "OPEN", |order| order.state() == OrderState::Pending).await;
+    let group = elsewhere(&group_of(&client, "m03").await);
     for roles in ["notify", "worker"] {
-        let mut command = site.command(roles, "refused", Ports::free().grpc);
-        let moved = format!("merchants.m03.shard_group={}", elsewhere(&group));
-        let refused = command.args(["--set", &moved]).stderr(Stdio::piped()).output().expect("it ends");
-        let told = String::from_utf8_lossy(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(1), "{roles}: {told}");
-        assert!(told.contains("merchants.m03.shard_group: is moved-"), "{roles}: {told}");
+        site.refuses(roles, &format!("merchants.m03.shard_group={group}"));
     }
 
     // A killed worker's partitions have another owner of a later generation.
