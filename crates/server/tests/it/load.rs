@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use parking_lot::Mutex;
 use paymux_proto::client::Client;
 use paymux_proto::v1;
@@ -24,6 +25,9 @@ use crate::rig::{World, get, http, order, seconds, until};
 
 /// Longest wait for the last end of an order: payers think, and PayJS pushes for an hour, half a minute here.
 const ENDS: Duration = Duration::from_secs(300);
+
+/// Orders that are looked at beside each other when ends are compared.
+const LOOKS: usize = 8;
 
 /// Pause before a caller turns to another server.
 const TURN: Duration = Duration::from_millis(50);
@@ -347,6 +351,17 @@ pub(crate) struct Ends {
 }
 
 impl Ends {
+    fn add(&mut self, other: &Self) {
+        self.orders += other.orders;
+        self.taken += other.taken;
+        self.back += other.back;
+        for at in 0..2 {
+            self.refunds[at] += other.refunds[at];
+            self.refund_calls[at] += other.refund_calls[at];
+        }
+        self.repeated_creates += other.repeated_creates;
+    }
+
     /// Create and refund calls that said again what the provider had been told.
     pub(crate) fn repeated_calls(&self) -> u64 {
         let refunds = u64::try_from(self.refunds.iter().sum::<usize>()).expect("few");
@@ -375,20 +390,11 @@ pub(crate) async fn judge(world: &World, client: &Client, known: &Known) -> Ends
             names.insert(name.clone());
         }
     }
-    let mut ends = Ends { orders: names.len(), ..Ends::default() };
-    let mut sums = (0, 0);
-    for name in &names {
-        let (order, detail) = settled(world, client, name).await;
-        let truth = detail.as_ref().map(|detail| &detail["order"]).filter(|order| !order.is_null());
-        let (recorded, refunded) = check(name, &order, truth);
-        sums = (sums.0 + recorded, sums.1 + refunded);
-        check_refunds(name, &order, known);
-        let at = usize::from(is_payjs(name.0));
-        ends.refunds[at] += order.refunds.len();
-        ends.refund_calls[at] += refund_calls(client, name, &order, truth).await;
-        let creates = detail.as_ref().and_then(|detail| detail["calls"]["create"].as_u64()).unwrap_or(0);
-        ends.repeated_creates += creates.saturating_sub(1);
-    }
+    let each = names.iter().map(|name| end_of(world, client, known, name));
+    let each: Vec<Ends> = stream::iter(each).buffer_unordered(LOOKS).collect().await;
+    let mut ends = Ends::default();
+    each.iter().for_each(|one| ends.add(one));
+    let sums = (ends.taken, ends.back);
     let truth = world.truth().await;
     let ours: BTreeSet<String> = names.iter().map(|name| out_trade_no(world, name)).collect();
     let ours = || truth.iter().filter(|(number, _)| ours.contains(*number)).map(|(_, order)| order);
@@ -399,6 +405,21 @@ pub(crate) async fn judge(world: &World, client: &Client, known: &Known) -> Ends
     assert_eq!((ends.taken, ends.back), sums);
     assert!(ends.taken > 0 && ends.back > 0);
     ends
+}
+
+/// The end of one order; fails where it is not the provider's truth.
+async fn end_of(world: &World, client: &Client, known: &Known, name: &Name) -> Ends {
+    let (order, detail) = settled(world, client, name).await;
+    let truth = detail.as_ref().map(|detail| &detail["order"]).filter(|order| !order.is_null());
+    let (taken, back) = check(name, &order, truth);
+    check_refunds(name, &order, known);
+    let creates = detail.as_ref().and_then(|detail| detail["calls"]["create"].as_u64()).unwrap_or(0);
+    let mut end = Ends { orders: 1, taken, back, ..Ends::default() };
+    let at = usize::from(is_payjs(name.0));
+    end.refunds[at] = order.refunds.len();
+    end.refund_calls[at] = refund_calls(client, name, &order, truth).await;
+    end.repeated_creates = creates.saturating_sub(1);
+    end
 }
 
 /// Each refund that was asked for is there, once, and done.
@@ -428,11 +449,20 @@ async fn refund_calls(client: &Client, name: &Name, order: &v1::Order, truth: Op
 }
 
 /// The facts of an order, oldest first.
-pub(crate) async fn timeline(client: &Client, name: &Name) -> Vec<v1::TimelineEntry> {
+async fn timeline(client: &Client, name: &Name) -> Vec<v1::TimelineEntry> {
     let request =
         v1::GetTimelineRequest { merchant_id: name.0.to_owned(), merchant_order_no: name.1.clone() };
     let timeline = client.orders().get_timeline(Client::request(request, None)).await;
     timeline.expect("the order is there").into_inner().entries
+}
+
+/// The facts of many orders.
+pub(crate) async fn timelines(
+    client: &Client,
+    names: &BTreeSet<Name>,
+) -> Vec<(Name, Vec<v1::TimelineEntry>)> {
+    let each = names.iter().map(|name| async { (name.clone(), timeline(client, name).await) });
+    stream::iter(each).buffer_unordered(LOOKS).collect().await
 }
 
 /// Waits until an order has ended with what the provider knows of it; gives both.

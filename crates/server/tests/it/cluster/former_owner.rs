@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::relay::{Relay, Relayed};
 use super::rig::{Cluster, SESSION_TIMEOUT_MS, Services};
 use super::workers::{Worker, all_owned, look_again};
-use crate::load::{Known, Load, Wanted, judge, out_trade_no, timeline};
+use crate::load::{Known, Load, Wanted, judge, out_trade_no, timelines};
 use crate::rig::{World, is_full};
 
 /// Merchants on three accounts at WeChat Pay, two of which share one.
@@ -97,8 +97,7 @@ async fn a_former_owner_that_goes_on_concludes_and_tells_nothing() {
         one_round(&cluster, &client, &relay, &mut workers, (round, count), &mut sums).await;
         // The worker behind the relay is the only owner of the next round again.
         let mut other = workers.pop().expect("two of them");
-        other.process.signal("TERM");
-        assert_eq!(other.process.exit_code(), Some(0));
+        other.stop().await;
     }
     let Sums { left_before, left_after, words, told_again, orders, repeated } = sums;
     println!(
@@ -135,12 +134,12 @@ async fn one_round(
     let ends = judge(&cluster.world, client, &known).await;
     // From here on nothing happens but what the former owner does.
     cluster.world.control("payers", &json!({ "enabled": false })).await;
-    let mut watches = watches(cluster, client, &format!("{}-S", prefixes[round])).await;
+    let mut watches = watches(cluster, client, &format!("{}-BEFORE", prefixes[round])).await;
     let stored = stored(cluster, client, &known).await;
     workers[0].process.signal("CONT");
     let went_on = Instant::now();
     let owned_again = owned_after(&mut workers[0], went_on).await;
-    let others = until_told(cluster, client, &mut watches, &format!("{}-T", prefixes[round])).await;
+    let others = until_told(cluster, client, &mut watches, &format!("{}-AFTER", prefixes[round])).await;
     sums.told_again += others.iter().filter(|event| stored.has_told(event)).count();
     let is_known = |call: &Relayed| stored.numbers.iter().any(|number| call.names(number));
     let (early, late) = (relay.between(stopped, went_on), relay.between(went_on, owned_again));
@@ -172,11 +171,10 @@ async fn owned_after(worker: &mut Worker, time: Instant) -> Instant {
 async fn stored(cluster: &Cluster, client: &Client, known: &Known) -> Stored {
     let mut stored = Stored::default();
     stored.numbers.extend(known.sent.iter().map(|name| out_trade_no(&cluster.world, name)));
-    for name in &known.acknowledged {
-        let entries = timeline(client, name).await;
+    for (name, entries) in timelines(client, &known.acknowledged).await {
         stored.numbers.extend(entries.iter().filter_map(|entry| entry.details.get("out_refund_no").cloned()));
         let facts = entries.iter().map(|entry| (entry.fact_key.clone(), entry.kind())).collect();
-        stored.facts.insert(name.1.clone(), facts);
+        stored.facts.insert(name.1, facts);
     }
     stored
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use paymux_proto::client::Client;
 use paymux_proto::v1;
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rig::{Cluster, Services, client};
 use super::workers::{Worker, all_owned, look_again, p99};
-use crate::load::{Load, Wanted, index, judge, timeline};
+use crate::load::{Load, Wanted, index, judge, timelines};
 use crate::rig::{WAIT_S, World, is_full, order, seconds};
 
 /// On accounts of their own at WeChat Pay, each with more orders than its budget.
@@ -31,11 +32,11 @@ const MERCHANTS_COUNT: u16 = 19;
 
 /// The budget of creates of each busy account. The burst lets it make up for moments at which a busy machine runs
 /// something else.
-const PER_SECOND: u32 = 4;
-const BURST: u32 = 8;
+const PER_SECOND: u32 = 3;
+const BURST: u32 = 6;
 
 /// Callers at once, each with an order a second: a quarter more than the budgets.
-const CALLERS: usize = 20;
+const CALLERS: usize = 15;
 
 /// How long an order can be paid, in schedule time: longer than any waits for its budget.
 const LIFE_S: i64 = 86_400;
@@ -49,8 +50,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The stretches of time that the test tells apart.
 struct Phases {
     begun: Instant,
-    /// Workers came, then went: from when to when partitions moved.
-    moves: Vec<(Instant, Instant)>,
+    /// Workers came, then went: from when to when partitions moved, the start and the end of processes included.
+    moves: [(Instant, Instant); 2],
+    /// How long a partition had no owner at most.
+    gap: Duration,
     ended: Instant,
     /// Creates of each busy account at begin and end.
     calls: [BTreeMap<String, u64>; 2],
@@ -82,19 +85,20 @@ async fn orders_and_budgets_are_kept_while_workers_come_and_go() {
     let known = std::mem::take(&mut *load.known.lock());
     let ends = judge(&cluster.world, &client, &known).await;
     let mut facts = 0;
-    for name in &known.acknowledged {
-        let entries = timeline(&client, name).await;
+    for (_, entries) in timelines(&client, &known.acknowledged).await {
         check_order_of_facts(&entries);
         facts += entries.len();
     }
     let fullest = check_budgets(&cluster.world.stats().await, &cluster.world);
     let used = used_percent(&phases);
+    let [come, gone] = phases.moves.map(|(from, to)| to.duration_since(from).as_secs_f64());
     println!(
-        "verified: rebalance: workers 1 -> 4 -> 1 under load for {:.0} s, partitions moved for {:.1} s: {ends}; {facts} \
+        "verified: rebalance: workers 1 -> 4 -> 1 under load for {:.0} s, come after {come:.1} s and gone after {gone:.1} s, \
+         no partition without an owner for longer than {:.1} s: {ends}; {facts} \
          facts, each order's in order; at most {fullest} creates of an account in any 10 s, {} allowed; {used:.0} % of the \
          budgets used; {}",
         phases.ended.duration_since(phases.begun).as_secs_f64(),
-        moving(&phases).as_secs_f64(),
+        phases.gap.as_secs_f64(),
         PER_SECOND * 10 + BURST,
         latency(&phases, &times.lock()),
     );
@@ -121,22 +125,20 @@ async fn moves(cluster: &Cluster, workers: &mut Vec<Worker>) -> Phases {
     for _ in 0..3 {
         workers.push(Worker::start(cluster, &settings()));
     }
-    all_owned(workers).await;
+    let owned = all_owned(workers).await;
+    let mut gaps = workers[0].gaps(&owned);
     let come = Instant::now();
     pass(steady).await;
     let going = Instant::now();
     let mut leaving = workers.split_off(1);
-    for worker in &leaving {
-        worker.process.signal("TERM");
-    }
-    for worker in &mut leaving {
-        assert_eq!(worker.process.exit_code(), Some(0));
-    }
-    all_owned(workers).await;
+    join_all(leaving.iter_mut().map(Worker::stop)).await;
+    let owned = all_owned(workers).await;
+    gaps.extend(leaving.iter().flat_map(|worker| worker.gaps(&owned)));
     let gone = Instant::now();
     pass(steady).await;
     let (ended, last) = (Instant::now(), creates(&cluster.world).await);
-    Phases { begun, moves: vec![(coming, come), (going, gone)], ended, calls: [first, last] }
+    let gap = gaps.into_iter().max().expect("partitions have moved");
+    Phases { begun, moves: [(coming, come), (going, gone)], gap, ended, calls: [first, last] }
 }
 
 /// Lets the load go on.
@@ -176,10 +178,6 @@ fn used_percent(phases: &Phases) -> f64 {
     let seconds = phases.ended.duration_since(phases.begun).as_secs_f64();
     let allowed = f64::from(PER_SECOND) * seconds * f64::from(u32::try_from(BUSY.len()).expect("few"));
     f64::from(u32::try_from(made).expect("few")) * 100.0 / allowed
-}
-
-fn moving(phases: &Phases) -> Duration {
-    phases.moves.iter().map(|(from, to)| to.duration_since(*from)).sum()
 }
 
 /// Creates orders one after the other and notes when each was sent and how long its payer waited.

@@ -25,6 +25,8 @@ pub(crate) struct Worker {
     pub(crate) process: Process,
     /// The partitions that it owns, as far as its log was read, and since when.
     owned: BTreeMap<u16, Instant>,
+    /// Partitions that it let go of, and when.
+    let_go: Vec<(u16, Instant)>,
 }
 
 impl Worker {
@@ -34,7 +36,7 @@ impl Worker {
         for setting in settings {
             command.args(["--set", setting]);
         }
-        Self { process: Process::start(&mut command), owned: BTreeMap::new() }
+        Self { process: Process::start(&mut command), owned: BTreeMap::new(), let_go: Vec::new() }
     }
 
     /// The partitions that it owns, and since when.
@@ -54,9 +56,32 @@ impl Worker {
         };
         match fields["message"].as_str() {
             Some("a partition is owned") => drop(self.owned.insert(partition, at)),
-            Some("a partition is let go of") => drop(self.owned.remove(&partition)),
+            Some("a partition is let go of") => {
+                self.owned.remove(&partition);
+                self.let_go.push((partition, at));
+            }
             _ => {}
         }
+    }
+
+    /// Stops it, and waits until it has let go of everything and ended.
+    pub(crate) async fn stop(&mut self) {
+        self.process.signal("TERM");
+        let deadline = Instant::now() + MOVES;
+        while !self.owned().is_empty() {
+            assert!(Instant::now() < deadline, "it keeps {:?}", self.owned);
+            look_again().await;
+        }
+        assert_eq!(self.process.exit_code(), Some(0));
+    }
+
+    /// How long each partition that this worker let go of had no owner until one of these had it.
+    pub(crate) fn gaps(&self, heirs: &BTreeMap<u16, Instant>) -> Vec<Duration> {
+        let gaps = self
+            .let_go
+            .iter()
+            .filter_map(|(partition, at)| heirs.get(partition)?.checked_duration_since(*at));
+        gaps.collect()
     }
 }
 
