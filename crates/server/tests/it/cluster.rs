@@ -2,6 +2,7 @@
 //! ends right.
 
 mod away;
+mod cost;
 mod crashes;
 mod former_owner;
 mod load;

@@ -115,6 +115,15 @@ impl Process {
         self.log.try_iter().collect()
     }
 
+    /// Processor time of all its threads in milliseconds, in steps of 10: the kernel tells it in hundredths of a second.
+    pub(crate) fn cpu_ms(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).expect("Linux");
+        // The name, in brackets, may hold anything.
+        let (_, fields) = stat.rsplit_once(')').expect("a name in brackets");
+        let used = fields.split_whitespace().skip(11).take(2);
+        10 * used.map(|ticks| ticks.parse::<u64>().expect("a number")).sum::<u64>()
+    }
+
     /// Resident memory in KiB.
     pub(crate) fn memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("Linux");

@@ -24,6 +24,9 @@ use crate::rig::{World, get, order, seconds};
 const CALLERS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How much longer than a call's usual deadline a caller waits: a machine that stands still for seconds is no refusal.
+const LENIENCE: Duration = Duration::from_secs(20);
+
 /// How much faster than real time the schedules run.
 const CLOCK_FACTOR: &str = "20";
 
@@ -171,7 +174,7 @@ async fn call(
         let mut request = order(name.0, &name.1, AMOUNT);
         request.expiry = Some(Expiry::ExpireAfter(seconds(LIFE_S)));
         let sent = Instant::now();
-        let answer = client.orders().create_order(Client::request(request, None)).await;
+        let answer = client.orders().create_order(Client::request(request, Some(LENIENCE))).await;
         let mut told = told.lock();
         match answer {
             Ok(_) => drop(told.accepted.insert(name)),
