@@ -154,6 +154,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let mut verified = Verified::default();
     let mut tally = workspace(root, options, &mut verified)?;
     if options.full && services::can_start() {
+        verified.begin("TLS and logins");
+        tally.add(secured(root, &mut verified)?);
         tally.add(loss::run(root, &mut verified)?);
     }
     verified.begin("simulation");
@@ -204,7 +206,7 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
         tally.add(workspace_tests(&mut tests, &options.require, verified)?);
         return Ok(tally);
     }
-    let mut services = ForTests::begin(root, &one_each(&absent))?;
+    let mut services = ForTests::begin(root, &one_each(&absent), false)?;
     // They start while cargo builds.
     let built = process::run(&mut process::cargo(["test", "--workspace", "--no-run"]))?;
     match services.ready() {
@@ -223,6 +225,25 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
     }
     if let Err(error) = services.end() {
         fail(&mut tally, &format!("the services of the tests: {error:#}"));
+    }
+    Ok(tally)
+}
+
+/// The tests of TLS and logins over a node that takes nothing else: the one of the other tests takes plain clients, too.
+fn secured(root: &Path, verified: &mut Verified) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut services = ForTests::begin(root, &one_each(&[Kind::Kafka, Kind::Cassandra]), true)?;
+    match services.ready() {
+        Ok(variables) => {
+            let mut tests =
+                process::cargo(["test", "-p", "paymux", "--test", "it", "secure::", "--", "--show-output"]);
+            tests.env_remove(Kind::Cassandra.variable()).envs(variables);
+            tally.add(counted(&mut tests, verified)?);
+        }
+        Err(error) => fail(&mut tally, &format!("the secured services do not start: {error:#}")),
+    }
+    if let Err(error) = services.end() {
+        fail(&mut tally, &format!("the secured services: {error:#}"));
     }
     Ok(tally)
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::secure::{self, Demand, Secrets};
 use super::started::{Kind, List, Started};
 use super::{Place, TOOL_MAX, jars, ports, wait};
 
@@ -73,7 +74,7 @@ struct Shared {
 ///
 /// # Errors
 /// See the messages.
-pub(super) fn start(place: &Place, count: usize, list: &mut List) -> Result<()> {
+pub(super) fn start(place: &Place, count: usize, demand: Demand, list: &mut List) -> Result<()> {
     let jars = jars::fetch(&place.jars, Kind::Cassandra.as_str(), &ARTIFACTS)?;
     let addresses: Vec<IpAddr> = (1..).take(count).map(|n| Ipv4Addr::new(127, 0, 0, n).into()).collect();
     let ports = ports::free(&addresses, 3 + count)?;
@@ -86,9 +87,11 @@ pub(super) fn start(place: &Place, count: usize, list: &mut List) -> Result<()> 
         let node = Node { name, address, jmx: *jmx, token: (n - 1) * step };
         let home = list.home(Kind::Cassandra, &node.name);
         std::fs::create_dir_all(home.join("conf")).with_context(|| format!("making {}", home.display()))?;
-        std::fs::write(home.join("conf/cassandra.yaml"), yaml(&node, &shared, &home))?;
+        let text = yaml(&node, &shared, &home) + &secured(&Secrets::at(&place.members), demand)?;
+        std::fs::write(home.join("conf/cassandra.yaml"), text)?;
         std::fs::write(home.join("conf/logback.xml"), LOGBACK)?;
         let address = SocketAddr::new(node.address, shared.cql);
+        secure::note(&home, address, demand)?;
         list.spawn(Kind::Cassandra, &node.name, (address, node.jmx), &daemon(&node, &home, &jars))?;
         list.wait_until_open(std::slice::from_ref(list.named(&node.name)?))?;
     }
@@ -119,6 +122,8 @@ fn daemon(node: &Node, home: &Path, jars: &Path) -> Command {
     java.arg(format!("-Dcassandra.jmx.local.port={}", node.jmx));
     java.arg(format!("-Dcassandra.initial_token={}", node.token));
     java.args(["-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=0"]);
+    // Its first user is there at once.
+    java.arg("-Dcassandra.superuser_setup_delay_ms=0");
     java.args(["-Djdk.attach.allowAttachSelf=true", "-Dio.netty.tryReflectionSetAccessible=true"]);
     open_jdk(&mut java);
     let path = format!("{}:{}", home.join("conf").display(), jars.join("*").display());
@@ -190,6 +195,25 @@ fn yaml(node: &Node, shared: &Shared, home: &Path) -> String {
          auto_snapshot: false\n\
          dynamic_snitch: false\n"
     )
+}
+
+/// What TLS and login need.
+fn secured(secrets: &Secrets, demand: Demand) -> Result<String> {
+    let (store, password) = (secrets.store(), secrets.password()?);
+    let (is_optional, authenticator) = match demand {
+        Demand::Nothing => (true, "AllowAllAuthenticator"),
+        Demand::All => (false, "PasswordAuthenticator"),
+    };
+    Ok(format!(
+        "authenticator: {authenticator}\n\
+         client_encryption_options:\n\
+         \x20 enabled: true\n\
+         \x20 optional: {is_optional}\n\
+         \x20 keystore: \"{}\"\n\
+         \x20 keystore_password: {password}\n\
+         \x20 store_type: PKCS12\n",
+        store.display()
+    ))
 }
 
 #[cfg(test)]

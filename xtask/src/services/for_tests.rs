@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::started::{Kind, List};
-use super::{Place, addresses, default_folder, down, up};
+use super::{Place, default_folder, demand, down, up, variables};
 
 /// A variable and its value.
 pub(crate) type Variable = (&'static str, String);
@@ -28,11 +28,11 @@ pub(crate) struct ForTests {
 }
 
 impl ForTests {
-    /// Begins to start so many members of each service.
+    /// Begins to start so many members of each service, which take nothing but TLS and login if they are to be secure.
     ///
     /// # Errors
     /// Their folder cannot be made, or the keeper not be started.
-    pub(crate) fn begin(root: &Path, wanted: &[(Kind, usize)]) -> Result<Self> {
+    pub(crate) fn begin(root: &Path, wanted: &[(Kind, usize)], is_secure: bool) -> Result<Self> {
         let folder = default_folder(root);
         std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         let folder = folder.canonicalize()?;
@@ -45,10 +45,8 @@ impl ForTests {
         let wanted = wanted.to_vec();
         let starting = std::thread::spawn(move || {
             let mut list = List::read(&place.members)?;
-            up(&place, &wanted, &mut list)?;
-            let named =
-                wanted.iter().filter_map(|(kind, _)| Some((kind.variable(), addresses(&list, *kind)?)));
-            Ok(named.collect())
+            up(&place, &wanted, demand(is_secure), &mut list)?;
+            Ok(wanted.iter().flat_map(|(kind, _)| variables(&place, &list, *kind)).collect())
         });
         Ok(Self { keeper, starting: Some(starting), members, were_ready: false })
     }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::secure::{self, Demand, KAFKA_USER, Secrets};
 use super::started::{Kind, List, Started};
 use super::{Place, TOOL_MAX, jars, ports, wait};
 
@@ -18,10 +19,12 @@ const ARTIFACTS: [jars::Artifact; 3] = [
 ];
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// A broker with its two ports.
+/// A broker with its three ports.
 struct Broker {
     id: usize,
     client: u16,
+    /// For clients with TLS and a password.
+    secure: u16,
     controller: u16,
 }
 
@@ -37,10 +40,18 @@ impl Broker {
 /// See the messages.
 pub(super) fn start(place: &Place, count: usize, list: &mut List) -> Result<()> {
     let jars = jars::fetch(&place.jars, Kind::Kafka.as_str(), &ARTIFACTS)?;
-    let ports = ports::free(&[HERE], count * 2)?;
-    let brokers = (1..).zip(ports.chunks_exact(2));
-    let brokers: Vec<_> =
-        brokers.map(|(id, pair)| Broker { id, client: pair[0], controller: pair[1] }).collect();
+    let ports = ports::free(&[HERE], count * 3)?;
+    let brokers = (1..).zip(ports.chunks_exact(3));
+    let broker = |(id, ports): (usize, &[u16])| Broker {
+        id,
+        client: ports[0],
+        secure: ports[1],
+        controller: ports[2],
+    };
+    let brokers: Vec<_> = brokers.map(broker).collect();
+    let secrets = Secrets::at(&place.members);
+    let password = secrets.password()?;
+    let user = format!("SCRAM-SHA-512=[name={KAFKA_USER},password={password}]");
     let output = place.members.join(Kind::Kafka.as_str()).join("storage-tool.log");
     let told = storage_tool(&jars, &["random-uuid"], &output)?;
     // Java itself may say something before.
@@ -49,9 +60,11 @@ pub(super) fn start(place: &Place, count: usize, list: &mut List) -> Result<()> 
         let home = list.home(Kind::Kafka, &broker.name());
         let file = home.join("server.properties");
         std::fs::create_dir_all(&home).with_context(|| format!("making {}", home.display()))?;
-        std::fs::write(&file, properties(broker, &brokers, &home))?;
+        let text = properties(broker, &brokers, &home) + &secured(&secrets, &password);
+        std::fs::write(&file, text)?;
+        secure::note(&home, SocketAddr::new(HERE, broker.secure), Demand::All)?;
         let file = file.to_str().context("a path in UTF-8")?;
-        storage_tool(&jars, &["format", "-t", cluster, "-c", file], &output)?;
+        storage_tool(&jars, &["format", "-t", cluster, "-c", file, "--add-scram", &user], &output)?;
     }
     for broker in &brokers {
         let mut java = Command::new("java");
@@ -122,10 +135,16 @@ fn properties(broker: &Broker, all: &[Broker], home: &Path) -> String {
         ("controller.quorum.voters", voters.join(",")),
         (
             "listeners",
-            format!("PLAINTEXT://{HERE}:{},CONTROLLER://{HERE}:{}", broker.client, broker.controller),
+            format!(
+                "PLAINTEXT://{HERE}:{},SECURE://{HERE}:{},CONTROLLER://{HERE}:{}",
+                broker.client, broker.secure, broker.controller
+            ),
         ),
         ("controller.listener.names", "CONTROLLER".to_owned()),
-        ("listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".to_owned()),
+        (
+            "listener.security.protocol.map",
+            "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL".to_owned(),
+        ),
         ("log.dirs", home.join("data").display().to_string()),
         ("default.replication.factor", replicas.to_string()),
         ("min.insync.replicas", in_sync.to_string()),
@@ -140,6 +159,28 @@ fn properties(broker: &Broker, all: &[Broker], home: &Path) -> String {
     for (key, value) in lines {
         // Writing to a string cannot fail.
         let _ok = writeln!(text, "{key}={value}");
+    }
+    text
+}
+
+/// What the port for TLS and passwords needs.
+fn secured(secrets: &Secrets, password: &str) -> String {
+    let modules = "org.apache.kafka.common.security";
+    let lines = [
+        ("ssl.keystore.type", "PKCS12".to_owned()),
+        ("ssl.keystore.location", secrets.store().display().to_string()),
+        ("ssl.keystore.password", password.to_owned()),
+        ("ssl.key.password", password.to_owned()),
+        ("sasl.enabled.mechanisms", "SCRAM-SHA-512,PLAIN".to_owned()),
+        ("scram-sha-512.sasl.jaas.config", format!("{modules}.scram.ScramLoginModule required;")),
+        (
+            "plain.sasl.jaas.config",
+            format!("{modules}.plain.PlainLoginModule required user_{KAFKA_USER}=\"{password}\";"),
+        ),
+    ];
+    let mut text = String::new();
+    for (key, value) in lines {
+        let _ok = writeln!(text, "listener.name.secure.{key}={value}");
     }
     text
 }
@@ -172,8 +213,8 @@ mod tests {
 
     #[test]
     fn one_of_three_brokers_may_be_lost_and_a_single_one_needs_nobody() {
-        let brokers: Vec<_> =
-            (1..=3_u16).map(|n| Broker { id: n.into(), client: n, controller: 10 + n }).collect();
+        let broker = |n: u16| Broker { id: n.into(), client: n, secure: 20 + n, controller: 10 + n };
+        let brokers: Vec<_> = (1..=3).map(broker).collect();
         let three = properties(&brokers[1], &brokers, Path::new("/home"));
         for line in [
             "node.id=2",

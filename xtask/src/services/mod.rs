@@ -8,9 +8,11 @@ mod for_tests;
 mod jars;
 mod kafka;
 mod ports;
+mod secure;
 mod started;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 
 use crate::process;
-pub(crate) use for_tests::ForTests;
+pub(crate) use for_tests::{ForTests, Variable};
+use secure::{Demand, Secrets};
 pub(crate) use started::Kind;
 use started::List;
 
@@ -32,6 +35,7 @@ const TOOL_MAX: Duration = Duration::from_secs(120);
 Examples:
   cargo xtask services up
   cargo xtask services up --brokers 3 --nodes 3
+  cargo xtask services up --secure
   cargo xtask services status
   cargo xtask services kill kafka-2 cassandra-3
   cargo xtask services start kafka-2 cassandra-3
@@ -54,6 +58,10 @@ enum Command {
         /// Cassandra nodes, on 127.0.0.1 and the addresses after it
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=3))]
         nodes: u8,
+        /// Nodes take nothing but TLS and login; without this they take TLS beside plain connections. Brokers have a
+        /// second port that demands TLS and login, either way
+        #[arg(long)]
+        secure: bool,
     },
     /// Stops what was started from this folder, and deletes its data
     Down,
@@ -102,9 +110,9 @@ pub(crate) fn run(root: &Path, services: &Services) -> Result<()> {
     let place = Place { jars: folder.join("jars"), members: folder };
     let mut list = List::read(&place.members)?;
     match &services.command {
-        Command::Up { brokers, nodes } => {
+        Command::Up { brokers, nodes, secure } => {
             let wanted = [(Kind::Kafka, usize::from(*brokers)), (Kind::Cassandra, usize::from(*nodes))];
-            up(&place, &wanted, &mut list)?;
+            up(&place, &wanted, demand(*secure), &mut list)?;
         }
         Command::Down => {
             down(&place, &mut list)?;
@@ -120,7 +128,7 @@ pub(crate) fn run(root: &Path, services: &Services) -> Result<()> {
         Command::Start { names } => start(&place, names, &mut list)?,
         Command::Keep => return for_tests::keep(&place, list),
     }
-    tell(&list);
+    tell(&place, &list);
     Ok(())
 }
 
@@ -129,10 +137,19 @@ pub(crate) fn can_start() -> bool {
     process::succeeds("java", ["--version"])
 }
 
+const fn demand(is_secure: bool) -> Demand {
+    if is_secure { Demand::All } else { Demand::Nothing }
+}
+
 /// Starts so many members of each service, or those of them that have ended; waits until all are ready.
-fn up(place: &Place, wanted: &[(Kind, usize)], list: &mut List) -> Result<()> {
+fn up(place: &Place, wanted: &[(Kind, usize)], demand: Demand, list: &mut List) -> Result<()> {
     ensure!(can_start(), "java is not installed (Java 17 is needed)");
+    Secrets::at(&place.members).make()?;
     for (kind, count) in wanted.iter().copied() {
+        let is_other = |one| secure::is_open(list, one) == (demand == Demand::All);
+        if kind == Kind::Cassandra && list.running(kind).any(is_other) {
+            bail!("{kind} runs, and TLS and login are not {demand}: `cargo xtask services down` first");
+        }
         let (started, running) = (list.of(kind).count(), list.running(kind).count());
         if started == count {
             let ended = list.of(kind).filter(|one| !one.runs()).map(|one| one.name.clone());
@@ -148,7 +165,7 @@ fn up(place: &Place, wanted: &[(Kind, usize)], list: &mut List) -> Result<()> {
             match kind {
                 _ if count == 0 => {}
                 Kind::Kafka => kafka::start(place, count, list)?,
-                Kind::Cassandra => cassandra::start(place, count, list)?,
+                Kind::Cassandra => cassandra::start(place, count, demand, list)?,
             }
         }
         let members: Vec<_> = list.of(kind).cloned().collect();
@@ -199,20 +216,25 @@ fn down(place: &Place, list: &mut List) -> Result<()> {
             std::fs::remove_dir_all(&data).with_context(|| format!("deleting {}", data.display()))?;
         }
     }
-    Ok(())
+    Secrets::at(&place.members).forget()
 }
 
 /// Prints what runs, and the variables that make the tests use it.
-fn tell(list: &List) {
+fn tell(place: &Place, list: &List) {
     for one in list.all() {
         let state = if one.runs() { "runs" } else { "has ended" };
         let home = list.home(one.kind, &one.name);
         println!("{:<12} {:<16} pid {:<8} {state:<10} {}", one.name, one.address, one.pid, home.display());
     }
-    for kind in Kind::ALL {
-        if let Some(addresses) = addresses(list, kind) {
-            println!("export {}={addresses}", kind.variable());
-        }
+    let named: BTreeMap<_, _> = Kind::ALL.into_iter().flat_map(|kind| variables(place, list, kind)).collect();
+    for (name, value) in named {
+        println!("export {name}={value}");
+    }
+    if let Some(folder) = secure::folder(&place.members) {
+        println!(
+            "clients of the secured ports need ca.pem and, where they log in, kafka_user, kafka_password, cql_user and"
+        );
+        println!("cql_password, files in {folder}");
     }
     if list.all().next().is_none() {
         println!("nothing runs");
@@ -221,7 +243,18 @@ fn tell(list: &List) {
 
 /// Where the members of a service take clients; those that were killed are named, too, unless none runs.
 fn addresses(list: &List, kind: Kind) -> Option<String> {
-    list.running(kind).next()?;
+    let first = list.running(kind).next()?;
+    if !secure::is_open(list, first) {
+        return None;
+    }
     let addresses: Vec<_> = list.of(kind).map(|one| one.address.to_string()).collect();
     Some(addresses.join(","))
+}
+
+/// The variables that name the running members of a service to the tests.
+fn variables(place: &Place, list: &List, kind: Kind) -> Vec<Variable> {
+    let open = addresses(list, kind).map(|addresses| (kind.variable(), addresses));
+    let secured = secure::addresses(list, kind);
+    let folder = secured.as_ref().and_then(|_| Some((secure::VARIABLE, secure::folder(&place.members)?)));
+    [open, secured, folder].into_iter().flatten().collect()
 }

@@ -25,7 +25,7 @@ const XTASK: &str = "PAYMUX_TEST_XTASK";
 /// Cargo or the keeper of the services cannot be started.
 pub(super) fn run(root: &Path, verified: &mut Verified) -> Result<Tally> {
     let mut tally = Tally::default();
-    let mut services = ForTests::begin(root, &Kind::ALL.map(|kind| (kind, MEMBERS)))?;
+    let mut services = ForTests::begin(root, &Kind::ALL.map(|kind| (kind, MEMBERS)), false)?;
     match services.ready() {
         Ok(variables) => {
             let mut tests = tests()?;
