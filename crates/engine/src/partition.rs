@@ -167,8 +167,8 @@ impl Owner {
         }
     }
 
-    /// What the store answers to a write. One that is made with the lease is given up when the lease ends: others may get
-    /// the partition then.
+    /// What the store answers to a write. One that is made with the lease is given up when the lease ends: others may
+    /// get the partition then.
     pub(crate) async fn under_lease<R>(
         &self,
         leased: bool,
@@ -190,8 +190,8 @@ impl Owner {
         }
     }
 
-    /// Ends this generation, and waits until nothing that it concluded is on its way to the store any more: its lease is
-    /// not renewed from here on.
+    /// Ends this generation, and waits until nothing that it concluded is on its way to the store any more: its lease
+    /// is not renewed from here on.
     pub(crate) async fn let_go(&self) {
         self.end();
         tokio::select! {

@@ -203,8 +203,8 @@ impl Worker {
     }
 
     /// Begins nothing more, waits until nothing is in work, then commits and leaves the group.
-    async fn drain(&self) -> Result<(), EngineError> {
-        let shared = &self.shared;
+    async fn drain(&mut self) -> Result<(), EngineError> {
+        let shared = self.shared.clone();
         for owner in self.owners.values() {
             owner.draining.cancel();
         }
@@ -214,7 +214,7 @@ impl Worker {
                 self.owners.values().filter(|owner| !owner.is_idle()).map(|owner| owner.queues.len()).sum();
             let idle = self.owners.values().all(|owner| owner.is_idle());
             if !idle && shared.clock.now() < deadline {
-                shared.pause(DRAIN_LOOK).await;
+                self.let_go_while_draining().await;
                 continue;
             }
             for owner in self.owners.values() {
@@ -224,6 +224,29 @@ impl Worker {
             }
             shared.consumer.leave().await;
             return if idle { Ok(()) } else { Err(EngineError::DrainTimeout(busy)) };
+        }
+    }
+
+    /// Waits a little, and lets go of a partition that the log asks back meanwhile: until then it gives it to nobody,
+    /// and renews no lease. Whatever else comes is for the next owner.
+    async fn let_go_while_draining(&mut self) {
+        let shared = self.shared.clone();
+        let revoked = async {
+            loop {
+                match shared.consumer.next(BATCH_MAX).await {
+                    Ok(LogInput::Revoked { partition }) => return partition,
+                    Ok(LogInput::Assigned { .. } | LogInput::Records { .. }) => {}
+                    Err(_) => shared.pause(DRAIN_LOOK).await,
+                }
+            }
+        };
+        let partition = tokio::select! {
+            biased;
+            () = shared.pause(DRAIN_LOOK) => return,
+            partition = revoked => partition,
+        };
+        if let Some(owner) = self.owners.remove(&partition) {
+            owner.let_go().await;
         }
     }
 }

@@ -1,9 +1,10 @@
 //! A stop: what is under way ends, nothing new is begun, and a crowd that waits does not hold it up.
 
+use paymux_backends::memory::Notice;
 use paymux_domain::outcome::Operation;
 use paymux_domain::ports::{Budget, Clock};
 
-use crate::rig::{Rig, launched, works};
+use crate::rig::{PARTITION, Rig, launched, works};
 
 #[tokio::test(start_paused = true)]
 async fn a_loaded_worker_stops_as_soon_as_its_calls_have_ended() {
@@ -21,6 +22,20 @@ async fn a_loaded_worker_stops_as_soon_as_its_calls_have_ended() {
     assert_eq!(rig.sent(Operation::Create).len(), sent, "no call was begun");
     let launched = (0..1500).filter(|number| rig.order(*number).launch().is_some()).count();
     assert_eq!(launched, sent, "every call's answer was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_lets_go_of_what_is_asked_back() {
+    let rig = Rig::new(|_, _| launched(3_000));
+    let running = rig.start();
+    rig.create(0..10).await;
+    rig.pass(1.0).await;
+    running.stop.cancel();
+    rig.pass(0.5).await;
+    assert!(!running.ended.is_finished(), "its calls are under way");
+    rig.cluster.revoke(PARTITION, Notice::Now);
+    rig.pass(0.5).await;
+    assert!(running.ended.is_finished(), "there is nothing left to wait for");
 }
 
 #[tokio::test(start_paused = true)]

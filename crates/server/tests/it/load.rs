@@ -249,8 +249,8 @@ async fn create(mut doors: Doors, last: u64, load: Arc<Load>) {
     }
 }
 
-/// Asks again for what was asked and not acknowledged, then for the refunds of each order that is to be delivered, until
-/// there is no server.
+/// Asks again for what was asked and not acknowledged, then for the refunds of each order that is to be delivered,
+/// until there is no server.
 async fn refund(mut doors: Doors, merchant: &'static str, load: Arc<Load>) {
     if !ask_again(&mut doors, merchant, &load).await {
         return;
