@@ -9,7 +9,8 @@ use super::config::KafkaConfig;
 use super::migrate::{MigrateError, options, reached};
 use super::topics::wanted;
 
-/// Deletes the four topics with all that is in them, and the group; what is not there is no error. Gives the names of those that were.
+/// Deletes the four topics with all that is in them, and the group; what is not there is no error. Gives the names of
+/// the topics that were.
 ///
 /// For whoever made them for a short time: nothing that was acknowledged in them is left.
 ///
