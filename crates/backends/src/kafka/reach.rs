@@ -61,11 +61,9 @@ fn look_at(code: RDKafkaErrorCode, reason: &str) -> Option<&'static str> {
 /// Why none does: at once where it was refused, after ten seconds where nobody is there.
 pub(super) fn reach(config: &KafkaConfig) -> Result<(), String> {
     let heard = Heard::default();
-    let mut settings = client::reader(config);
-    // A broker that cannot make sense of a client says nothing and hangs up.
-    settings.set("log.connection.close", "true");
     let reader: BaseConsumer<Heard> =
-        BaseConsumer::from_config_and_context(&settings, heard.clone()).map_err(|error| error.to_string())?;
+        BaseConsumer::from_config_and_context(&client::reader(config), heard.clone())
+            .map_err(|error| error.to_string())?;
     let topic = TopicNames::new(&config.topic_prefix).log;
     let mut why = String::new();
     for _ in 0..LOOKS_MAX {
@@ -80,7 +78,9 @@ pub(super) fn reach(config: &KafkaConfig) -> Result<(), String> {
         }
     }
     let last = heard.last.lock().take();
-    Err(last.unwrap_or(why))
+    // Brokers that cannot make sense of a client hang up without a word.
+    let silent = || format!("{why}; look at tls and sasl, which brokers that ask for them miss in silence");
+    Err(last.unwrap_or_else(silent))
 }
 
 #[cfg(test)]
