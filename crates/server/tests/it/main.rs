@@ -21,6 +21,7 @@ mod refunds;
 mod retention;
 mod rig;
 mod secrets;
+mod secure;
 mod shards;
 mod shutdown;
 mod tls;
