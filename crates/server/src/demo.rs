@@ -1,5 +1,6 @@
 //! `paymux demo` and `paymux dev`: simulator and all roles in one process, on the embedded backend in a folder of
-//! its own, or (`demo --backend cluster`) the roles as processes on real services; used from outside: orders through gRPC, notifications through HTTP, truth from the simulator's HTTP API.
+//! its own, or (`demo --backend cluster`) the roles as processes on real services; used from outside: orders through
+//! gRPC, notifications through HTTP, truth from the simulator's HTTP API.
 
 mod audit;
 mod cluster;

@@ -224,14 +224,14 @@ async fn operators_see_owners_lag_and_limits_of_other_processes() {
     assert_eq!((told.limits[0].operations.len(), told.limits[0].breaker()), (4, v1::BreakerState::Closed));
     // The lag is looked at again and again: ingest takes orders by itself.
     let deadline = Instant::now() + PATIENCE;
-    while let Err(refused) = client.create(order("m01", "AGAIN", 1200)).await {
+    while let Err(refused) = client.create(order("m01", "AGAIN-01", 1200)).await {
         assert_eq!(refused.reason, ErrorReason::Overloaded, "{refused:?}");
         assert!(Instant::now() < deadline, "the lag is gone, and orders are still refused");
     }
 
     // Whatever its roles, no process starts that would look for the orders of m03 elsewhere.
-    client.create(order("m03", "OPEN", 1200)).await.expect("it is taken");
-    until(&client, "m03", "OPEN", |order| order.state() == OrderState::Pending).await;
+    client.create(order("m03", "OPEN-01", 1200)).await.expect("it is taken");
+    until(&client, "m03", "OPEN-01", |order| order.state() == OrderState::Pending).await;
     let group = elsewhere(&group_of(&client, "m03").await);
     for roles in ["notify", "worker"] {
         site.refuses(roles, &format!("merchants.m03.shard_group={group}"));

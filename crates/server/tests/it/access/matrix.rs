@@ -6,7 +6,7 @@ use paymux_proto::v1;
 use paymux_proto::v1::ErrorReason;
 use tonic::Code;
 
-use super::methods::{FOR_ALL, Foreign, NOT_YET, rows};
+use super::methods::{FOR_ALL, Foreign, rows};
 use super::{DENIED, EXISTING, Keyed, MISSING, Rig, UNKNOWN, client, judged};
 use crate::rig::order;
 
@@ -64,8 +64,7 @@ async fn every_method_answers_each_kind_of_caller_as_defined() {
         assert_eq!(passed(own), !FOR_ALL.contains(&method), "{method}: own merchant: {own:?}");
         let right = judged((row.call)(&all, "m01", MISSING).await);
         assert!(passed(right), "{method}: all rights: {right:?}");
-        let implemented = !matches!(right, Some((Code::Unimplemented, _)));
-        assert_eq!(implemented, method != NOT_YET, "{method}: {right:?}");
+        assert!(!matches!(right, Some((Code::Unimplemented, _))), "{method}: {right:?}");
     }
 }
 
