@@ -49,7 +49,7 @@ async fn what_differs_is_named_with_what_is_there_and_what_is_wanted() {
 async fn a_process_refuses_topics_that_are_missing_or_of_another_number() {
     let Some(mut config) = config() else { return };
     let open = |config: &KafkaConfig| KafkaBackend::open(config.clone(), ReplyRouter::default());
-    assert!(matches!(open(&config), Err(OpenError::Cluster { .. })));
+    assert!(matches!(open(&config), Err(OpenError::Missing { .. })));
     migrate(&config).await.expect("the cluster takes it");
     assert!(open(&config).is_ok());
     config.partitions = 4;

@@ -170,4 +170,3 @@ fn operator_rows() -> Vec<Row> {
 
 /// Methods that only a caller of all merchants may call, since they name none.
 pub(super) const FOR_ALL: [&str; 2] = ["OperatorService/ListDead", "OperatorService/GetLimits"];
-
