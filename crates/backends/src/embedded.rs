@@ -16,6 +16,7 @@ mod prune;
 mod reads;
 mod retention;
 mod signals;
+mod slices;
 mod staged;
 mod store;
 mod tables;

@@ -23,6 +23,9 @@ pub const REFUND_WINDOW: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long ended orders are kept, counted from their creation, unless the configuration says otherwise.
 pub const RETENTION_DEFAULT: Duration = Duration::from_secs(400 * 24 * 3600);
 
+/// Slices of one shard group: several for each worker of a large cluster `[assumed]`.
+pub const SLICES_MAX: u16 = 64;
+
 /// Characters of `description`; WeChat Pay takes 127.
 pub const DESCRIPTION_CHARS_MAX: usize = 127;
 /// Bytes of `attach`; WeChat Pay takes 128, PayJS 127.

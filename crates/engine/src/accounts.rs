@@ -9,6 +9,7 @@ use paymux_domain::limits::ACCOUNTS_PER_REPORT_MAX;
 use paymux_domain::name::AccountId;
 use paymux_domain::outcome::{CallReport, Class, Operation};
 use paymux_domain::ports::{AccountPolicy, AccountReport, Directory, OperationReport};
+use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -16,9 +17,10 @@ use crate::breaker::{Breaker, Pass};
 use crate::limiter::Limiter;
 use crate::status::Gauge;
 
-/// All accounts of one generation of a partition.
+/// All accounts of one generation of a partition, each with the share of its budgets that belongs there.
 pub struct Accounts {
     directory: Arc<dyn Directory>,
+    partition: Partition,
     factor: ClockFactor,
     known: Mutex<BTreeMap<AccountId, Arc<Account>>>,
 }
@@ -56,14 +58,14 @@ pub(crate) struct Inner {
 impl Accounts {
     /// No account is known yet; each starts empty when it is first used.
     #[must_use]
-    pub fn new(directory: Arc<dyn Directory>, factor: ClockFactor) -> Self {
-        Self { directory, factor, known: Mutex::default() }
+    pub fn new(directory: Arc<dyn Directory>, partition: Partition, factor: ClockFactor) -> Self {
+        Self { directory, partition, factor, known: Mutex::default() }
     }
 
     /// The account with its current policy; `None` while the configuration does not know it.
     #[must_use]
     pub fn get(&self, id: &AccountId, now: Timestamp) -> Option<Arc<Account>> {
-        let policy = self.directory.account(id)?;
+        let policy = self.directory.account(id, self.partition)?;
         let mut known = self.known.lock();
         if let Some(account) = known.get(id) {
             account.follow(policy);
@@ -226,7 +228,8 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use paymux_domain::ports::Budget;
+    use paymux_domain::name::MerchantId;
+    use paymux_domain::ports::{Budget, MerchantPolicy};
 
     use super::*;
     use crate::line::InFlight;
@@ -239,6 +242,30 @@ mod tests {
     fn in_flight_max(account: &Account, in_flight_max: u32) {
         let policy = AccountPolicy { in_flight_max, ..account.inner.lock().policy };
         account.follow(policy);
+    }
+
+    /// An account whose rate is the number of the partition.
+    struct ByPartition;
+
+    impl Directory for ByPartition {
+        fn merchant(&self, _: &MerchantId) -> Option<MerchantPolicy> {
+            None
+        }
+
+        fn account(&self, _: &AccountId, partition: Partition) -> Option<AccountPolicy> {
+            let budget = Budget { per_second: u32::from(partition.0), burst: 1 };
+            Some(AccountPolicy { budgets: [budget; 4], in_flight_max: 1 })
+        }
+    }
+
+    #[test]
+    fn an_owner_keeps_the_share_that_belongs_to_its_partition() {
+        let accounts = Accounts::new(Arc::new(ByPartition), Partition(7), ClockFactor::REAL);
+        let account = accounts.get(&"main".parse().expect("a valid name"), Timestamp::EPOCH);
+        let slots = account.expect("it is configured");
+        let second: i64 =
+            (0..8).map(|_| slots.book(Operation::Create, Timestamp::EPOCH).as_millis()).max().unwrap_or(0);
+        assert_eq!(second, 1000, "seven calls a second after the first");
     }
 
     #[test]

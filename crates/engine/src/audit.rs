@@ -219,7 +219,12 @@ impl Audit {
         let Some(created) = order.created().filter(|_| self.owes(&order, &followup)) else {
             return Ok(if order.is_parked() { Look::Parked } else { Look::Ended });
         };
-        let partition = Partition::of(&created.shard_group, self.parts.partitions);
+        // Groups are divided otherwise only while their orders have ended; what comes to those later is due where it goes
+        // now.
+        let goes_now = Some(key).filter(|_| order.state().is_final());
+        let shard_key = goes_now.and_then(|key| self.parts.directory.shard_key(key));
+        let partition =
+            Partition::of(shard_key.as_ref().unwrap_or(&created.shard_group), self.parts.partitions);
         if let Some(due_at) = followup.next_due {
             let swept = self.patiently(|| self.store.swept_through(partition)).await?;
             let row = DueRow { due_at, key: key.clone() };

@@ -129,7 +129,7 @@ impl Owner {
             queues: Queues::default(),
             wheel: Wheel::new(shared.config.wheel_max),
             due,
-            accounts: Accounts::new(shared.directory.clone(), shared.clock.factor()),
+            accounts: Accounts::new(shared.directory.clone(), partition, shared.clock.factor()),
             bookings: Mutex::default(),
             unresolved: Unresolved::new(shared.config.wheel_max),
             since: shared.clock.now(),

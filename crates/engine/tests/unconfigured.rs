@@ -79,7 +79,7 @@ impl Directory for Known {
         })
     }
 
-    fn account(&self, account: &AccountId) -> Option<AccountPolicy> {
+    fn account(&self, account: &AccountId, _: Partition) -> Option<AccountPolicy> {
         let budgets = [Budget { per_second: 100, burst: 100 }; 4];
         self.0.lock().contains(account.as_str()).then_some(AccountPolicy { budgets, in_flight_max: 10 })
     }

@@ -12,6 +12,7 @@ mod dump;
 mod example;
 mod fault;
 mod folder;
+mod groups;
 mod held;
 mod layers;
 mod live;

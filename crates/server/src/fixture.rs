@@ -17,6 +17,7 @@ use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, Provider, ProviderGateway, RawNotification,
     RefusalReason, Signer, VerifiedNotification,
 };
+use paymux_domain::shard::SlicedGroup;
 use paymux_domain::time::{ClockFactor, Timestamp};
 
 use crate::clock::ScaledClock;
@@ -128,6 +129,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(log: MemoryLogConfig, accept_per_s_max: u32) -> Self {
+        Self::divided(log, accept_per_s_max, 1)
+    }
+
+    /// With the group of the merchant in so many slices.
+    pub(crate) fn divided(log: MemoryLogConfig, accept_per_s_max: u32, slices: u16) -> Self {
         let provider: ProviderId = PROVIDER.parse().unwrap();
         let route = Route {
             account: "main".parse().unwrap(),
@@ -137,7 +143,7 @@ impl Stage {
         };
         let merchant = Merchant {
             name: "Tea".to_owned(),
-            shard_group: "m1".parse().unwrap(),
+            shard_group: SlicedGroup::new("m1".parse().unwrap(), slices).unwrap(),
             routes: vec![route],
             late_payment: LatePolicy::Park,
             duplicate_payment: DuplicatePolicy::Park,
@@ -149,6 +155,8 @@ impl Stage {
         let registry = Registry {
             merchants: [("m1".parse().unwrap(), merchant)].into(),
             accounts: [("main".parse().unwrap(), account)].into(),
+            slices: [("m1".parse().unwrap(), slices)].into(),
+            partitions: log.partitions,
         };
         let clock = Arc::new(ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None }));
         let faults = Arc::new(Faults::default());

@@ -23,7 +23,7 @@ use std::time::Duration;
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
-use paymux_domain::name::{OrderKey, RequestId, ShardGroup};
+use paymux_domain::name::{OrderKey, RequestId};
 use paymux_domain::ports::{
     AppendError, BoxFuture, Clock, CommandLog, FieldFault, Offset, ProviderGateway, ReplyKind, Snapshot,
     StoreError,
@@ -155,7 +155,7 @@ impl Ingest {
         if let Some(fault) = expired {
             return Box::pin(self.repeated(&created, fault)).await;
         }
-        let partition = self.partition(&created.shard_group);
+        let partition = Partition::of(&created.shard_group, self.parts.log.partitions());
         let waiting = (may_wait && !wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
         let command =
@@ -334,11 +334,8 @@ impl Ingest {
     fn home_of(&self, key: &OrderKey) -> Result<(Partition, u32), Refusal> {
         let registry = self.parts.registry.load();
         let merchant = registry.merchants.get(&key.merchant_id).ok_or(Refusal::MerchantUnknown)?;
-        Ok((self.partition(&merchant.shard_group), merchant.accept_per_s_max))
-    }
-
-    fn partition(&self, group: &ShardGroup) -> Partition {
-        Partition::of(group, self.parts.log.partitions())
+        let partition = merchant.shard_group.partition(&key.order_no, self.parts.log.partitions());
+        Ok((partition, merchant.accept_per_s_max))
     }
 
     /// Schedule time.

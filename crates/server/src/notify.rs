@@ -208,7 +208,8 @@ impl Notify {
         let merchant = registry.merchants.get(&raw.merchant_id);
         let home = merchant.and_then(|merchant| {
             let order_no = merchant.order_no(&verified.account, &verified.out_trade_no)?;
-            Some((order_no, Partition::of(&merchant.shard_group, self.parts.log.partitions())))
+            let partition = merchant.shard_group.partition(&order_no, self.parts.log.partitions());
+            Some((order_no, partition))
         });
         let Some((order_no, partition)) = home else {
             return Err(NotificationRefusal {

@@ -10,6 +10,7 @@ mod placement;
 mod pruning;
 mod reach;
 mod running;
+mod slices;
 
 use std::fmt;
 use std::io;
@@ -45,6 +46,7 @@ pub use audit::audit_parts;
 pub use backend::BackendError;
 pub use placement::{Moved, PlacementError};
 pub use running::{Node, NodeError};
+pub use slices::{SlicesChange, SlicesError, record_cluster_slices};
 
 /// Which roles a process has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,6 +169,9 @@ pub enum StartError {
     /// Open orders lie where the groups of their merchants do not lead.
     #[error(transparent)]
     Placement(#[from] PlacementError),
+    /// Shard groups are divided otherwise than before.
+    #[error(transparent)]
+    Slices(#[from] SlicesError),
     /// The HTTP client for providers cannot be built.
     #[error(transparent)]
     Transport(#[from] TransportBuildError),
@@ -233,7 +238,9 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
     let backend = Backend::open(&config.backend, &clock).await?;
     let (log, store) = (backend.log(), backend.store());
     let view = StoreView::new(Arc::clone(&store));
+    let divided = slices::check(&backend, &config.registry)?;
     placement::check(&view, log.partitions(), &config.registry, clock.now()).await?;
+    slices::record(&backend, &config.registry, &divided).await?;
     // They live on in what is in force alone.
     config.registry = Registry::default();
     Ok(Shared {

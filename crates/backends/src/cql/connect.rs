@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 
 use super::config::{CqlConfig, CqlConfigFaults};
 use super::driver::{Driver, Profiles};
-use super::schema::{MIGRATIONS, Recorded, SchemaFault};
+use super::schema::{MIGRATIONS, Recorded, SLICES, SchemaFault};
 use super::tls;
 
 /// A connection that does not answer for this long, asked twice, is closed: its requests go elsewhere.
@@ -120,8 +120,8 @@ fn look_at(reason: &str, config: &CqlConfig) -> Option<&'static str> {
     }
 }
 
-/// Opens the keyspace, and refuses one that does not fit.
-pub(super) async fn open(config: &CqlConfig) -> Result<Driver, CqlOpenError> {
+/// Opens the keyspace, and refuses one that does not fit; with what is recorded in it.
+pub(super) async fn open(config: &CqlConfig) -> Result<(Driver, Recorded), CqlOpenError> {
     let profiles = Profiles::new(config);
     let keyspace = || config.keyspace.clone();
     let bare = session(config, &profiles, None).await?;
@@ -135,9 +135,10 @@ pub(super) async fn open(config: &CqlConfig) -> Result<Driver, CqlOpenError> {
     if !faults.is_empty() {
         return Err(CqlOpenError::Schema { keyspace: keyspace(), faults });
     }
-    Driver::prepare(session, &profiles, config.in_flight_max)
+    let driver = Driver::prepare(session, &profiles, config.in_flight_max)
         .await
-        .map_err(|faults| CqlOpenError::Statements { keyspace: keyspace(), faults })
+        .map_err(|faults| CqlOpenError::Statements { keyspace: keyspace(), faults })?;
+    Ok((driver, recorded))
 }
 
 /// Whether the keyspace has a table.
@@ -170,6 +171,13 @@ pub(super) async fn recorded(session: &Session, config: &CqlConfig) -> Result<Re
             "min_compatible_binary" => recorded.min_compatible_binary = Some(number),
             "partitions" => recorded.partitions = Some(number),
             "retention_s" => recorded.retention_s = Some(number),
+            name if name.starts_with(SLICES) => {
+                let group = name.strip_prefix(SLICES).and_then(|group| group.parse().ok());
+                let (Some(group), Ok(slices)) = (group, u16::try_from(number)) else {
+                    return Err(failed(format!("{name}: {number} is no number of slices of a shard group")));
+                };
+                recorded.slices.insert(group, slices);
+            }
             // What a newer program records beside these is its own.
             _ => {}
         }

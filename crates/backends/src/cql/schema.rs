@@ -5,7 +5,10 @@
 //! its own release and needs the expanding ones; the keyspace records how far it is, and the oldest program that it
 //! still serves.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use paymux_domain::name::ShardGroup;
 
 use super::config::CqlConfig;
 
@@ -57,13 +60,18 @@ const ORDER_TABLES: [(&str, bool); 6] = [
 ];
 
 /// What is recorded in a keyspace; `None` where nothing is yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Recorded {
     pub(super) schema_version: Option<i64>,
     pub(super) min_compatible_binary: Option<i64>,
     pub(super) partitions: Option<i64>,
     pub(super) retention_s: Option<i64>,
+    /// The slices of each shard group that was ever divided.
+    pub(super) slices: BTreeMap<ShardGroup, u16>,
 }
+
+/// What stands before the name of a shard group in the name of its number of slices.
+pub(super) const SLICES: &str = "slices/";
 
 /// Why a keyspace and this program or its configuration do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

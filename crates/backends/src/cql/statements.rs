@@ -40,6 +40,10 @@ macro_rules! statements {
 }
 
 statements! {
+    // cluster
+    RecordNumber: Write
+        "INSERT INTO cluster (name, number) VALUES (?, ?)";
+
     // order_facts
     AddFact: Write
         "INSERT INTO order_facts (merchant_id, order_no, fact_key, body) VALUES (?, ?, ?, ?)";

@@ -1,6 +1,6 @@
 //! The order store over the tables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
-use paymux_domain::name::{MerchantId, OrderKey, ProviderId, ProviderTradeNo, RefundNo};
+use paymux_domain::name::{MerchantId, OrderKey, ProviderId, ProviderTradeNo, RefundNo, ShardGroup};
 use paymux_domain::ports::{
     BoxFuture, Bucket, CallMark, Clock, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder,
     Reserved, Snapshot, StoreError,
@@ -20,6 +20,8 @@ use super::connect::{self, CqlOpenError};
 use super::driver::Driver;
 use super::failure::Failure;
 use super::ledger::Turns;
+use super::schema::SLICES;
+use super::statements::Cql;
 
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 24 * 3600 * 1000;
@@ -30,6 +32,7 @@ const PLACES_MAX: usize = 100_000;
 #[derive(Clone)]
 pub struct CqlStore {
     pub(super) tables: Arc<Tables>,
+    slices: Arc<BTreeMap<ShardGroup, u16>>,
 }
 
 impl fmt::Debug for CqlStore {
@@ -56,9 +59,26 @@ impl CqlStore {
     /// # Errors
     /// The configuration is wrong, no node can be reached, or the keyspace does not fit.
     pub async fn open(config: &CqlConfig, clock: Arc<dyn Clock>) -> Result<Self, CqlOpenError> {
-        let driver = connect::open(config).await?;
+        let (driver, recorded) = connect::open(config).await?;
         let (days, buckets) = (Places::default(), Places::default());
-        Ok(Self { tables: Arc::new(Tables { driver, clock, turns: Turns::new(), days, buckets }) })
+        let tables = Tables { driver, clock, turns: Turns::new(), days, buckets };
+        Ok(Self { tables: Arc::new(tables), slices: Arc::new(recorded.slices) })
+    }
+
+    /// The slices of each shard group that was ever divided, as it was recorded when the keyspace was opened; any other
+    /// is whole.
+    #[must_use]
+    pub fn slices(&self) -> &BTreeMap<ShardGroup, u16> {
+        &self.slices
+    }
+
+    /// Records into how many slices a group is divided, for whoever opens the keyspace from here on.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn record_slices(&self, group: &ShardGroup, slices: u16) -> Result<(), StoreError> {
+        let name = format!("{SLICES}{group}");
+        Ok(self.tables.driver.write(Cql::RecordNumber, (name, i64::from(slices))).await?)
     }
 }
 

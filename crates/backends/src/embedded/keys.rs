@@ -18,7 +18,7 @@
 //! Numbers are big-endian, signed ones with their sign bit flipped. Names hold no zero byte, so zero ends them.
 
 use paymux_domain::fact::FactKey;
-use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey, ProviderTradeNo, RefundNo};
+use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey, ProviderTradeNo, RefundNo, ShardGroup};
 use paymux_domain::ports::{DueRow, Offset};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -93,6 +93,19 @@ impl MetaKey {
             Self::PruneNext => b"prune_next",
         }
     }
+}
+
+/// What stands in `meta` before the name of a shard group that was divided.
+const SLICES: &[u8] = b"slices/";
+
+/// Key of the number of a group's slices in `meta`.
+pub(super) fn slices_key(group: &str) -> Vec<u8> {
+    [SLICES, group.as_bytes()].concat()
+}
+
+/// The group of such a key.
+pub(super) fn parse_slices_key(key: &[u8]) -> Option<ShardGroup> {
+    std::str::from_utf8(key.strip_prefix(SLICES)?).ok()?.parse().ok()
 }
 
 /// The prefix of everything of one order: in `facts`, `parked` and `ledger`; the whole key in `followups`.

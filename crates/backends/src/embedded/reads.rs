@@ -55,6 +55,12 @@ impl View<'_> {
         self.number(Table::Meta, key.bytes())
     }
 
+    /// The number of slices under such a key.
+    pub(super) fn slices(&self, key: &[u8]) -> Result<u16, ReadFault> {
+        let number = self.number(Table::Meta, key)?.unwrap_or(1);
+        u16::try_from(number).map_err(|_| ReadFault::value(Table::Meta))
+    }
+
     /// Where pruning goes on; empty: at the beginning.
     pub(super) fn prune_next(&self) -> Result<Vec<u8>, ReadFault> {
         let next = self.get(Table::Meta, MetaKey::PruneNext.bytes())?;

@@ -51,6 +51,21 @@ fn the_partition_count_is_fixed() {
 }
 
 #[test]
+fn how_a_shard_group_is_divided_is_remembered() {
+    let folder = folder();
+    let config = EmbeddedConfig::new(folder.path());
+    let [big, other] = ["big", "other"].map(|name| name.parse().expect("a valid group"));
+    let backend = open(config.clone()).expect("a new folder");
+    assert!(backend.slices().expect("read").is_empty(), "nothing was ever divided");
+    for (group, slices) in [(&big, 4), (&other, 2), (&big, 1)] {
+        backend.record_slices(group, slices).expect("recorded");
+    }
+    drop(backend);
+    let slices = open(config).expect("the folder is free again").slices().expect("read");
+    assert_eq!(slices, [(big, 1), (other, 2)].into());
+}
+
+#[test]
 fn a_log_without_partitions_is_refused() {
     let config = EmbeddedConfig { partitions: 0, ..EmbeddedConfig::new(folder().path()) };
     assert!(matches!(open(config), Err(OpenError::NoPartitions)));

@@ -101,7 +101,7 @@ impl Directory for OneAccount {
         Some(MerchantPolicy { late_payment: LatePolicy::Complete, duplicate_payment: DuplicatePolicy::Park })
     }
 
-    fn account(&self, _: &AccountId) -> Option<AccountPolicy> {
+    fn account(&self, _: &AccountId, _: Partition) -> Option<AccountPolicy> {
         Some(self.0)
     }
 }

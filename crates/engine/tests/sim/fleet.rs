@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SimClock;
 use crate::hook::ProcessHook;
-use crate::plan::{HANDOVER_EVERY, Theme};
+use crate::plan::{HANDOVER_EVERY, Plan, Theme};
 use crate::world::World;
 
 /// The lease of the simulated workers, and the broker's session time-out: more than three leases.
@@ -36,7 +36,7 @@ pub(crate) const BUDGET: Budget = Budget { per_second: 2, burst: 4 };
 
 /// The configuration as one process knows it.
 struct SimDirectory {
-    in_flight: u32,
+    plan: Plan,
     clock: SimClock,
     /// A merchant that this process does not know yet, or no more, until that time.
     lacks: Mutex<Option<(MerchantId, Timestamp)>>,
@@ -62,8 +62,13 @@ impl Directory for SimDirectory {
         })
     }
 
-    fn account(&self, _: &AccountId) -> Option<AccountPolicy> {
-        Some(AccountPolicy { budgets: [BUDGET; 4], in_flight_max: self.in_flight })
+    fn account(&self, account: &AccountId, partition: Partition) -> Option<AccountPolicy> {
+        let whole = AccountPolicy { budgets: [BUDGET; 4], in_flight_max: self.plan.in_flight };
+        // `KIND-N` is an account of merchant `mN`.
+        let (_, number) = account.as_str().rsplit_once('-')?;
+        let group = self.plan.group(&format!("m{number}"));
+        let slices: Vec<u16> = group.slices_in(partition, self.plan.partitions).collect();
+        Some(whole.share(slices, group.slices()))
     }
 }
 
@@ -141,8 +146,8 @@ impl Fleet {
         config.window_max = world.plan.window;
         config.timing.plant = world.trial.out;
         let tasks = Tasks::default();
-        let in_flight = world.plan.in_flight;
-        let directory = Arc::new(SimDirectory { in_flight, clock: clock.clone(), lacks: Mutex::new(None) });
+        let plan = world.plan.clone();
+        let directory = Arc::new(SimDirectory { plan, clock: clock.clone(), lacks: Mutex::new(None) });
         let store = world.store.clone().with_steps(steps.clone());
         let parts = WorkerParts {
             consumer: Arc::new(Unreliable::new(consumer.clone() as Arc<dyn LogConsumer>, steps.clone())),

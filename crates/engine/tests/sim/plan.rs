@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rand::Rng;
+use paymux_domain::shard::SlicedGroup;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::provider::KINDS;
@@ -64,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) window: usize,
     pub(crate) orders: u32,
     pub(crate) merchants: u32,
+    /// Into how many slices each merchant's group is divided, and the budgets of its accounts with it.
+    pub(crate) slices: u16,
     pub(crate) partitions: u16,
     pub(crate) processes: usize,
     /// Orders come within this time from the start.
@@ -82,6 +85,8 @@ pub(crate) struct Plan {
 
 /// A virtual day.
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Keeps the draw of slices apart from a seed's other draws.
+const SLICES_SALT: u64 = 0x0051_1ce5;
 /// Faults stop this long before the last look.
 pub(crate) const QUIET: Duration = Duration::from_secs(14 * 3600);
 
@@ -104,7 +109,7 @@ pub(crate) enum Theme {
 }
 
 impl Plan {
-    pub(crate) fn draw(rng: &mut ChaCha8Rng) -> Self {
+    pub(crate) fn draw(rng: &mut ChaCha8Rng, seed: u64) -> Self {
         let theme = match rng.random_range(0..12) {
             0..=3 => Theme::Mixed,
             4 => Theme::Slow,
@@ -117,7 +122,22 @@ impl Plan {
         let mut plan = Self::mixed(rng);
         plan.theme = theme;
         plan.dwell();
+        plan.divide(seed);
         plan
+    }
+
+    /// In half of the mixed seeds groups are divided. That is drawn apart: the other seeds stay as they are.
+    fn divide(&mut self, seed: u64) {
+        let is_divided = ChaCha8Rng::seed_from_u64(seed ^ SLICES_SALT).random_bool(0.5);
+        if self.theme == Theme::Mixed && is_divided {
+            self.slices = 2;
+            self.partitions = self.partitions.max(2);
+        }
+    }
+
+    /// The group of a merchant.
+    pub(crate) fn group(&self, merchant: &str) -> SlicedGroup {
+        SlicedGroup::new(merchant.parse().expect("a valid group"), self.slices).expect("a group to slice")
     }
 
     fn dwell(&mut self) {
@@ -239,6 +259,7 @@ impl Plan {
             window: if rng.random_bool(0.3) { rng.random_range(4..=16) } else { 4096 },
             orders: rng.random_range(100..140),
             merchants: rng.random_range(2..8),
+            slices: 1,
             partitions: rng.random_range(1..=3),
             processes: rng.random_range(1..=3),
             arrivals: Duration::from_secs(rng.random_range(2..9) * 3600),

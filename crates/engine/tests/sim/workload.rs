@@ -198,15 +198,15 @@ fn resolved(world: &World, number: u32, rng: &mut ChaCha8Rng) -> Created {
     }
     let amount = Amount::new(rng.random_range(1..100_000), Currency::Cny).expect("a valid amount");
     let description = format!("order {number}");
+    let key = OrderKey {
+        merchant_id: format!("m{merchant}").parse().expect("a valid merchant"),
+        order_no: format!("o{number:05}").parse().expect("a valid number"),
+    };
     Created {
-        key: OrderKey {
-            merchant_id: format!("m{merchant}").parse().expect("a valid merchant"),
-            order_no: format!("o{number:05}").parse().expect("a valid number"),
-        },
         request_id: format!("create-{number}").parse().expect("a valid id"),
         provider: kind.parse().expect("a valid provider"),
         account: format!("{kind}-{merchant}").parse().expect("a valid account"),
-        shard_group: format!("m{merchant}").parse().expect("a valid group"),
+        shard_group: world.plan.group(key.merchant_id.as_str()).key(&key.order_no).clone(),
         method: "jsapi".to_owned(),
         out_trade_no: format!("m{merchant}o{number:05}").parse().expect("a valid number"),
         amount,
@@ -220,5 +220,6 @@ fn resolved(world: &World, number: u32, rng: &mut ChaCha8Rng) -> Created {
         return_url: None,
         metadata: BTreeMap::new(),
         options_json: String::new(),
+        key,
     }
 }

@@ -102,7 +102,7 @@ pub(crate) fn run(seed: u64, trial: Trial, points: &Points) -> Outcome {
 impl World {
     fn new(seed: u64, trial: Trial, points: Points) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let plan = Plan::draw(&mut rng);
+        let plan = Plan::draw(&mut rng, seed);
         let clock = SimClock::new();
         let active = Arc::new(AtomicBool::new(true));
         let config = MemoryLogConfig { partitions: plan.partitions, ..MemoryLogConfig::default() };

@@ -3251,7 +3251,7 @@ pub mod get_shard_request {
         /// All partitions that hold orders of this merchant.
         #[prost(string, tag = "1")]
         MerchantId(::prost::alloc::string::String),
-        /// All partitions of this shard group.
+        /// All partitions of this shard group; GROUP#N is slice N of a group that is divided, alone.
         #[prost(string, tag = "2")]
         ShardGroup(::prost::alloc::string::String),
         /// One partition, from 0.
@@ -3326,8 +3326,12 @@ pub struct PartitionStatus {
     /// Accounts that were left out, those whose budgets nobody waits for first.
     #[prost(uint64, tag = "16")]
     pub limits_left_out: u64,
+    /// The slices of the group that lie in it, from 0. Empty if the group is not divided, or if asked by partition.
+    #[prost(uint32, repeated, tag = "17")]
+    pub slices: ::prost::alloc::vec::Vec<u32>,
 }
-/// The budgets of an account, as the owner of its partition uses them.
+/// The budgets of an account, as the owner of its partition uses them. Where the account's shard group is divided, an
+/// owner has the part that belongs to the slices in its partition.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AccountLimits {
     /// Name of the provider. Empty: not configured here.
@@ -3362,13 +3366,15 @@ pub struct GetLimitsRequest {
     #[prost(string, tag = "2")]
     pub account: ::prost::alloc::string::String,
 }
-/// The budgets of an account.
+/// The budgets of an account: of the whole account, also where its shard group is divided over several owners.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetLimitsResponse {
-    /// The budgets; what is known to the owner of the account's partition alone is absent where nobody has told.
+    /// The budgets; what is known to the owner of the account's partition alone is absent where nobody has told. Of several
+    /// owners those that told are added up, the breaker is the one that is furthest from closed, and the slot the earliest.
     #[prost(message, optional, tag = "1")]
     pub limits: ::core::option::Option<AccountLimits>,
-    /// The worker that told. Empty: nobody has told of this account for an hour; it may not have been used.
+    /// The worker that told, of several the one that told longest ago. Empty: nobody has told of this account for an hour;
+    /// it may not have been used.
     #[prost(string, tag = "2")]
     pub owner: ::prost::alloc::string::String,
     /// When it told. Absent: nobody has told.
@@ -3384,10 +3390,10 @@ pub struct OperationLimit {
     /// The operation.
     #[prost(enumeration = "ProviderOperation", tag = "1")]
     pub operation: i32,
-    /// Calls per second by configuration, for the whole account.
+    /// Calls per second by configuration.
     #[prost(double, tag = "2")]
     pub rate_per_s: f64,
-    /// Calls per second now; lower for a while after the provider throttled. Absent: not known.
+    /// Calls per second now; lower for a while after the provider throttled. Absent: not known, or not of every owner.
     #[prost(double, optional, tag = "3")]
     pub rate_now_per_s: ::core::option::Option<f64>,
     /// Calls that may leave at once after a pause.
@@ -3442,6 +3448,9 @@ pub struct MerchantSummary {
     /// What happens to money that comes after the end.
     #[prost(enumeration = "LatePaymentPolicy", tag = "4")]
     pub late_payment_policy: i32,
+    /// Into how many slices its shard group is divided, at least 1.
+    #[prost(uint32, tag = "5")]
+    pub slices: u32,
 }
 /// An account that a merchant's orders may go to.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -55,7 +55,7 @@ async fn list(client: &Client, output: &Output) -> anyhow::Result<()> {
     }
 }
 
-/// The merchant's id, its shard group, and each route as account (provider: methods).
+/// The merchant's id, its shard group with its slices if it is divided, and each route as account (provider: methods).
 fn line(merchant: &v1::MerchantSummary) -> String {
     let route = |route: &v1::MerchantRoute| {
         let prefix = match route.order_prefix.as_str() {
@@ -65,7 +65,8 @@ fn line(merchant: &v1::MerchantSummary) -> String {
         format!("{} ({}: {}{prefix})", route.account, route.provider, route.methods.join(", "))
     };
     let routes: Vec<String> = merchant.routes.iter().map(route).collect();
-    format!("{}  group {}  {}", merchant.merchant_id, merchant.shard_group, routes.join("; "))
+    let slices = if merchant.slices > 1 { format!(" in {} slices", merchant.slices) } else { String::new() };
+    format!("{}  group {}{slices}  {}", merchant.merchant_id, merchant.shard_group, routes.join("; "))
 }
 
 fn merchant_json(merchant: &v1::MerchantSummary) -> serde_json::Value {
@@ -80,6 +81,7 @@ fn merchant_json(merchant: &v1::MerchantSummary) -> serde_json::Value {
     json!({
         "merchant_id": merchant.merchant_id,
         "shard_group": merchant.shard_group,
+        "slices": merchant.slices,
         "routes": merchant.routes.iter().map(route).collect::<Vec<_>>(),
         "late_payment_policy": to_json::word(merchant.late_payment_policy().as_str_name(), "LATE_PAYMENT_POLICY_"),
     })

@@ -5,12 +5,14 @@ use paymux_backends::{cql, kafka};
 use serde_json::{Value, json};
 
 use super::{ConfigSource, Exit, Output};
+use crate::roles::{SlicesChange, record_cluster_slices};
 
 /// Arguments of `migrate`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Run it by one process at a time: before the first start, and before each new release is rolled out. It may be repeated;
 nothing that is there is changed but the schema, and a topic that is not as wanted is named.
+Another number of slices of a shard group is recorded while no other process runs, and no order of the group is open.
 What a release before this one could not live with is done with --contract alone, when none of it runs any more.
 
 Examples:
@@ -44,8 +46,9 @@ pub(super) async fn run(args: MigrateArgs, output: &Output) -> anyhow::Result<Ex
             anyhow::bail!("{}", faults.join("\n"));
         }
     };
+    let slices = record_cluster_slices(&config).await?;
     let text = format!("{}\n{}", told_log(&log), told_store(&cluster.cql.keyspace, &store));
-    output.print(text, &as_json(&log, &store))?;
+    output.print(text + &told_slices(&slices), &as_json(&log, &store, &slices))?;
     Ok(Exit::Ok)
 }
 
@@ -70,8 +73,20 @@ fn told_store(keyspace: &str, done: &cql::Migrated) -> String {
     format!("store  keyspace {keyspace} {schema}{retention}")
 }
 
-fn as_json(log: &kafka::Migrated, store: &cql::Migrated) -> Value {
+fn told_slices(changes: &[SlicesChange]) -> String {
+    let line = |SlicesChange { group, from, to }: &SlicesChange| {
+        format!("\nslices shard group {group} has {to} now, and had {from}")
+    };
+    changes.iter().map(line).collect()
+}
+
+fn as_json(log: &kafka::Migrated, store: &cql::Migrated, slices: &[SlicesChange]) -> Value {
+    let change = |change: &SlicesChange| {
+        let SlicesChange { group, from, to } = change;
+        json!({ "shard_group": group.as_str(), "from": from, "to": to })
+    };
     json!({
+        "slices": slices.iter().map(change).collect::<Vec<_>>(),
         "backend": "cluster",
         "log": {
             "created": log.created,

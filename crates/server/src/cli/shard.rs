@@ -36,7 +36,7 @@ enum ShardCommand {
         #[arg(long)]
         merchant: Option<String>,
     },
-    /// Show one partition with what is left of the budgets of each account there.
+    /// Show a partition, or those of a merchant or group, with what is left of the budgets of each account there.
     #[command(after_help = "Examples:
   paymux shard get --merchant tea-house
   paymux shard get --partition 3 --output json")]
@@ -46,10 +46,10 @@ enum ShardCommand {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct GetArgs {
-    /// The partition of this merchant's orders, with the accounts of that merchant alone.
+    /// The partitions of this merchant's orders, with the accounts of that merchant alone.
     #[arg(long)]
     merchant: Option<String>,
-    /// The partition of this shard group.
+    /// The partitions of this shard group; GROUP#N is that of its slice N.
     #[arg(long)]
     group: Option<String>,
     /// This partition, from 0.

@@ -49,6 +49,15 @@ pub struct ClusterConfig {
 }
 
 impl BackendConfig {
+    /// Partitions of the log.
+    #[must_use]
+    pub fn partitions(&self) -> u16 {
+        match &self.place {
+            Place::Embedded(embedded) => embedded.partitions,
+            Place::Cluster(cluster) => cluster.cql.partitions,
+        }
+    }
+
     /// Log and store of many processes; `None` on the embedded backend.
     #[must_use]
     pub fn cluster(&self) -> Option<&ClusterConfig> {

@@ -32,6 +32,8 @@ pub fn example() -> String {
     cluster(&mut text);
     section(&mut text, "[ingest]", schema::INGEST);
     section(&mut text, "[engine]", schema::ENGINE);
+    let groups = "One section for each shard group that is too big for one worker, under its name.";
+    optional_section(&mut text, "[shard_groups.group-1]", groups, schema::SHARD_GROUP);
     account_and_merchant(&mut text);
     text
 }

@@ -29,7 +29,7 @@ impl Held {
         let settings = config.effective.iter().filter(|value| is_setting(&value.section));
         self.settings = settings.map(|value| (key_of(value), value.value.clone())).collect();
         for (id, merchant) in &config.registry.merchants {
-            self.groups.insert(id.clone(), merchant.shard_group.clone());
+            self.groups.insert(id.clone(), merchant.shard_group.group().clone());
             for route in &merchant.routes {
                 let key = (id.clone(), route.account.clone());
                 self.prefixes.insert(key, route.order_prefix.clone());

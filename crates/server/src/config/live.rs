@@ -1,12 +1,14 @@
 //! What is in force now: one version of merchants, accounts and providers that ingest, notify and the engine share.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use paymux_domain::name::{AccountId, MerchantId, ProviderId};
+use paymux_domain::name::{AccountId, MerchantId, OrderKey, ProviderId, ShardGroup};
 use paymux_domain::ports::{AccountPolicy, Directory, MerchantPolicy, Provider};
+use paymux_domain::shard::{Partition, SlicedGroup};
 
 use super::registry::Registry;
 
@@ -16,10 +18,30 @@ pub type ProviderLookup = Arc<dyn Fn(&ProviderId) -> Option<Arc<dyn Provider>> +
 /// One version: merchants and accounts, and the providers that were read with them.
 pub struct InForce {
     registry: Registry,
+    /// The accounts of groups that are divided.
+    divided: BTreeMap<AccountId, SlicedGroup>,
     providers: ProviderLookup,
 }
 
 impl InForce {
+    fn new(registry: Registry, providers: ProviderLookup) -> Self {
+        let mut divided = BTreeMap::new();
+        for merchant in registry.merchants.values().filter(|merchant| merchant.shard_group.slices() > 1) {
+            for route in &merchant.routes {
+                divided.entry(route.account.clone()).or_insert_with(|| merchant.shard_group.clone());
+            }
+        }
+        Self { registry, divided, providers }
+    }
+
+    /// What the owner of a partition has of an account's limits: nothing, if no slice of it lies there.
+    fn share(&self, account: &AccountId, partition: Partition) -> Option<AccountPolicy> {
+        let policy = self.accounts.get(account)?.policy;
+        let Some(group) = self.divided.get(account) else { return Some(policy) };
+        let slices: Vec<u16> = group.slices_in(partition, self.partitions).collect();
+        Some(policy.share(slices, group.slices()))
+    }
+
     /// The provider of that name, with its accounts of this version.
     #[must_use]
     pub fn provider(&self, id: &ProviderId) -> Option<Arc<dyn Provider>> {
@@ -49,7 +71,7 @@ impl LiveRegistry {
     /// Starts with a version.
     #[must_use]
     pub fn new(registry: Registry, providers: ProviderLookup) -> Self {
-        Self(ArcSwap::from_pointee(InForce { registry, providers }))
+        Self(ArcSwap::from_pointee(InForce::new(registry, providers)))
     }
 
     /// The version in force.
@@ -60,7 +82,7 @@ impl LiveRegistry {
 
     /// Puts another version in force, all at once; requests under way keep the one that they loaded.
     pub fn replace(&self, registry: Registry, providers: ProviderLookup) {
-        self.0.store(Arc::new(InForce { registry, providers }));
+        self.0.store(Arc::new(InForce::new(registry, providers)));
     }
 }
 
@@ -73,7 +95,13 @@ impl Directory for LiveRegistry {
         })
     }
 
-    fn account(&self, account: &AccountId) -> Option<AccountPolicy> {
-        self.0.load().accounts.get(account).map(|account| account.policy)
+    fn account(&self, account: &AccountId, partition: Partition) -> Option<AccountPolicy> {
+        self.0.load().share(account, partition)
+    }
+
+    fn shard_key(&self, order: &OrderKey) -> Option<ShardGroup> {
+        let registry = self.0.load();
+        let merchant = registry.merchants.get(&order.merchant_id)?;
+        Some(merchant.shard_group.key(&order.order_no).clone())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use paymux_domain::name::{AccountId, MerchantId, MerchantOrderNo, OutTradeNo, ProviderId, ShardGroup};
 use paymux_domain::ports::{AccountPolicy, DuplicatePolicy, LatePolicy};
+use paymux_domain::shard::SlicedGroup;
 use paymux_providers::AccountInfo;
 
 /// An account at a provider.
@@ -33,8 +34,8 @@ pub struct Route {
 pub struct Merchant {
     /// For people.
     pub name: String,
-    /// What its orders' partition is chosen by.
-    pub shard_group: ShardGroup,
+    /// What its orders' partitions are chosen by.
+    pub shard_group: SlicedGroup,
     /// Its routes, the default one first; never empty.
     pub routes: Vec<Route>,
     /// What happens to late money.
@@ -99,6 +100,19 @@ pub struct Registry {
     pub merchants: BTreeMap<MerchantId, Merchant>,
     /// By name.
     pub accounts: BTreeMap<AccountId, Account>,
+    /// The groups that `[shard_groups.NAME]` names, with the number of their slices; any other is whole.
+    pub slices: BTreeMap<ShardGroup, u16>,
+    /// Partitions of the log.
+    pub partitions: u16,
+}
+
+impl Registry {
+    /// A shard group as it is divided here; whole if its slices could not be named, which is a fault of its section.
+    #[must_use]
+    pub fn group(&self, name: &ShardGroup) -> SlicedGroup {
+        let slices = self.slices.get(name).copied().unwrap_or(1);
+        SlicedGroup::new(name.clone(), slices).unwrap_or_else(|| SlicedGroup::whole(name.clone()))
+    }
 }
 
 /// A prefix, with the merchant and the account that it belongs to.
@@ -147,7 +161,7 @@ pub(crate) fn accounts_across_groups(registry: &Registry) -> Vec<(AccountId, Vec
     for (merchant_id, merchant) in &registry.merchants {
         for route in &merchant.routes {
             let sharers = by_account.entry(&route.account).or_default();
-            sharers.push((merchant_id.clone(), merchant.shard_group.clone()));
+            sharers.push((merchant_id.clone(), merchant.shard_group.group().clone()));
         }
     }
     by_account

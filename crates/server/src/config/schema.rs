@@ -250,6 +250,17 @@ pub(crate) const INGEST: &[Key] = &[
     int("retry_after_ms", 10, 60_000, "500", "What RetryInfo tells a caller that is answered OVERLOADED."),
 ];
 
+/// `[shard_groups.NAME]`.
+pub(crate) const SHARD_GROUP: &[Key] = &[int(
+    "slices",
+    1,
+    64,
+    "1",
+    "Into how many slices the group is divided, each with its part of the budgets of the group's accounts. At most \
+     backend.partitions, and at most each budget, burst and in_flight_max of these accounts. Recorded, and changed only \
+     while no order of the group is open.",
+)];
+
 /// `[accounts.NAME]`, beside the keys of the provider.
 pub(crate) const ACCOUNT: &[Key] = &[
     key(
@@ -285,8 +296,8 @@ pub(crate) const MERCHANT: &[Key] = &[
         "shard_group",
         Kind::Text { chars_max: 80 },
         Absent::Optional("\"group-1\""),
-        "Merchants that share an account must share a group, so that the account has one owner. Absent: the \
-         merchant's own id.",
+        "Merchants that share an account must share a group, so that the account has one owner, or one for each slice of \
+         the group. Without #. Absent: the merchant's own id.",
     ),
     key(
         "default_account",

@@ -17,7 +17,7 @@ use super::reader::{Notes, Reader};
 use super::registry::{self, Account, Merchant, Registry, Route};
 use super::schema::{self, Key};
 use super::secrets::Secrets;
-use super::{BackendConfig, Config, Providers, Seen, Source, access, backend, plain};
+use super::{BackendConfig, Config, Providers, Seen, Source, access, backend, groups, plain};
 
 /// Merchants at most, and accounts at most; more belong into a second cluster.
 const NAMES_MAX: usize = 100_000;
@@ -27,7 +27,7 @@ const ROUTES_MAX: usize = 16;
 
 /// The tables of a configuration.
 const TABLES: &[&str] =
-    &["server", "access", "callers", "backend", "ingest", "engine", "accounts", "merchants"];
+    &["server", "access", "callers", "backend", "ingest", "engine", "shard_groups", "accounts", "merchants"];
 
 /// Reads everything; `Ok` only when nothing at all is wrong, and nothing is changed that is held.
 pub(super) fn read(
@@ -105,7 +105,12 @@ impl<'a> Sections<'a> {
         let ingest = plain::ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));
         let engine =
             plain::engine(self.reader("engine", schema::ENGINE, top.table("engine")), factor, session_third);
-        let mut registry = Registry::default();
+        let partitions = backend.as_ref().map(BackendConfig::partitions);
+        let divided = named(&mut top, "shard_groups");
+        let divided =
+            groups::read(divided, partitions, |path, table| self.reader(path, schema::SHARD_GROUP, table));
+        let mut registry =
+            Registry { partitions: partitions.unwrap_or(1), slices: divided, ..Registry::default() };
         let mut accounts = Vec::new();
         for (name, table) in named(&mut top, "accounts") {
             let (account, section) = self.account(&name, table);
@@ -123,6 +128,7 @@ impl<'a> Sections<'a> {
             }
         }
         report_sharing(&top, &registry, &info);
+        groups::report_indivisible(&top, &registry);
         if let Some(engine) = &engine {
             let timeout = |name| info(name).map(|info| (name, info.timeout));
             let timeouts: Vec<_> = registry.accounts.keys().filter_map(timeout).collect();
@@ -223,13 +229,10 @@ impl<'a> Sections<'a> {
     ) -> Option<Merchant> {
         let mut merchant = self.reader(format!("merchants.{id}"), schema::MERCHANT, table);
         let name = merchant.text("name");
-        let shard_group = if merchant.holds("shard_group") {
-            merchant.parsed("shard_group")
-        } else {
-            id.as_str().parse().ok()
-        };
-        let problem =
-            shard_group.as_ref().and_then(|group| self.held.and_then(|held| held.group_fault(id, group)));
+        let shard_group = groups::of_merchant(&mut merchant, id, registry);
+        let problem = shard_group
+            .as_ref()
+            .and_then(|group| self.held.and_then(|held| held.group_fault(id, group.group())));
         if let Some(problem) = problem {
             merchant.fault(
                 "shard_group",

@@ -1,6 +1,7 @@
 //! The configuration: every fault at once, each with its place.
 
 mod folder;
+mod groups;
 mod held;
 
 use std::fs;

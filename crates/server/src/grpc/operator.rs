@@ -1,6 +1,7 @@
 //! `OperatorService`: what is parked, unresolved or dead, what people do about it, who is configured, where work is done.
 
 mod dead;
+mod limits;
 mod parked;
 mod shard;
 mod unresolved;
@@ -169,7 +170,8 @@ fn summary(id: &MerchantId, merchant: &Merchant) -> v1::MerchantSummary {
     };
     v1::MerchantSummary {
         merchant_id: id.to_string(),
-        shard_group: merchant.shard_group.to_string(),
+        shard_group: merchant.shard_group.group().to_string(),
+        slices: u32::from(merchant.shard_group.slices()),
         routes: merchant.routes.iter().map(route).collect(),
         late_payment_policy: late.into(),
     }

@@ -60,7 +60,12 @@ impl Drop for Served {
 }
 
 async fn serve_lists() -> Served {
-    let stage = Stage::new(MemoryLogConfig { partitions: 1, ..MemoryLogConfig::default() }, 1);
+    serve_divided(1, 1).await
+}
+
+/// With so many partitions, and the group of the merchant in so many slices.
+async fn serve_divided(partitions: u16, slices: u16) -> Served {
+    let stage = Stage::divided(MemoryLogConfig { partitions, ..MemoryLogConfig::default() }, 1, slices);
     let folder = TempDir::new().unwrap();
     let backend = EmbeddedBackend::open(EmbeddedConfig::new(folder.path()), ReplyRouter::default()).unwrap();
     let store: Arc<dyn OrderStore> = backend.store();

@@ -106,7 +106,7 @@ impl Resolver<'_> {
             request_id: request_id.unwrap_or_else(stand_in),
             provider: route.provider.clone(),
             account: route.account.clone(),
-            shard_group: merchant.shard_group.clone(),
+            shard_group: merchant.shard_group.key(&key.order_no).clone(),
             method,
             out_trade_no: out_trade_no.unwrap_or_else(stand_in),
             amount: fields.amount,

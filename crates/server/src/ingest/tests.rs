@@ -1,6 +1,7 @@
 //! Ingest above a log and a store in memory: what is acknowledged, what is waited for, what is never guessed.
 
 mod confirmations;
+mod slices;
 
 use paymux_backends::faults::{Then, Unreliable};
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore};
@@ -27,8 +28,13 @@ struct Rig {
 const EVENTS_KEPT: usize = 4;
 
 fn rig() -> Rig {
-    let config = MemoryLogConfig { partitions: 2, events_kept: EVENTS_KEPT, ..MemoryLogConfig::default() };
-    let stage = Stage::new(config, 100);
+    rig_of(2, 1)
+}
+
+/// A rig with so many partitions, and the group of its merchant in so many slices.
+fn rig_of(partitions: u16, slices: u16) -> Rig {
+    let config = MemoryLogConfig { partitions, events_kept: EVENTS_KEPT, ..MemoryLogConfig::default() };
+    let stage = Stage::divided(config, 100, slices);
     let Stage { registry, saying, clock, cluster, faults, steps } = stage;
     let store = Arc::new(MemoryStore::new());
     let waits = ReplyWaits::new("here".to_owned());

@@ -1,12 +1,16 @@
-//! Watching events of a merchant: from now on, or from a token on.
+//! Watching events of a merchant: from now on, or from a token on; in all partitions that its orders lie in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, MerchantOrderNo};
-use paymux_domain::ports::{CommandLog, LogError, Offset, StoredEvent};
+use paymux_domain::ports::{BoxFuture, CommandLog, EventPage, LogError, Offset, StoredEvent};
 use paymux_domain::shard::{Partition, stable_hash};
 use paymux_proto::{api, v1};
 
@@ -27,6 +31,18 @@ pub(crate) struct Watch {
     merchant_id: MerchantId,
     order_no: Option<MerchantOrderNo>,
     kinds: Vec<i32>,
+    /// By partition; several where the merchant's group is divided and no order is named.
+    places: Vec<Place>,
+    /// The read of each place that is under way. It goes on while others bring pages, so that none is held up by a busier
+    /// one.
+    reads: FuturesUnordered<BoxFuture<'static, (Place, Result<EventPage, LogError>)>>,
+    /// The places that are not being read.
+    idle: Vec<Partition>,
+}
+
+/// How far a watch is in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
     partition: Partition,
     next: Offset,
 }
@@ -53,21 +69,28 @@ impl Ingest {
         };
         let registry = self.parts.registry.load();
         let merchant = registry.merchants.get(&merchant_id).ok_or(Refusal::MerchantUnknown)?;
-        let partition = self.partition(&merchant.shard_group);
+        let count = self.parts.log.partitions();
+        let partitions = match &order_no {
+            Some(order_no) => BTreeSet::from([merchant.shard_group.partition(order_no, count)]),
+            None => merchant.shard_group.partitions(count),
+        };
         let mut watch = Watch {
             log: Arc::clone(&self.parts.log),
             store: self.parts.store.clone(),
             merchant_id,
             order_no,
             kinds: request.kinds.clone(),
-            partition,
-            next: 0,
+            places: Vec::new(),
+            reads: FuturesUnordered::new(),
+            idle: partitions.iter().copied().collect(),
         };
-        let end = watch.log.events_end(partition).await.map_err(|error| unreadable(&error))?;
-        watch.next = match &request.resume_token {
-            None => end,
-            Some(token) => watch.read_token(token).filter(|next| *next <= end).ok_or(Refusal::ResumeToken)?,
-        };
+        for partition in partitions {
+            let next = watch.log.events_end(partition).await.map_err(|error| unreadable(&error))?;
+            watch.places.push(Place { partition, next });
+        }
+        if let Some(token) = &request.resume_token {
+            watch.places = watch.read_token(token).ok_or(Refusal::ResumeToken)?;
+        }
         Ok(watch)
     }
 }
@@ -75,27 +98,51 @@ impl Ingest {
 impl Watch {
     /// A sign of life at the place where the watch stands.
     pub(crate) fn sign_of_life(&self) -> v1::WatchOrdersResponse {
-        v1::WatchOrdersResponse { event: None, resume_token: self.token(self.next) }
+        v1::WatchOrdersResponse { event: None, resume_token: self.token() }
     }
 
     /// The next messages, none when nothing concerned this watch for that long; the watch moves behind them.
     pub(crate) async fn page(&mut self, wait: Duration) -> Result<Vec<v1::WatchOrdersResponse>, Refusal> {
-        let page = self.log.events(self.partition, self.next, PAGE_MAX, wait).await;
-        let page = page.map_err(|error| unreadable(&error))?;
+        let Some((place, page)) = self.first_page(wait).await? else { return Ok(Vec::new()) };
         // Offsets of a partition have no gaps: what begins later has lost its beginning.
-        if page.events.first().map_or(page.next, |stored| stored.offset) > self.next {
+        if page.events.first().map_or(page.next, |stored| stored.offset) > place.next {
             return Err(Refusal::ResumeTokenExpired);
         }
         let mut messages = Vec::new();
         for StoredEvent { offset, event } in page.events {
             if self.lets_through(&event) {
-                let order = self.order_of(&event).await?;
+                let order = order_of(&self.store, &event).await?;
                 let event = Some(api::event_view(&event, order));
-                messages.push(v1::WatchOrdersResponse { event, resume_token: self.token(offset + 1) });
+                self.move_to(Place { next: offset + 1, ..place });
+                messages.push(v1::WatchOrdersResponse { event, resume_token: self.token() });
             }
         }
-        self.next = page.next;
+        self.move_to(Place { next: page.next, ..place });
         Ok(messages)
+    }
+
+    /// The page of whichever partition has one first, and the place that it begins at; `None` if none has any for that
+    /// long.
+    async fn first_page(&mut self, wait: Duration) -> Result<Option<(Place, EventPage)>, Refusal> {
+        for partition in std::mem::take(&mut self.idle) {
+            let place = self.places.iter().copied().find(|place| place.partition == partition);
+            let Some(place) = place else { continue };
+            let log = Arc::clone(&self.log);
+            self.reads.push(Box::pin(async move {
+                (place, log.events(place.partition, place.next, PAGE_MAX, wait).await)
+            }));
+        }
+        let Ok(Some((place, page))) = tokio::time::timeout(wait, self.reads.next()).await else {
+            return Ok(None);
+        };
+        self.idle.push(place.partition);
+        Ok(Some((place, page.map_err(|error| unreadable(&error))?)))
+    }
+
+    fn move_to(&mut self, to: Place) {
+        for place in self.places.iter_mut().filter(|place| place.partition == to.partition) {
+            *place = to;
+        }
     }
 
     fn lets_through(&self, event: &Event) -> bool {
@@ -104,25 +151,26 @@ impl Watch {
             && (self.kinds.is_empty() || self.kinds.contains(&i32::from(api::kind_word(&event.kind))))
     }
 
-    /// The order as it is now. The order that holds a number is nobody's business who lost it: identity only.
-    async fn order_of(&self, event: &Event) -> Result<v1::Order, Refusal> {
-        if matches!(event.kind, EventKind::Rejected { .. }) {
-            return Ok(api::identity_view(&event.key));
-        }
-        let snapshot = self.store.read(&event.key).await?;
-        Ok(api::order_view(&event.key, &Order::from_facts(snapshot.facts)))
+    fn token(&self) -> String {
+        let places: Vec<String> =
+            self.places.iter().map(|place| format!("{:x}.{:x}", place.partition.0, place.next)).collect();
+        format!("w1.{:016x}.{}", self.mark(), places.join("-"))
     }
 
-    fn token(&self, next: Offset) -> String {
-        format!("w1.{:016x}.{:x}.{next:x}", self.mark(), self.partition.0)
-    }
-
-    fn read_token(&self, token: &str) -> Option<Offset> {
-        let mut parts = token.strip_prefix("w1.")?.splitn(3, '.');
-        let mark = u64::from_str_radix(parts.next()?, 16).ok()?;
-        let partition = u16::from_str_radix(parts.next()?, 16).ok()?;
-        let next = u64::from_str_radix(parts.next()?, 16).ok()?;
-        (mark == self.mark() && partition == self.partition.0).then_some(next)
+    /// The places of a token, if they are in the partitions of this watch and none is ahead of it.
+    fn read_token(&self, token: &str) -> Option<Vec<Place>> {
+        let (mark, places) = token.strip_prefix("w1.")?.split_once('.')?;
+        let read = |place: &str| {
+            let (partition, next) = place.split_once('.')?;
+            let partition = Partition(u16::from_str_radix(partition, 16).ok()?);
+            Some(Place { partition, next: u64::from_str_radix(next, 16).ok()? })
+        };
+        let places: Vec<Place> = places.split('-').map(read).collect::<Option<_>>()?;
+        let is_here =
+            |(place, end): (&Place, &Place)| place.partition == end.partition && place.next <= end.next;
+        let are_here = places.len() == self.places.len() && places.iter().zip(&self.places).all(is_here);
+        let is_own = u64::from_str_radix(mark, 16).is_ok_and(|mark| mark == self.mark());
+        (are_here && is_own).then_some(places)
     }
 
     /// Binds a token to whose events it is about.
@@ -130,6 +178,15 @@ impl Watch {
         let order_no = self.order_no.as_ref().map_or("", MerchantOrderNo::as_str);
         stable_hash(format!("{}/{order_no}", self.merchant_id).as_bytes())
     }
+}
+
+/// The order as it is now. The order that holds a number is nobody's business who lost it: identity only.
+async fn order_of(store: &StoreView, event: &Event) -> Result<v1::Order, Refusal> {
+    if matches!(event.kind, EventKind::Rejected { .. }) {
+        return Ok(api::identity_view(&event.key));
+    }
+    let snapshot = store.read(&event.key).await?;
+    Ok(api::order_view(&event.key, &Order::from_facts(snapshot.facts)))
 }
 
 fn unreadable(error: &LogError) -> Refusal {

@@ -12,9 +12,9 @@ use paymux_providers::signing::PoolOptions;
 use paymux_providers::{Gateway, SigningPool};
 use tokio::task::spawn_blocking;
 
-use super::{BackendError, StartError};
+use super::{BackendError, SlicesError, StartError, slices};
 use crate::clock::ScaledClock;
-use crate::config::{BackendConfig, Config, LiveRegistry, Place, Providers};
+use crate::config::{Config, LiveRegistry, Place, Providers};
 use crate::reload::lookup_in;
 
 /// Opens the store of a configuration; the log stays alone. A data folder must be there and in nobody's use.
@@ -27,7 +27,7 @@ pub async fn audit_parts(config: Config) -> Result<AuditParts, StartError> {
     let signer = SigningPool::start(PoolOptions::default(), signing_keys).map_err(StartError::Signing)?;
     let directory = LiveRegistry::new(config.registry.clone(), lookup_in(known.in_force()));
     let gateway = Gateway::new(known, Arc::new(signer) as Arc<dyn Signer>, Transport::new()?);
-    let (store, partitions) = open(&config.backend, &clock).await?;
+    let (store, partitions) = open(&config, &clock).await?;
     Ok(AuditParts {
         store,
         gateway: Arc::new(gateway),
@@ -38,11 +38,11 @@ pub async fn audit_parts(config: Config) -> Result<AuditParts, StartError> {
     })
 }
 
-async fn open(
-    config: &BackendConfig,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Arc<dyn OrderStore>, u16), StartError> {
-    match &config.place {
+/// The store and the number of partitions; shard groups must be divided as it is recorded, since rows are looked for by
+/// it.
+async fn open(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn OrderStore>, u16), StartError> {
+    let Config { backend, registry, .. } = config;
+    match &backend.place {
         Place::Embedded(config) => {
             let (config, partitions) = (config.clone(), config.partitions);
             let opening = spawn_blocking(move || {
@@ -52,10 +52,12 @@ async fn open(
                 EmbeddedBackend::open(config, ReplyRouter::default()).map_err(BackendError::Embedded)
             });
             let backend = opening.await.map_err(|_| StartError::Interrupted)??;
+            slices::as_recorded(&backend.slices().map_err(SlicesError::Store)?, registry)?;
             Ok((backend.store(), partitions))
         }
         Place::Cluster(config) => {
             let store = CqlStore::open(&config.cql, Arc::clone(clock)).await.map_err(BackendError::Store)?;
+            slices::as_recorded(store.slices(), registry)?;
             Ok((Arc::new(store), config.cql.partitions))
         }
     }

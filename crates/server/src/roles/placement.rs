@@ -9,7 +9,7 @@ use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{MerchantId, OrderKey, ShardGroup};
 use paymux_domain::ports::{DueRow, Snapshot, StoreError};
-use paymux_domain::shard::Partition;
+use paymux_domain::shard::{Partition, SLICE_MARK, SlicedGroup};
 use paymux_domain::time::Timestamp;
 
 use crate::config::Registry;
@@ -33,9 +33,9 @@ pub enum PlacementError {
     Store(#[from] StoreError),
 }
 
-/// Merchants with the group that they have now and, where it is known, the one of an open order.
+/// Merchants with the group that they have now and, where it is known, the shard key of an open order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Moved(BTreeMap<MerchantId, (ShardGroup, Option<ShardGroup>)>);
+pub struct Moved(BTreeMap<MerchantId, (SlicedGroup, Option<ShardGroup>)>);
 
 impl fmt::Display for Moved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -43,7 +43,14 @@ impl fmt::Display for Moved {
         for (id, (now, before)) in self.0.iter().take(NAMED_MAX) {
             write!(f, "\nmerchants.{id}.shard_group: is {now}, ")?;
             match before {
-                Some(before) => write!(f, "and must be {before} until the orders that have it have ended")?,
+                Some(before) if group_of(before) == now.group().as_str() => write!(
+                    f,
+                    "and shard_groups.{}.slices must be what it was when orders went to {before}, until those have ended",
+                    now.group()
+                )?,
+                Some(before) => {
+                    write!(f, "and must be {} until the orders that have it have ended", group_of(before))?;
+                }
                 None => f.write_str("and must be what it was until the orders from before have ended")?,
             }
         }
@@ -52,6 +59,11 @@ impl fmt::Display for Moved {
             more => write!(f, "\nand {more} more merchants"),
         }
     }
+}
+
+/// The name of the group of a shard key, whole or a slice.
+fn group_of(key: &ShardGroup) -> &str {
+    key.as_str().split_once(SLICE_MARK).map_or(key.as_str(), |(group, _)| group)
 }
 
 /// Looks at every order that is still due. What was swept is done with; what lies in the log and was never worked on is
@@ -71,7 +83,7 @@ pub(super) async fn check(
         while let Some(rows) = pages.next().await? {
             let strangers = rows.into_iter().filter_map(|DueRow { key, .. }| {
                 let group = &registry.merchants.get(&key.merchant_id)?.shard_group;
-                (Partition::of(group, partitions) != partition).then_some((key, group))
+                (group.partition(&key.order_no, partitions) != partition).then_some((key, group))
             });
             for (key, group) in strangers {
                 moved.look_at(store, key, group).await?;
@@ -87,7 +99,7 @@ impl Moved {
         &mut self,
         store: &StoreView,
         key: OrderKey,
-        group: &ShardGroup,
+        group: &SlicedGroup,
     ) -> Result<(), StoreError> {
         if self.0.contains_key(&key.merchant_id) {
             return Ok(());

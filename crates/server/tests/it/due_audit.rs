@@ -71,7 +71,7 @@ impl Site {
     async fn orders(&self, lost: usize) {
         let nothing = std::iter::empty::<(OsString, OsString)>();
         let config = Config::load(Some(&self.config), nothing, &self.settings).expect("a configuration");
-        let group = config.registry.merchants[&key(0).merchant_id].shard_group.clone();
+        let group = config.registry.merchants[&key(0).merchant_id].shard_group.group().clone();
         let parts = audit_parts(config).await.expect("the store opens");
         let partition = Partition::of(&group, parts.partitions);
         let now = parts.clock.now();

@@ -24,5 +24,6 @@ mod secrets;
 mod secure;
 mod shards;
 mod shutdown;
+mod slices;
 mod tls;
 mod workbench;

@@ -19,6 +19,7 @@ fn recorded(schema_version: i64, min_compatible_binary: i64) -> Recorded {
         min_compatible_binary: Some(min_compatible_binary),
         partitions: Some(64),
         retention_s: Some(400 * 24 * 3600),
+        slices: BTreeMap::new(),
     }
 }
 

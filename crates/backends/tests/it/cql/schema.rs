@@ -36,6 +36,18 @@ async fn a_keyspace_is_made_once_and_migrating_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn how_a_shard_group_is_divided_is_remembered() {
+    let Some(keyspace) = Keyspace::migrated().await else { return };
+    let store = CqlStore::open(&keyspace.config, TokioClock::new()).await.expect("it opens");
+    assert!(store.slices().is_empty(), "nothing was ever divided");
+    let group = "big".parse().expect("a valid group");
+    store.record_slices(&group, 4).await.expect("recorded");
+    let store = CqlStore::open(&keyspace.config, TokioClock::new()).await.expect("it opens");
+    assert_eq!(*store.slices(), [(group, 4)].into());
+    migrate(&keyspace.config, Step::Contract).await.expect("what it does not know it lets be");
+}
+
+#[tokio::test]
 async fn a_migration_that_ended_halfway_is_finished_by_the_next() {
     let Some(keyspace) = Keyspace::migrated().await else { return };
     let session = keyspace.session().await;

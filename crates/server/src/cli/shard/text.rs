@@ -46,12 +46,20 @@ fn unresolved(status: &v1::PartitionStatus) -> String {
     }
 }
 
+/// The slices of the group that was asked about; empty if it is whole.
+fn slices(status: &v1::PartitionStatus) -> String {
+    let slices: Vec<String> = status.slices.iter().map(u32::to_string).collect();
+    slices.join(", ")
+}
+
 /// One line.
 pub(super) fn line(status: &v1::PartitionStatus) -> String {
     let v1::PartitionStatus { partition, lag_records, wait_reason, .. } = status;
     let waits = if wait_reason.is_empty() { String::new() } else { format!(", WAITS: {wait_reason}") };
     let (owner, swept, unresolved) = (owner(status), swept(status), unresolved(status));
-    format!("{partition:4}  {lag_records} unread, {swept}, {unresolved}, {owner}{waits}")
+    let slices =
+        if status.slices.is_empty() { String::new() } else { format!("slices {}, ", slices(status)) };
+    format!("{partition:4}  {slices}{lag_records} unread, {swept}, {unresolved}, {owner}{waits}")
 }
 
 /// All of it, line by line.
@@ -66,6 +74,9 @@ pub(super) fn whole(status: &v1::PartitionStatus) -> String {
         unresolved(status),
     );
     // Writing to a string cannot fail.
+    if !status.slices.is_empty() {
+        let _ok = write!(text, "\nslices      {} of its group", slices(status));
+    }
     if !wait_reason.is_empty() {
         let _ok = write!(text, "\nwaits       {wait_reason}");
     }
@@ -113,6 +124,7 @@ pub(super) fn json(status: &v1::PartitionStatus) -> Value {
     let age = status.report_age.as_ref().and_then(api::duration);
     json!({
         "partition": status.partition,
+        "slices": status.slices,
         "lag_records": status.lag_records,
         "swept_through_time": time(&status.swept_through_time),
         "owner": is_told.then_some(&status.owner),

@@ -151,7 +151,7 @@ impl Operator {
             Err(_) => Ok((item(order, "nothing: merchant not configured".to_owned()), false)),
             // Its partition must be the one of its order: an order has one owner.
             Ok(home) if home != dead.partition => {
-                let effect = format!("nothing: the orders of its merchant lie in partition {home} now");
+                let effect = format!("nothing: its order lies in partition {home} now");
                 Ok((item(order, effect), false))
             }
             Ok(home) => {

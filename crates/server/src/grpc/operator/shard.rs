@@ -1,24 +1,25 @@
-//! Where work is done: partitions, their owners, and what is left of the accounts' budgets.
+//! Where work is done: partitions and their owners.
 
 use std::collections::BTreeSet;
 
-use paymux_domain::name::{AccountId, MerchantId, NameError, ProviderId, ShardGroup};
-use paymux_domain::outcome::Operation;
-use paymux_domain::ports::{AccountReport, BreakerReport, OperationReport, ShardReport};
-use paymux_domain::shard::Partition;
+use paymux_domain::name::{AccountId, MerchantId, NameError, ShardGroup};
+use paymux_domain::ports::{AccountReport, ShardReport};
+use paymux_domain::shard::{Partition, SLICE_MARK, SlicedGroup};
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1::get_shard_request::Target;
 use paymux_proto::{api, v1};
 
 use super::Operator;
-use crate::config::{Account, InForce};
+use super::limits::limits_told;
 use crate::ingest::Refusal;
 
 /// The partitions that a target leads to.
 struct Asked {
+    /// The group as it is divided here; `None` where a partition or a slice was asked for.
+    group: Option<SlicedGroup>,
+    /// What to call it.
     shard_group: String,
-    slices: u32,
-    partition: Partition,
+    partitions: BTreeSet<Partition>,
     /// Whose limits are told: those of these accounts alone, where a merchant is asked about; the partition may hold
     /// others'. `None`: of all.
     accounts: Option<BTreeSet<AccountId>>,
@@ -26,30 +27,51 @@ struct Asked {
 
 impl Operator {
     pub(super) async fn shard(&self, target: Option<Target>) -> Result<v1::GetShardResponse, Refusal> {
-        let Asked { shard_group, slices, partition, accounts } = self.asked(target)?;
+        let asked = self.asked(target)?;
+        let mut partitions = Vec::new();
+        for partition in &asked.partitions {
+            partitions.push(self.status_of(*partition, &asked).await?);
+        }
+        let slices = match (&asked.group, asked.shard_group.is_empty()) {
+            (Some(group), _) => group.slices(),
+            (None, is_partition) => u16::from(!is_partition),
+        };
+        Ok(v1::GetShardResponse { shard_group: asked.shard_group, slices: u32::from(slices), partitions })
+    }
+
+    async fn status_of(&self, partition: Partition, asked: &Asked) -> Result<v1::PartitionStatus, Refusal> {
         let lag_records = self.parts.log.lag(partition).await.map_err(|error| {
             tracing::warn!(%error, "the lag cannot be read");
             Refusal::LogUnavailable
         })?;
         let swept = self.parts.store.swept_through(partition).await?;
         let report = self.parts.shards.report(partition).await?;
-        let told = report.map(|report| self.told(report, accounts.as_ref())).unwrap_or_default();
-        let status = v1::PartitionStatus {
+        let told = report.map(|report| self.told(report, asked.accounts.as_ref())).unwrap_or_default();
+        let count = self.parts.log.partitions();
+        let divided = asked.group.as_ref().filter(|group| group.slices() > 1);
+        let slices = divided.into_iter().flat_map(|group| group.slices_in(partition, count)).map(u32::from);
+        Ok(v1::PartitionStatus {
             partition: u32::from(partition.0),
             lag_records,
             swept_through_time: swept.map(|bucket| api::timestamp(bucket.start())),
+            slices: slices.collect(),
             ..told
-        };
-        Ok(v1::GetShardResponse { shard_group, slices, partitions: vec![status] })
+        })
     }
 
     fn asked(&self, target: Option<Target>) -> Result<Asked, Refusal> {
         let count = self.parts.log.partitions();
-        let of_group = |group: &ShardGroup, accounts| Asked {
-            shard_group: group.to_string(),
-            slices: 1,
-            partition: Partition::of(group, count),
+        let of_group = |group: SlicedGroup, accounts| Asked {
+            shard_group: group.group().to_string(),
+            partitions: group.partitions(count),
+            group: Some(group),
             accounts,
+        };
+        let one = |shard_group: String, partition| Asked {
+            group: None,
+            shard_group,
+            partitions: BTreeSet::from([partition]),
+            accounts: None,
         };
         match target {
             None => Err(Refusal::field("target", "is required")),
@@ -58,14 +80,19 @@ impl Operator {
                 let registry = self.parts.registry.load();
                 let merchant = registry.merchants.get(&id).ok_or(Refusal::MerchantUnknown)?;
                 let accounts = merchant.routes.iter().map(|route| route.account.clone()).collect();
-                Ok(of_group(&merchant.shard_group, Some(accounts)))
+                Ok(of_group(merchant.shard_group.clone(), Some(accounts)))
             }
-            Some(Target::ShardGroup(group)) => Ok(of_group(&parsed("shard_group", &group)?, None)),
+            Some(Target::ShardGroup(name)) => {
+                let group: ShardGroup = parsed("shard_group", &name)?;
+                if name.contains(SLICE_MARK) {
+                    return Ok(one(name, Partition::of(&group, count)));
+                }
+                Ok(of_group(self.parts.registry.load().group(&group), None))
+            }
             Some(Target::Partition(number)) => {
                 let partition = u16::try_from(number).ok().filter(|number| *number < count);
                 let allowed = || Refusal::field("partition", format!("must be below {count}"));
-                let partition = Partition(partition.ok_or_else(allowed)?);
-                Ok(Asked { shard_group: String::new(), slices: 0, partition, accounts: None })
+                Ok(one(String::new(), Partition(partition.ok_or_else(allowed)?)))
             }
         }
     }
@@ -95,102 +122,15 @@ impl Operator {
     }
 
     /// How long ago something was told, in real time.
-    fn age(&self, told: Timestamp) -> prost_types::Duration {
+    pub(super) fn age(&self, told: Timestamp) -> prost_types::Duration {
         let clock = &self.parts.clock;
         api::span(clock.now().since(told) / clock.factor().get())
     }
-
-    pub(super) async fn limits(
-        &self,
-        request: &v1::GetLimitsRequest,
-    ) -> Result<v1::GetLimitsResponse, Refusal> {
-        let provider: ProviderId = parsed("provider", &request.provider)?;
-        let id: AccountId = parsed("account", &request.account)?;
-        let (configured, partition) = {
-            let registry = self.parts.registry.load();
-            let account = registry.accounts.get(&id).filter(|account| account.provider == provider);
-            let missing =
-                || Refusal::field("account", format!("no account {id} at {provider} is configured"));
-            let configured = limits_configured(&id, account.ok_or_else(missing)?);
-            let uses =
-                |merchant: &&crate::config::Merchant| merchant.routes.iter().any(|route| route.account == id);
-            // All merchants of an account are in one group.
-            let count = self.parts.log.partitions();
-            let user = registry.merchants.values().find(uses);
-            (configured, user.map(|merchant| Partition::of(&merchant.shard_group, count)))
-        };
-        let report = match partition {
-            Some(partition) => self.parts.shards.report(partition).await?,
-            None => None,
-        };
-        let told = report.as_ref().and_then(|report| {
-            let account = report.accounts.iter().find(|account| account.account == id)?;
-            Some((report, account))
-        });
-        let Some((report, account)) = told else {
-            return Ok(v1::GetLimitsResponse {
-                limits: Some(configured),
-                ..v1::GetLimitsResponse::default()
-            });
-        };
-        Ok(v1::GetLimitsResponse {
-            limits: Some(limits_told(account, &self.parts.registry.load())),
-            owner: report.owner.clone(),
-            report_time: Some(api::timestamp(report.report_time)),
-            report_age: Some(self.age(report.report_time)),
-        })
-    }
 }
 
-fn parsed<N: std::str::FromStr<Err = NameError>>(field: &'static str, text: &str) -> Result<N, Refusal> {
+pub(super) fn parsed<N: std::str::FromStr<Err = NameError>>(
+    field: &'static str,
+    text: &str,
+) -> Result<N, Refusal> {
     text.parse().map_err(|error: NameError| Refusal::field(field, error.to_string()))
-}
-
-fn limits_told(account: &AccountReport, registry: &InForce) -> v1::AccountLimits {
-    let provider = registry.accounts.get(&account.account).map(|known| known.provider.to_string());
-    let (breaker, retry) = match account.breaker {
-        BreakerReport::Closed => (v1::BreakerState::Closed, None),
-        BreakerReport::Open(until) => (v1::BreakerState::Open, Some(until)),
-        BreakerReport::Probing => (v1::BreakerState::HalfOpen, None),
-    };
-    let operation = |report: &OperationReport| {
-        let rate_per_s = f64::from(report.rate_per_s);
-        v1::OperationLimit {
-            operation: api::operation_word(report.operation).into(),
-            rate_per_s,
-            rate_now_per_s: Some(rate_per_s / 2_f64.powi(i32::try_from(report.cuts).unwrap_or(i32::MAX))),
-            burst: report.burst,
-            waiting_count: Some(report.waiting),
-            next_slot_time: Some(api::timestamp(report.next_slot)),
-        }
-    };
-    v1::AccountLimits {
-        provider: provider.unwrap_or_default(),
-        account: account.account.to_string(),
-        operations: account.operations.iter().map(operation).collect(),
-        breaker: breaker.into(),
-        breaker_retry_time: retry.map(api::timestamp),
-        live_calls: Some(account.live_calls),
-        live_calls_max: account.live_calls_max,
-    }
-}
-
-/// What is known of an account of which nobody has told.
-fn limits_configured(id: &AccountId, account: &Account) -> v1::AccountLimits {
-    let operation = |operation: Operation| {
-        let budget = account.policy.budget(operation);
-        v1::OperationLimit {
-            operation: api::operation_word(operation).into(),
-            rate_per_s: f64::from(budget.per_second),
-            burst: budget.burst,
-            ..v1::OperationLimit::default()
-        }
-    };
-    v1::AccountLimits {
-        provider: account.provider.to_string(),
-        account: id.to_string(),
-        operations: Operation::ALL.map(operation).to_vec(),
-        live_calls_max: account.policy.in_flight_max,
-        ..v1::AccountLimits::default()
-    }
 }

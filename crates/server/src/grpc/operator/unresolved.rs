@@ -86,7 +86,8 @@ impl Operator {
         let merchant_id: Option<MerchantId> = merchant_id.parse().ok();
         let registry = self.parts.registry.load();
         let merchant = merchant_id.and_then(|id| registry.merchants.get(&id));
-        Ok(merchant.map(|merchant| Partition::of(&merchant.shard_group, count)).into_iter().collect())
+        let partitions = merchant.map(|merchant| merchant.shard_group.partitions(count));
+        Ok(partitions.into_iter().flatten().collect())
     }
 
     async fn look_ahead(

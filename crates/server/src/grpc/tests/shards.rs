@@ -4,7 +4,7 @@ use paymux_domain::outcome::Operation;
 use paymux_domain::ports::{
     AccountReport, BreakerReport, OperationReport, ShardBoard, ShardReport, UnresolvedReport,
 };
-use paymux_domain::shard::Partition;
+use paymux_domain::shard::{Partition, SlicedGroup};
 use paymux_proto::v1::get_shard_request::Target;
 
 use super::*;
@@ -89,6 +89,60 @@ async fn the_newest_owner_is_told_with_the_age_of_its_word() {
     let of_merchant = shard(&served, Target::MerchantId("m1".to_owned())).await;
     let accounts: Vec<_> = of_merchant.limits.iter().map(|limits| limits.account.as_str()).collect();
     assert_eq!(accounts, ["main"], "others' accounts in the partition are not this merchant's to see");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_divided_group_every_partition_is_told_with_its_slices_and_the_budgets_are_added_up() {
+    const PARTITIONS: u16 = 8;
+    let served = serve_divided(PARTITIONS, 4).await;
+    let group = SlicedGroup::new("m1".parse().unwrap(), 4).unwrap();
+    let partitions: Vec<Partition> = group.partitions(PARTITIONS).into_iter().collect();
+    let ask = async |target| {
+        let request = v1::GetShardRequest { target: Some(target) };
+        served.client.operator().get_shard(request).await.unwrap().into_inner()
+    };
+    for target in [Target::MerchantId("m1".to_owned()), Target::ShardGroup("m1".to_owned())] {
+        let told = ask(target).await;
+        assert_eq!((told.shard_group.as_str(), told.slices), ("m1", 4));
+        let numbers: Vec<_> = told.partitions.iter().map(|status| status.partition).collect();
+        assert_eq!(numbers, partitions.iter().map(|partition| u32::from(partition.0)).collect::<Vec<_>>());
+        let mut slices: Vec<_> = told.partitions.into_iter().flat_map(|status| status.slices).collect();
+        slices.sort_unstable();
+        assert_eq!(slices, [0, 1, 2, 3]);
+    }
+    let one = ask(Target::ShardGroup("m1#2".to_owned())).await;
+    let home = Partition::of(&"m1#2".parse().unwrap(), PARTITIONS);
+    assert_eq!((one.slices, one.partitions.len(), one.partitions[0].partition), (1, 1, u32::from(home.0)));
+
+    let now = served.now();
+    let later = |at: usize| now + Duration::from_secs(u64::try_from(at).unwrap());
+    for (at, partition) in partitions.iter().enumerate() {
+        // Until the last has told, nobody knows how fast the account is called.
+        let told = limits(&served, "saying", "main").await.unwrap().limits.unwrap();
+        assert!(told.operations.iter().all(|limit| limit.rate_now_per_s.is_none()));
+        let report = ShardReport { partition: *partition, ..report(1, later(at)) };
+        served.board.tell(&report).await.unwrap();
+    }
+    let told = limits(&served, "saying", "main").await.unwrap();
+    assert_eq!(told.report_time.map(|time| (time.seconds, time.nanos)), Some(told_at(now)));
+    let owners = partitions.len();
+    let whole = told.limits.unwrap();
+    assert_eq!(whole.live_calls.map(usize::try_from), Some(Ok(3 * owners)));
+    for limit in &whole.operations {
+        assert_eq!((limit.rate_per_s, limit.waiting_count), (300.0, u64::try_from(7 * owners).ok()));
+        assert!(limit.rate_now_per_s.is_some_and(|rate| rate > 0.0), "all have told");
+        assert_eq!(
+            limit.next_slot_time.map(|time| (time.seconds, time.nanos)),
+            Some(told_at(now + 2 * SECOND))
+        );
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn told_at(time: Timestamp) -> (i64, i32) {
+    let told = paymux_proto::api::timestamp(time);
+    (told.seconds, told.nanos)
 }
 
 #[tokio::test(flavor = "multi_thread")]
