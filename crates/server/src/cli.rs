@@ -11,6 +11,7 @@ mod merchants;
 mod migrate;
 mod order;
 mod output;
+mod pages;
 mod parked;
 mod serve;
 mod settle;

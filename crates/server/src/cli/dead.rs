@@ -1,7 +1,6 @@
 //! `paymux dead`: records of the log that could not be decoded, listed or sent to their partitions again.
 
 use clap::{Args, Subcommand};
-use paymux_domain::limits::PAGE_SIZE_MAX;
 use paymux_proto::client::Client;
 use paymux_proto::v1;
 use paymux_proto::v1::replay_request::Target;
@@ -9,7 +8,7 @@ use serde_json::json;
 
 use super::connect::ConnectArgs;
 use super::order::{self, refused, request_id};
-use super::{Exit, Output, json as to_json};
+use super::{Exit, Output, json as to_json, pages};
 
 /// Arguments of `dead`.
 #[derive(Debug, Args)]
@@ -77,23 +76,12 @@ async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Resul
     let since_time = args
         .since
         .map(|time| prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() });
-    let mut left = args.limit;
-    let page_size = i32::try_from(left.min(PAGE_SIZE_MAX))?;
-    let mut page_token = String::new();
-    while left > 0 {
+    let ask = async |page_size: i32, page_token: String| {
         let request = v1::ListDeadRequest { since_time, include_raw: args.raw, page_size, page_token };
-        let page = client.operator().list_dead(Client::request(request, None)).await.map_err(refused)?;
-        let page = page.into_inner();
-        for entry in page.entries.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-            output.print(line(entry), &entry_json(entry))?;
-            left -= 1;
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    Ok(())
+        let page = client.operator().list_dead(Client::request(request, None)).await?.into_inner();
+        Ok::<_, tonic::Status>((page.entries, page.next_page_token))
+    };
+    pages::each(args.limit, ask, |entry| Ok(output.print(line(entry), &entry_json(entry))?)).await
 }
 
 fn line(entry: &v1::DeadEntry) -> String {

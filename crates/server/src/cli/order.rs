@@ -8,13 +8,12 @@ mod text;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use paymux_domain::limits::PAGE_SIZE_MAX;
 use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use serde_json::json;
 
 use super::connect::ConnectArgs;
-use super::{Exit, Output, json as to_json};
+use super::{Exit, Output, json as to_json, pages};
 use crate::shutdown::Signals;
 
 pub(super) use confirm::attention;
@@ -265,11 +264,7 @@ async fn get(client: &Client, args: GetArgs, output: &Output) -> anyhow::Result<
 }
 
 async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Result<()> {
-    let mut left = args.limit;
-    // A token holds for pages of one size.
-    let page_size = i32::try_from(left.min(PAGE_SIZE_MAX))?;
-    let mut page_token = String::new();
-    while left > 0 {
+    let ask = async |page_size: i32, page_token: String| {
         let request = v1::ListOrdersRequest {
             merchant_id: args.merchant.clone(),
             states: args.states.iter().map(|state| i32::from(*state)).collect(),
@@ -277,18 +272,11 @@ async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Resul
             page_token,
             ..v1::ListOrdersRequest::default()
         };
-        let page =
-            client.orders().list_orders(Client::request(request, None)).await.map_err(refused)?.into_inner();
-        for order in page.orders.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-            output.print(text::order_line(order), &to_json::order(order))?;
-            left -= 1;
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    Ok(())
+        let page = client.orders().list_orders(Client::request(request, None)).await?.into_inner();
+        Ok::<_, tonic::Status>((page.orders, page.next_page_token))
+    };
+    let show = |order: &v1::Order| Ok(output.print(text::order_line(order), &to_json::order(order))?);
+    pages::each(args.limit, ask, show).await
 }
 
 async fn find(client: &Client, args: FindArgs, output: &Output) -> anyhow::Result<()> {

@@ -1,7 +1,6 @@
 //! `paymux parked`: orders that wait for a person, listed or set going again.
 
 use clap::{Args, Subcommand};
-use paymux_domain::limits::PAGE_SIZE_MAX;
 use paymux_proto::client::Client;
 use paymux_proto::v1::replay_request::Target;
 use paymux_proto::{api, v1};
@@ -9,7 +8,7 @@ use serde_json::json;
 
 use super::connect::ConnectArgs;
 use super::order::{self, attention, refused, request_id};
-use super::{Exit, Output, json as to_json};
+use super::{Exit, Output, json as to_json, pages};
 
 /// Arguments of `parked`.
 #[derive(Debug, Args)]
@@ -117,23 +116,12 @@ pub(super) async fn run(args: ParkedArgs, output: &Output) -> anyhow::Result<Exi
 
 async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Result<()> {
     let filter = args.filter.filter(&args.attention);
-    let mut left = args.limit;
-    let page_size = i32::try_from(left.min(PAGE_SIZE_MAX))?;
-    let mut page_token = String::new();
-    while left > 0 {
+    let ask = async |page_size: i32, page_token: String| {
         let request = v1::ListParkedRequest { filter: Some(filter.clone()), page_size, page_token };
-        let page = client.operator().list_parked(Client::request(request, None)).await.map_err(refused)?;
-        let page = page.into_inner();
-        for order in page.orders.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-            output.print(line(order), &order_json(order))?;
-            left -= 1;
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    Ok(())
+        let page = client.operator().list_parked(Client::request(request, None)).await?.into_inner();
+        Ok::<_, tonic::Status>((page.orders, page.next_page_token))
+    };
+    pages::each(args.limit, ask, |order| Ok(output.print(line(order), &order_json(order))?)).await
 }
 
 fn line(order: &v1::ParkedOrder) -> String {

@@ -1,15 +1,14 @@
 //! `paymux unresolved`: calls to providers whose outcome is not known.
 
 use clap::{Args, Subcommand};
-use paymux_domain::limits::PAGE_SIZE_MAX;
 use paymux_proto::client::Client;
 use paymux_proto::v1;
 use serde_json::json;
 
 use super::connect::ConnectArgs;
-use super::order::{self, refused, seconds};
+use super::order::{self, seconds};
 use super::parked::FilterArgs;
-use super::{Exit, Output, json as to_json};
+use super::{Exit, Output, json as to_json, pages};
 
 /// Arguments of `unresolved`.
 #[derive(Debug, Args)]
@@ -49,29 +48,17 @@ pub(super) async fn run(args: UnresolvedArgs, output: &Output) -> anyhow::Result
 
 async fn list(client: &Client, args: ListArgs, output: &Output) -> anyhow::Result<()> {
     let filter = args.filter.filter(&[]);
-    let mut left = args.limit;
-    let page_size = i32::try_from(left.min(PAGE_SIZE_MAX))?;
-    let mut page_token = String::new();
-    while left > 0 {
+    let ask = async |page_size: i32, page_token: String| {
         let request = v1::ListUnresolvedRequest {
             filter: Some(filter.clone()),
             age_min: Some(seconds(args.age)),
             page_size,
             page_token,
         };
-        let page =
-            client.operator().list_unresolved(Client::request(request, None)).await.map_err(refused)?;
-        let page = page.into_inner();
-        for call in page.calls.iter().take(usize::try_from(left).unwrap_or(usize::MAX)) {
-            output.print(line(call), &call_json(call))?;
-            left -= 1;
-        }
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
-    Ok(())
+        let page = client.operator().list_unresolved(Client::request(request, None)).await?.into_inner();
+        Ok::<_, tonic::Status>((page.calls, page.next_page_token))
+    };
+    pages::each(args.limit, ask, |call| Ok(output.print(line(call), &call_json(call))?)).await
 }
 
 fn operation(call: &v1::UnresolvedCall) -> &'static str {
