@@ -24,6 +24,7 @@ mod watching;
 mod world;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -144,6 +145,24 @@ impl DemoArgs {
     fn timeout(&self) -> Duration {
         self.timeout_s.map_or_else(|| TIMEOUT + TIMEOUT_PER_ORDER * self.orders, Duration::from_secs)
     }
+
+    /// The world that is asked for, with its doors at these addresses and that section `[backend]`.
+    fn wishes(&self, grpc: SocketAddr, notify: SocketAddr, backend: String) -> anyhow::Result<Wishes> {
+        let factor = factor(self.clock_factor)?;
+        Ok(Wishes {
+            merchants: usize::from(self.merchants),
+            life: load::life(self.orders, factor),
+            seed: self.seed,
+            faults: self.faults.into(),
+            payers: true,
+            newcomer: true,
+            factor,
+            grpc,
+            notify,
+            simulator: loopback(0),
+            backend,
+        })
+    }
 }
 
 pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit> {
@@ -160,19 +179,7 @@ pub(crate) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
     );
     let listeners = Listeners::bind(loopback(0), loopback(0)).await?;
     let (grpc, notify) = listeners.addresses()?;
-    let wishes = Wishes {
-        merchants: usize::from(args.merchants),
-        life: load::life(args.orders, factor(args.clock_factor)?),
-        seed: args.seed,
-        faults: args.faults.into(),
-        payers: true,
-        newcomer: true,
-        factor: factor(args.clock_factor)?,
-        grpc,
-        notify,
-        simulator: loopback(0),
-        backend: site::embedded_toml(),
-    };
+    let wishes = args.wishes(grpc, notify, site::embedded_toml())?;
     let World { merchants, simulator, clock, config, newcomer, .. } =
         World::build(&wishes, folder.path()).await?;
     let surroundings = near(clock);

@@ -13,8 +13,8 @@ use super::report::Report;
 use super::running::{Folder, loopback};
 use super::site::PARTITIONS;
 use super::truth::Truth;
-use super::world::{Wishes, World};
-use super::{DemoArgs, factor, interruptible, load, orders};
+use super::world::World;
+use super::{DemoArgs, interruptible, orders};
 use crate::cli::{Exit, Output};
 use crate::clock::SystemEntropy;
 use crate::config::ClusterConfig;
@@ -101,19 +101,7 @@ pub(super) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit>
     let folder = Folder::make(args.folder.clone())?;
     // Free again for the processes: they are told where to listen, so that the provider knows, too.
     let (grpc, notify) = Listeners::bind(loopback(0), loopback(0)).await?.addresses()?;
-    let wishes = Wishes {
-        merchants: usize::from(args.merchants),
-        life: load::life(args.orders, factor(args.clock_factor)?),
-        seed: args.seed,
-        faults: args.faults.into(),
-        payers: true,
-        newcomer: true,
-        factor: factor(args.clock_factor)?,
-        grpc,
-        notify,
-        simulator: loopback(0),
-        backend,
-    };
+    let wishes = args.wishes(grpc, notify, backend)?;
     let world = World::build(&wishes, folder.path()).await?;
     let cluster = world.config.backend.cluster().context("the demo's configuration names no cluster")?;
     let made = Made { cluster: cluster.clone(), name };
