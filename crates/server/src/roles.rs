@@ -219,6 +219,8 @@ struct Shared {
     backend: Backend,
     log: Arc<dyn CommandLog>,
     store: Arc<dyn OrderStore>,
+    /// The store as whoever only reads it sees it.
+    view: StoreView,
     /// Shuts the doors and ends waits.
     doors: CancellationToken,
 }
@@ -252,6 +254,7 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
         backend,
         log,
         store,
+        view,
         doors: CancellationToken::new(),
     })
 }
@@ -278,7 +281,7 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             gateway: Arc::clone(&self.gateway),
             log: Arc::clone(&self.log),
-            store: StoreView::new(Arc::clone(&self.store)),
+            store: self.view.clone(),
             clock: Arc::clone(&self.clock),
             waits,
             config: self.config.ingest,
@@ -312,7 +315,7 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             reloads: self.reloader.status(),
             log: Arc::clone(&self.log),
-            store: StoreView::new(Arc::clone(&self.store)),
+            store: self.view.clone(),
         }
     }
 
