@@ -12,7 +12,7 @@ mod proxy;
 mod raw;
 mod rebalance;
 mod relay;
-mod rig;
+pub(crate) mod rig;
 mod workers;
 
 use paymux_proto::v1::OrderState;

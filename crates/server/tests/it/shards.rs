@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use paymux_domain::shard::Partition;
@@ -17,67 +16,28 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::rig::{PATIENCE, PAYMUX, Ports, Process, World, order, paymux, skipped, until};
-
-/// Partitions of the test's log.
-const PARTITIONS: u32 = 4;
+use crate::cluster::rig::{Cluster, PARTITIONS, Services};
+use crate::rig::{PATIENCE, Ports, Process, World, order, paymux, until};
 
 /// Records that may lie unread in one of them.
 const LAG_MAX: usize = 5;
 
-/// The value of a variable of the environment that names services.
-fn named(wanted: &str) -> Option<String> {
-    let found = std::env::vars_os().find(|(name, _)| name == wanted);
-    found.and_then(|(_, value)| value.into_string().ok()).filter(|value| !value.is_empty())
-}
-
 /// Processes of one configuration on a cluster, with the merchants of a world.
-struct Site {
-    /// Its simulator serves the providers.
-    _world: World,
-    config: PathBuf,
-    grpc: SocketAddr,
-}
+struct Site(Cluster);
 
 impl Site {
     /// `None`, with a word on it, where no services are named. Everything is migrated.
     fn new(test: &str) -> Option<Self> {
-        let (Some(kafka), Some(cql)) = (named("PAYMUX_TEST_KAFKA"), named("PAYMUX_TEST_CQL")) else {
-            skipped(test, "PAYMUX_TEST_KAFKA and PAYMUX_TEST_CQL name no services");
-            return None;
-        };
-        let (world, name) = (World::start(&[]), format!("it_shards_{}", std::process::id()));
-        let list = |text: &str| text.split(',').map(|one| format!("{one:?}")).collect::<Vec<_>>().join(", ");
-        let known = std::fs::read_to_string(world.config_file()).expect("the world's configuration");
-        let (before, rest) = known.split_once("[backend]\n").expect("a section of its backend");
-        let (_, after) = rest.split_once("\n[").expect("a section after it");
-        let text = format!(
-            "{before}[backend]\nkind = \"cluster\"\npartitions = {PARTITIONS}\n\
-             [backend.kafka]\nbrokers = [{}]\ntopic_prefix = \"{name}.\"\ngroup = \"{name}\"\n\
-             session_timeout_ms = 6000\n\
-             [backend.kafka.topics]\nreplication = 1\nmin_in_sync = 1\n\
-             [backend.cql]\ncontact_points = [{}]\nkeyspace = \"{name}\"\ndatacenter = \"datacenter1\"\n\
-             replication = [\"datacenter1:1\"]\n\n[{after}",
-            list(&kafka),
-            list(&cql),
-        );
-        let config = world.folder.path().join("shards.toml");
-        std::fs::write(&config, text).expect("the configuration is written");
-        let file = config.to_str().expect("UTF-8");
-        let done = paymux(&["migrate", "--config", file, "--log", "warn"]);
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        Some(Self { _world: world, config, grpc: Ports::free().grpc })
+        let cluster = Cluster::of(World::start(&[]), &Services::named(test)?, "it_shards");
+        cluster.migrate();
+        Some(Self(cluster))
     }
 
     fn command(&self, roles: &str, name: &str, health: SocketAddr) -> Command {
-        let mut command = Command::new(PAYMUX);
-        command.args(["serve", "--log", "info", "--log-format", "json", "--roles", roles, "--config"]);
-        command.arg(&self.config).stdout(Stdio::null());
+        let mut command = self.0.command(roles);
         for (key, value) in [
             ("backend.kafka.instance", name.to_owned()),
             ("ingest.lag_records_max", LAG_MAX.to_string()),
-            ("server.grpc_listen", self.grpc.to_string()),
-            ("server.notify_listen", Ports::free().notify.to_string()),
             ("server.health_listen", health.to_string()),
         ] {
             command.args(["--set", &format!("{key}={value}")]);
@@ -105,7 +65,7 @@ impl Site {
 
     /// What the command line tells of the partitions, by number.
     fn shards(&self) -> BTreeMap<u64, Value> {
-        let server = format!("http://{}", self.grpc);
+        let server = format!("http://{}", self.0.ports.grpc);
         let done = paymux(&["shard", "list", "--output", "json", "--server", &server]);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
         let lines = String::from_utf8(done.stdout).expect("UTF-8");
@@ -118,7 +78,7 @@ impl Site {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let shards = self.shards();
-            if shards.len() == usize::try_from(PARTITIONS).expect("few") && shards.values().all(&wanted) {
+            if shards.len() == usize::from(PARTITIONS) && shards.values().all(&wanted) {
                 return shards;
             }
             assert!(Instant::now() < deadline, "not as wanted: {shards:#?}");
@@ -168,8 +128,7 @@ async fn group_of(client: &Client, merchant: &str) -> String {
 
 /// A group whose partition is another one.
 fn elsewhere(group: &str) -> String {
-    let partitions = u16::try_from(PARTITIONS).expect("few");
-    let partition = |group: &str| Partition::of(&group.parse().expect("a valid group"), partitions);
+    let partition = |group: &str| Partition::of(&group.parse().expect("a valid group"), PARTITIONS);
     let mut others = (0..).map(|n| format!("moved-{n}"));
     others.find(|other| partition(other) != partition(group)).expect("there are several partitions")
 }
@@ -204,7 +163,7 @@ async fn operators_see_owners_lag_and_limits_of_other_processes() {
     {
         health(at, name, ServingStatus::Serving).await;
     }
-    let client = Client::connect(&format!("http://{}", site.grpc)).await.expect("the server answers");
+    let client = site.0.client().await;
 
     // Nobody works: nothing is guessed, and what would only pile up is refused.
     let shards = site.shards();
