@@ -210,3 +210,48 @@ async fn operators_see_owners_lag_and_limits_of_other_processes() {
         assert_eq!(process.exit_code(), Some(0));
     }
 }
+
+/// The number of slices is the cluster's: no process starts with another one, and only a stopped cluster takes one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_slices_of_a_group_are_those_that_migrate_recorded() {
+    let Some(services) = Services::named("slices on a cluster") else { return };
+    let cluster = Cluster::of(World::start(&[]), &services, "it_slices");
+    let slices = |number: u16| format!("shard_groups.direct-own-0.slices={number}");
+    let refused = |number: u16, told: &str| {
+        let mut process = Process::start(cluster.command("worker").args(["--set", &slices(number)]));
+        process.wait_for(&[told]);
+        assert_eq!(process.exit_code(), Some(1), "{number}");
+    };
+    cluster.migrate();
+    refused(4, "shard_groups.direct-own-0.slices: is 4 and recorded as 1");
+    let recorded = cluster.migrate_with(&[&slices(4)]).expect("nothing is open");
+    assert!(recorded.contains("shard group direct-own-0 has 4 now, and had 1"), "{recorded}");
+    refused(2, "shard_groups.direct-own-0.slices: is 2 and recorded as 4");
+
+    let start = |roles: &str| {
+        let process = Process::start(cluster.command(roles).args(["--set", &slices(4)]));
+        process.wait_for(&["\"serving\""]);
+        process
+    };
+    let mut running = ["ingest", "notify", "worker", "worker"].map(start);
+    let client = cluster.client().await;
+    for n in 0..8 {
+        let number = format!("SLICED-{n}");
+        cluster.create(&client, "m03", &number).await;
+        cluster.pay("m03", &number).await;
+        cluster.is_delivered(&client, "m03", &number).await;
+    }
+    cluster.create(&client, "m03", "OPEN-1").await;
+    let target = Some(Target::MerchantId("m03".to_owned()));
+    let told = client.operator().get_shard(v1::GetShardRequest { target }).await.expect("told").into_inner();
+    let mut found: Vec<u32> = told.partitions.into_iter().flat_map(|status| status.slices).collect();
+    found.sort_unstable();
+    assert_eq!((told.slices, found), (4, vec![0, 1, 2, 3]));
+
+    let fault = cluster.migrate_with(&[&slices(3)]).expect_err("workers run");
+    assert!(fault.contains("while the worker"), "{fault}");
+    for process in &mut running {
+        process.signal("TERM");
+        assert_eq!(process.exit_code(), Some(0));
+    }
+}

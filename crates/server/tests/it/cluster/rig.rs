@@ -99,10 +99,16 @@ impl Cluster {
     }
 
     pub(crate) fn migrate(&self) -> String {
-        let config = self.config.to_str().expect("UTF-8");
-        let done = paymux(&["migrate", "--config", config, "--log", "warn"]);
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).expect("UTF-8")
+        self.migrate_with(&[]).unwrap_or_else(|told| panic!("{told}"))
+    }
+
+    /// `paymux migrate` with settings beside those of the file; what it says, or why not.
+    pub(crate) fn migrate_with(&self, settings: &[&str]) -> Result<String, String> {
+        let mut args = vec!["migrate", "--config", self.config.to_str().expect("UTF-8"), "--log", "warn"];
+        args.extend(settings.iter().flat_map(|setting| ["--set", *setting]));
+        let done = paymux(&args);
+        let told = String::from_utf8_lossy(if done.status.success() { &done.stdout } else { &done.stderr });
+        if done.status.success() { Ok(told.into_owned()) } else { Err(told.into_owned()) }
     }
 
     /// `paymux serve` with some roles, the role ingest at the first address.
