@@ -24,8 +24,9 @@ const SWEPT_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The order store in memory. Clones share it; it outlives every simulated crash.
 ///
-/// Between the index rows of one [`OrderStore::add_facts`] and its facts lie steps of their own: with
-/// [`MemoryStore::with_steps`] a fault hook may fail or crash there, so that only a part is written.
+/// Each index row of one [`OrderStore::add_facts`] is a step of its own before its facts, and facts and bookkeeping are
+/// read as of two moments, either of them first: with [`MemoryStore::with_steps`] a fault hook may let time pass, fail
+/// or crash there, so that any subset of the rows is written, and what is read together never stood together.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     tables: Arc<Mutex<Tables>>,
@@ -85,17 +86,33 @@ impl MemoryStore {
 impl OrderStore for MemoryStore {
     fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
         let key = key.clone();
-        Box::pin(async move { Ok(self.tables.lock().snapshot(&key)) })
+        Box::pin(async move {
+            let first = self.tables.lock().snapshot(&key);
+            let Some(steps) = &self.steps else { return Ok(first) };
+            let is_followup_first = steps.count().is_multiple_of(2);
+            let passed = steps.between("read.second").await;
+            passed.map_err(|_| StoreError::Unavailable("injected into read".to_owned()))?;
+            let second = self.tables.lock().snapshot(&key);
+            Ok(match is_followup_first {
+                true => Snapshot { followup: first.followup, ..second },
+                false => Snapshot { facts: first.facts, ..second },
+            })
+        })
     }
 
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, facts) = (key.clone(), facts.to_vec());
         Box::pin(async move {
-            for fact in &facts {
-                let has_index_rows = self.tables.lock().put_index_rows(&key, fact);
-                if has_index_rows {
-                    self.between("add_facts.index_row").await?;
+            let mut lost = None;
+            for fact in facts.iter().filter(|fact| Tables::has_index_rows(fact)) {
+                // They are written side by side: one that is lost holds up no other.
+                match self.between("add_facts.index_row").await {
+                    Ok(()) => self.tables.lock().put_index_rows(&key, fact),
+                    Err(error) => lost = Some(error),
                 }
+            }
+            if let Some(error) = lost {
+                return Err(error);
             }
             self.tables.lock().put_facts(&key, &facts);
             Ok(())

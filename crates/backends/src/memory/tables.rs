@@ -74,8 +74,17 @@ impl Tables {
         self.orders.entry(key.clone()).or_default().followup = followup.clone();
     }
 
-    /// The index rows of one fact; `false` when it has none.
-    pub(super) fn put_index_rows(&mut self, key: &OrderKey, fact: &Fact) -> bool {
+    /// Whether other tables have rows of a fact.
+    pub(super) fn has_index_rows(fact: &Fact) -> bool {
+        match &fact.key {
+            FactKey::Created | FactKey::Paid(_) | FactKey::PaidStated(_) | FactKey::OperatorPaid(_) => true,
+            FactKey::Attention(reason, _) | FactKey::AttentionResolved(reason, _) => reason.parks(),
+            _ => false,
+        }
+    }
+
+    /// The index rows of one fact.
+    pub(super) fn put_index_rows(&mut self, key: &OrderKey, fact: &Fact) {
         match (&fact.key, &fact.body) {
             (FactKey::Created, FactBody::Created(created)) => {
                 let rows = self.index.entry(key.merchant_id.clone()).or_default();
@@ -93,9 +102,8 @@ impl Tables {
             (FactKey::AttentionResolved(reason, k), _) if reason.parks() => {
                 self.parked_row(key, *reason, *k).is_resolved = true;
             }
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     fn parked_row(&mut self, key: &OrderKey, reason: AttentionReason, k: u32) -> &mut ParkedRow {

@@ -7,13 +7,16 @@ use parking_lot::Mutex;
 use paymux_backends::ReplyRouter;
 use paymux_backends::faults::{Fault, FaultHook, FaultPoint, NoFaults, Steps, Then, Unreliable, When};
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
+use paymux_domain::followup::Followup;
+use paymux_domain::name::{ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{
-    AppendError, CommandLog, CommitError, ListQuery, LogConsumer, LogError, LogInput, OrderStore, StoreError,
+    AppendError, CommandLog, CommitError, ListQuery, LogConsumer, LogError, LogInput, OrderStore, Snapshot,
+    StoreError,
 };
 use paymux_domain::shard::Partition;
 use tokio::time::timeout;
 
-use crate::suite::values::{at, created, due, key, record};
+use crate::suite::values::{at, created, due, key, paid, record};
 use crate::suite::{TokioClock, ends};
 
 const P: Partition = Partition(0);
@@ -131,12 +134,13 @@ async fn a_lost_acknowledgement_of_a_commit_is_no_renewal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn index_rows_may_be_there_without_their_facts_until_the_write_is_repeated() {
-    for then in [Then::Fail, Then::Crash] {
+async fn any_index_rows_may_be_there_without_their_facts_until_the_write_is_repeated() {
+    // The first row is lost, and the second is there all the same; after a crash neither is.
+    for (then, paid_rows) in [(Then::Fail, 1), (Then::Crash, 0)] {
         let store = MemoryStore::new();
         let torn = store.with_steps(once(When::Between, Fault::of(then)).1);
         let order = key("m", "o");
-        let facts = [created(&order, "wechatpay", at(0))];
+        let facts = [created(&order, "wechatpay", at(0)), paid("T1")];
         let outcome = timeout(HOUR, torn.add_facts(&order, &facts)).await;
         assert!(matches!(outcome, Err(_) | Ok(Err(StoreError::Unknown(_)))), "{outcome:?}");
         let query = ListQuery {
@@ -146,10 +150,43 @@ async fn index_rows_may_be_there_without_their_facts_until_the_write_is_repeated
             after: None,
             limit: 9,
         };
-        assert_eq!(ends(store.list_orders(&query)).await.expect("readable").entries.len(), 1);
+        let listed = async || ends(store.list_orders(&query)).await.expect("readable").entries.len();
+        let (wechatpay, trade_no): (ProviderId, ProviderTradeNo) =
+            ("wechatpay".parse().expect("a provider"), "T1".parse().expect("a number"));
+        let found = ends(store.find_by_trade_no(&wechatpay, &trade_no)).await.expect("readable");
+        assert_eq!((listed().await, found.iter().count()), (0, paid_rows), "{then:?}");
         assert_eq!(store.snapshot(&order).facts, []);
         ends(torn.add_facts(&order, &facts)).await.expect("the second time there is no fault");
-        assert_eq!(store.snapshot(&order).facts, facts);
+        assert_eq!((listed().await, store.snapshot(&order).facts.len()), (1, 2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn facts_and_bookkeeping_are_read_as_of_two_moments() {
+    for earlier_reads in [0, 1] {
+        let (_, steps) = once(When::Between, Fault::delayed(Duration::from_secs(2)));
+        let store = MemoryStore::new();
+        let slow = store.with_steps(Arc::clone(&steps));
+        let order = key("m", "o");
+        // Which of the two is read first goes by the number of the operation.
+        let idle = Unreliable::new(Arc::new(MemoryStore::new()), steps);
+        for _ in 0..earlier_reads {
+            ends(idle.floor(P)).await.expect("readable");
+        }
+        let writing = async {
+            tokio::time::sleep(Duration::from_secs(1)).await; // tidy: paused time
+            ends(store.add_facts(&order, &[paid("T1")])).await.expect("written");
+            let followup = Followup { next_due: Some(at(9)), ..Followup::default() };
+            ends(store.put_followup(&order, &followup)).await.expect("written");
+        };
+        let (read, ()) = tokio::join!(slow.read(&order), writing);
+        let Snapshot { facts, followup } = read.expect("readable");
+        let is_newer = (facts.len() == 1, followup.next_due == Some(at(9)));
+        assert_eq!(
+            is_newer,
+            (earlier_reads == 0, earlier_reads == 1),
+            "one as before the writes, one as after"
+        );
     }
 }
 
@@ -167,6 +204,7 @@ async fn every_operation_is_counted_once_with_its_name() {
         asked,
         [
             ("read", 1, When::Before),
+            ("read.second", 1, When::Between),
             ("read", 1, When::After),
             ("add_facts", 2, When::Before),
             ("add_facts.index_row", 2, When::Between),

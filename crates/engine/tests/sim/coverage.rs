@@ -69,7 +69,7 @@ pub(crate) fn print(points: &Points, seeds: u64) -> usize {
     for ((operation, when), (passed, crashes)) in points.iter() {
         println!("  {operation:<28} {when:<8} {passed:>9} passed {crashes:>6} crashed");
     }
-    let within = [("add_facts.index_row", "between")];
+    let within = [("add_facts.index_row", "between"), ("read.second", "between")];
     let points_of = |operation| ["before", "after"].map(|when| (operation, when));
     for (operation, when) in OPERATIONS.into_iter().flat_map(points_of).chain(within) {
         if points.get(&(operation.to_owned(), when)).is_none_or(|(_, crashes)| *crashes == 0) {
