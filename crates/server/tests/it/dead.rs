@@ -110,7 +110,7 @@ async fn dead_records_are_listed_and_replayed_where_they_can_be_read() {
         item.unwrap_or_else(|| panic!("{of}: {dry:?}")).effect.clone()
     };
     assert!(effect(&id("1001")).contains("again"), "{dry:?}");
-    assert!(effect(&id("1002")).contains("lie in partition"), "{dry:?}");
+    assert!(effect(&id("1002")).contains("lies in partition"), "{dry:?}");
     assert!(effect(&id("77777")).contains("not among"), "{dry:?}");
     assert!(effect(&poison).contains("still cannot be decoded"), "{dry:?}");
     until(&client, "m01", "DEAD-0001", |order| order.state() == OrderState::Pending).await;

@@ -38,6 +38,8 @@ impl Site {
         for (key, value) in [
             ("backend.kafka.instance", name.to_owned()),
             ("ingest.lag_records_max", LAG_MAX.to_string()),
+            // One of them is refused while another listens.
+            ("server.notify_listen", Ports::free().notify.to_string()),
             ("server.health_listen", health.to_string()),
         ] {
             command.args(["--set", &format!("{key}={value}")]);

@@ -31,7 +31,7 @@ const BURST: u64 = 8;
 const ORDERS: usize = 260;
 
 fn group(slices: u16) -> SlicedGroup {
-    SlicedGroup::new(ACCOUNT.parse().unwrap(), slices).unwrap()
+    SlicedGroup::new(ACCOUNT.parse().expect("a valid group"), slices).expect("one that can be divided")
 }
 
 fn settings(slices: u16) -> Vec<String> {
@@ -77,7 +77,8 @@ async fn the_owners_of_a_divided_group_keep_the_budget_together_and_every_order_
     let client = server.client().await;
     let request =
         v1::WatchOrdersRequest { merchant_id: MERCHANT.to_owned(), ..v1::WatchOrdersRequest::default() };
-    let watch = client.orders().watch_orders(Client::request(request, None)).await.unwrap().into_inner();
+    let watch =
+        client.orders().watch_orders(Client::request(request, None)).await.expect("an answer").into_inner();
     let telling = tokio::spawn(launched(watch, ORDERS));
     let create = |n: usize| {
         let client = client.clone();
@@ -97,7 +98,9 @@ async fn the_owners_of_a_divided_group_keep_the_budget_together_and_every_order_
     // One order of each slice is paid: the notification finds it, and so do queries and commands.
     let mut of_slices: BTreeMap<String, usize> = BTreeMap::new();
     for n in 0..ORDERS {
-        of_slices.entry(group(SLICES).key(&number(n).parse().unwrap()).to_string()).or_insert(n);
+        of_slices
+            .entry(group(SLICES).key(&number(n).parse().expect("a valid number")).to_string())
+            .or_insert(n);
     }
     assert_eq!(of_slices.len(), usize::from(SLICES));
     for (key, n) in of_slices {
@@ -113,13 +116,14 @@ async fn look_at_shards(server: &Server, client: &Client) {
         paymux(&["shard", "list", "--merchant", MERCHANT, "--output", "json", "--server", &server.grpc]);
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
     let mut slices = Vec::new();
-    for line in String::from_utf8(told.stdout).unwrap().lines() {
-        let shard: Value = serde_json::from_str(line).unwrap();
-        let partition = Partition(u16::try_from(shard["partition"].as_u64().unwrap()).unwrap());
+    for line in String::from_utf8(told.stdout).expect("UTF-8").lines() {
+        let shard: Value = serde_json::from_str(line).expect("JSON");
+        let partition =
+            Partition(u16::try_from(shard["partition"].as_u64().expect("a number")).expect("few"));
         let here: Vec<u16> = group(SLICES).slices_in(partition, PARTITIONS).collect();
         assert_eq!(shard["slices"], json!(here), "{shard}");
         let create = &shard["limits"][0]["operations"][0];
-        let part = 5.0 * f64::from(u16::try_from(here.len()).unwrap());
+        let part = 5.0 * f64::from(u16::try_from(here.len()).expect("few"));
         assert_eq!(create["rate_per_s"].as_f64(), Some(part), "{shard}");
         slices.extend(here);
     }
@@ -127,12 +131,13 @@ async fn look_at_shards(server: &Server, client: &Client) {
     assert_eq!(slices, (0..SLICES).collect::<Vec<_>>());
 
     let request = v1::GetShardRequest { target: Some(Target::ShardGroup(ACCOUNT.to_owned())) };
-    let shard = client.operator().get_shard(request).await.unwrap().into_inner();
+    let shard = client.operator().get_shard(request).await.expect("an answer").into_inner();
     assert_eq!((shard.shard_group.as_str(), shard.slices), (ACCOUNT, u32::from(SLICES)));
     let request = v1::GetLimitsRequest { provider: "wechatpay".to_owned(), account: ACCOUNT.to_owned() };
-    let whole = client.operator().get_limits(request).await.unwrap().into_inner().limits.unwrap();
+    let whole =
+        client.operator().get_limits(request).await.expect("an answer").into_inner().limits.expect("limits");
     let create = whole.operations.iter().find(|limit| limit.operation() == v1::ProviderOperation::Create);
-    let create = create.unwrap();
+    let create = create.expect("creates are limited");
     assert_eq!(create.rate_per_s, 20.0);
     assert!(create.rate_now_per_s.is_some_and(|rate| rate > 0.0), "every owner has told: {create:?}");
 }
@@ -145,12 +150,9 @@ async fn pay(world: &World, number: &str) {
 
 /// The shard key that the order was created with.
 async fn created_in(client: &Client, number: &str) -> String {
-    let request = v1::GetTimelineRequest {
-        merchant_id: MERCHANT.to_owned(),
-        merchant_order_no: number.to_owned(),
-        ..v1::GetTimelineRequest::default()
-    };
-    let entries = client.orders().get_timeline(request).await.unwrap().into_inner().entries;
+    let request =
+        v1::GetTimelineRequest { merchant_id: MERCHANT.to_owned(), merchant_order_no: number.to_owned() };
+    let entries = client.orders().get_timeline(request).await.expect("an answer").into_inner().entries;
     let created = entries.into_iter().find(|entry| entry.fact_key == "created").expect("a created order");
     created.details["shard_group"].clone()
 }
@@ -158,13 +160,14 @@ async fn created_in(client: &Client, number: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_number_of_slices_changes_only_when_no_order_that_had_it_is_open() {
     let (world, data, ports) = (World::start(&[]), TempDir::new().unwrap(), Ports::free());
-    let lies = |n: usize, slices| group(slices).partition(&number(n).parse().unwrap(), PARTITIONS);
+    let lies =
+        |n: usize, slices| group(slices).partition(&number(n).parse().expect("a valid number"), PARTITIONS);
     let open = (0..1000).find(|n| [2, 1].iter().all(|other| lies(*n, *other) != lies(*n, SLICES)));
     let open = number(open.expect("an order that would lie elsewhere"));
 
     let mut server = start(&world, &data, ports, SLICES);
     let client = server.client().await;
-    client.create(order(MERCHANT, &open, 100)).await.unwrap();
+    client.create(order(MERCHANT, &open, 100)).await.expect("an answer");
     until(&client, MERCHANT, &open, |order| order.launch.is_some()).await;
     server.process.signal("TERM");
     assert_eq!(server.process.exit_code(), Some(0));
@@ -177,7 +180,7 @@ async fn the_number_of_slices_changes_only_when_no_order_that_had_it_is_open() {
         let refused = command.stderr(Stdio::piped()).output().unwrap();
         let told = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(1), "{told}");
-        let key = group(SLICES).key(&open.parse().unwrap()).to_string();
+        let key = group(SLICES).key(&open.parse().expect("a valid number")).to_string();
         let fault = format!("shard_groups.{ACCOUNT}.slices must be what it was when orders went to {key}");
         assert!(told.contains(&format!("merchants.{MERCHANT}.shard_group: is {ACCOUNT}")), "{told}");
         assert!(told.contains(&fault), "{told}");
@@ -200,7 +203,7 @@ async fn the_number_of_slices_changes_only_when_no_order_that_had_it_is_open() {
         amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: 40 }),
         ..v1::RefundOrderRequest::default()
     };
-    client.orders().refund_order(refund).await.unwrap();
+    client.orders().refund_order(refund).await.expect("an answer");
     until(&client, MERCHANT, &open, |order| {
         order.refunded_amount.as_ref().is_some_and(|sum| sum.minor == 40)
     })
