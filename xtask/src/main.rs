@@ -1,6 +1,7 @@
 //! Developer commands: check, test, sim, codegen, bench, services.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on its standard output")]
 
+mod bench;
 mod check;
 mod codegen;
 mod process;
@@ -37,9 +38,10 @@ enum Command {
     },
     /// Real Kafka and Cassandra on this machine, without containers
     Services(services::Services),
-    /// Criterion benches; arguments after `--` go to criterion
+    /// The benches, each beside the bare cost of the same run; those on Kafka and a CQL database on services that are
+    /// started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name some. With arguments only what they choose
     Bench {
-        /// Which bench, and criterion's own arguments
+        /// Cargo's own: `--bench accept`, `--bench submit`, `--bench decide`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -74,10 +76,7 @@ fn main() -> Result<ExitCode> {
         }
         Command::Codegen { check } => codegen::run(&root, check).map(|()| ExitCode::SUCCESS),
         Command::Services(services) => services::run(&root, &services).map(|()| ExitCode::SUCCESS),
-        Command::Bench { args } => {
-            let mut bench = process::cargo(["bench", "-p", "paymux-benches"]);
-            process::run(bench.args(args)).map(ExitCode::from)
-        }
+        Command::Bench { args } => bench::run(&root, &args),
     }
 }
 

@@ -201,7 +201,7 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
         // They have a run of their own.
         tests.args(["--skip", loss::TESTS]);
     }
-    let absent = to_start(&options.require, options.full && is_possible, is_named);
+    let absent = to_start(&options.require, options.full && is_possible, services::is_named);
     if absent.is_empty() {
         tally.add(workspace_tests(&mut tests, &options.require, verified)?);
         return Ok(tally);
@@ -277,11 +277,6 @@ fn to_start(require: &Require, wants_all: bool, is_named: impl Fn(Kind) -> bool)
 
 fn one_each(kinds: &[Kind]) -> Vec<(Kind, usize)> {
     kinds.iter().map(|kind| (*kind, 1)).collect()
-}
-
-/// Whether a variable names a service that is there.
-fn is_named(kind: Kind) -> bool {
-    std::env::var_os(kind.variable()).is_some_and(|value| !value.is_empty())
 }
 
 /// Runs test programs, shows what they print and adds up what they counted.

@@ -137,6 +137,11 @@ pub(crate) fn can_start() -> bool {
     process::succeeds("java", ["--version"])
 }
 
+/// Whether a variable names a service that is there.
+pub(crate) fn is_named(kind: Kind) -> bool {
+    std::env::var_os(kind.variable()).is_some_and(|value| !value.is_empty())
+}
+
 const fn demand(is_secure: bool) -> Demand {
     if is_secure { Demand::All } else { Demand::Nothing }
 }

@@ -54,9 +54,9 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("md-5", &["paymux-providers", "paymux-simulators"]),
     ("aws-lc-rs", &["paymux-providers", "paymux-simulators"]),
     ("rsa", &["paymux-providers", "paymux-simulators"]),
-    // Benches measure what the bare client costs.
+    // Benches measure what the bare clients cost.
     ("rdkafka", &["paymux-backends", "paymux-benches"]),
-    ("scylla", &["paymux-backends"]),
+    ("scylla", &["paymux-backends", "paymux-benches"]),
     ("fjall", &["paymux-backends"]),
     // xtask encodes descriptors and links nothing of ours; benches prepare the bytes that their callers send.
     ("prost", &["paymux-proto", "paymux-benches", "xtask"]),

@@ -20,7 +20,7 @@ use super::raw::Topics;
 use super::rig::{Cluster, MERCHANTS};
 use crate::rig::{World, get, order, seconds};
 
-/// Callers at once, and the pause of each before its next create.
+/// Callers at once unless a test says otherwise, and the pause of each before its next create.
 const CALLERS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -80,12 +80,18 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// Sixteen orders per second.
     pub(crate) fn start(client: &Client) -> Self {
+        Self::of(client, CALLERS)
+    }
+
+    /// Four orders per second of each caller.
+    pub(crate) fn of(client: &Client, callers: usize) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut load =
             Self { told: Arc::default(), counts: watch::Sender::default(), callers: JoinSet::new(), stop };
         let numbers = Arc::new(AtomicU64::new(0));
-        for _ in 0..CALLERS {
+        for _ in 0..callers {
             let (told, counts) = (Arc::clone(&load.told), load.counts.clone());
             load.callers.spawn(call(client.clone(), Arc::clone(&numbers), told, counts, stopped.clone()));
         }
