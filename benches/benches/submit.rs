@@ -46,7 +46,9 @@ fn main() -> Result<()> {
 
 fn tell(bares: &[Round], accepts: &[Round], bytes: usize) -> Result<()> {
     let spread = |rounds: &[Round], of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
-    println!("one partition, {bytes} bytes each, {STREAMED} on their way; median of {ROUNDS} rounds, all of them");
+    println!(
+        "one partition, {bytes} bytes each, {STREAMED} on their way; median of {ROUNDS} rounds, all of them"
+    );
     for (name, rounds) in [("bare producer   ", bares), ("streamed accepts", accepts)] {
         let (rate, cpu) = (spread(rounds, |round| round.per_s)?, spread(rounds, |round| round.cpu_us)?);
         println!("{name} {rate:>9.0}/s, {cpu:.1} us of CPU each");

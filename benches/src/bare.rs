@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
+use paymux_domain::limits::RECORD_BYTES_MAX;
 use rdkafka::ClientConfig;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -60,8 +61,9 @@ impl Copied {
 
     fn headers(&self) -> OwnedHeaders {
         let empty = OwnedHeaders::new_with_capacity(self.headers.len());
-        let with =
-            |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| headers.insert(Header { key, value: Some(value) });
+        let with = |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| {
+            headers.insert(Header { key, value: Some(value) })
+        };
         self.headers.iter().fold(empty, with)
     }
 }
@@ -75,6 +77,8 @@ impl Bare {
         let mut settings = ClientConfig::new();
         settings.set("bootstrap.servers", brokers);
         settings.set("acks", "all").set("enable.idempotence", "true").set("linger.ms", "0");
+        // A topic takes no batch that is longer than what it allows one message.
+        settings.set("batch.size", RECORD_BYTES_MAX.to_string());
         Ok(Self(settings.create()?))
     }
 

@@ -106,7 +106,7 @@ impl Cluster {
         let config = self.config()?;
         let at = config.backend.cluster().context("the configuration names a cluster")?;
         kafka::remove(&at.kafka).await.context("topics")?;
-        Ok(cql::remove(&at.cql).await.context("keyspace")?)
+        cql::remove(&at.cql).await.context("keyspace")
     }
 
     /// Where the brokers are.

@@ -9,8 +9,8 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::message::Message as _;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
-use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::Consistency;
+use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::CqlTimestamp;
 use tokio::sync::mpsc;
@@ -86,11 +86,7 @@ impl Work {
     /// In words.
     #[must_use]
     pub fn told(&self) -> String {
-        format!(
-            "2 reads, {} fact rows, 3 other rows, {} events",
-            self.facts.len(),
-            self.events.len()
-        )
+        format!("2 reads, {} fact rows, 3 other rows, {} events", self.facts.len(), self.events.len())
     }
 }
 
@@ -195,7 +191,9 @@ impl Driver {
     }
 
     async fn add_facts(&self, order: (&str, &str), facts: &[(String, Vec<u8>)]) -> Result<()> {
-        let row = |(key, body): &(String, Vec<u8>)| (order.0.to_owned(), order.1.to_owned(), key.clone(), body.clone());
+        let row = |(key, body): &(String, Vec<u8>)| {
+            (order.0.to_owned(), order.1.to_owned(), key.clone(), body.clone())
+        };
         if let [fact] = facts {
             self.session.execute_unpaged(&self.add_fact, row(fact)).await?;
             return Ok(());
@@ -217,7 +215,9 @@ fn read(consumer: &BaseConsumer, count: u64, records: &mpsc::Sender<Vec<u8>>) ->
     let mut committed = now();
     for _ in 0..count {
         let message = consumer.poll(PATIENCE).context("no record comes")??;
-        records.blocking_send(message.payload().unwrap_or_default().to_vec()).context("nobody takes records")?;
+        records
+            .blocking_send(message.payload().unwrap_or_default().to_vec())
+            .context("nobody takes records")?;
         if committed.elapsed() > COMMIT_INTERVAL {
             consumer.commit_message(&message, CommitMode::Async)?;
             committed = now();

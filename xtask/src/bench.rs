@@ -29,7 +29,9 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
     let mut statuses = vec![process::run(&mut bench(&ALONE))?];
     let absent: Vec<_> = Kind::ALL.into_iter().filter(|kind| !services::is_named(*kind)).collect();
     if !absent.is_empty() && !services::can_start() {
-        println!("SKIPPED: benches on Kafka and a CQL database: no services are named, and java is not installed");
+        println!(
+            "SKIPPED: benches on Kafka and a CQL database: no services are named, and java is not installed"
+        );
         return Ok(told(&statuses));
     }
     let mut own = match absent.as_slice() {
