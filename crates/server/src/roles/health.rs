@@ -43,19 +43,30 @@ impl Readiness {
     }
 }
 
+/// What follows readiness in a process with these roles.
+fn ready_names(roles: Roles) -> impl Iterator<Item = &'static str> {
+    READINESS.into_iter().chain(Some(SERVICE).filter(|_| roles.ingest))
+}
+
+/// Gives every name its first status, so that whoever asks once the doors are open hears one.
+pub(super) async fn begin(reporter: &HealthReporter, roles: Roles) {
+    reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
+    for name in ready_names(roles) {
+        reporter.set_service_status(name, ServingStatus::NotServing).await;
+    }
+}
+
 /// Keeps the statuses up to date until the stop, which makes them NOT_SERVING.
 pub(super) async fn follow(reporter: HealthReporter, readiness: Readiness, stop: CancellationToken) {
-    reporter.set_service_status(LIVENESS, ServingStatus::Serving).await;
-    let service = Some(SERVICE).filter(|_| readiness.roles.ingest);
-    let mut told = None;
+    let mut told = false;
     loop {
         let ready = !stop.is_cancelled() && readiness.is_there();
-        if told != Some(ready) {
+        if told != ready {
             let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
-            for name in READINESS.into_iter().chain(service) {
+            for name in ready_names(readiness.roles) {
                 reporter.set_service_status(name, status).await;
             }
-            told = Some(ready);
+            told = ready;
         }
         if stop.is_cancelled() {
             return;

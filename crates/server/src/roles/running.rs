@@ -106,7 +106,7 @@ impl Node {
             let task = tokio::spawn(worker.run(stop.clone()));
             WorkerTask { stop, task }
         });
-        let probes = follow_health(&shared, roles, &status, &mut background);
+        let probes = follow_health(&shared, roles, &status, &mut background).await;
         if let Some(door) = health_door {
             background.spawn(grpc::serve_health(door, probes.clone()));
         }
@@ -228,7 +228,7 @@ fn keep_house(shared: &Shared, roles: Roles, doors: [&Option<Door>; 2], backgrou
 }
 
 /// Keeps health up to date for whoever asks; without a door where anybody could ask it asks nobody itself.
-fn follow_health(
+async fn follow_health(
     shared: &Shared,
     roles: Roles,
     status: &NodeStatus,
@@ -246,6 +246,7 @@ fn follow_health(
         background.spawn(Arc::clone(reach).follow(Arc::clone(&shared.log), store, shared.doors.clone()));
     }
     let readiness = Readiness { roles, worker: status.worker.clone(), reach };
+    health::begin(&reporter, roles).await;
     background.spawn(health::follow(reporter, readiness, shared.doors.clone()));
     probes
 }
