@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use paymux_benches::{Callers, Cluster, Driver, Spread, Work, Worker, cpu_time, of_each};
+use paymux_benches::{Callers, Cluster, Driver, ON_THEIR_WAY, Spread, Work, Worker, cpu_time, of_each};
 use tokio::runtime::{Builder, Runtime};
 
 /// Rounds, decisions in each, and those of them that warm up.
@@ -32,7 +32,7 @@ fn main() -> Result<()> {
     // The first of each warms up.
     for round in 0..=ROUNDS {
         let from = DECISIONS * u64::try_from(round)?;
-        runtime.block_on(callers.streamed(DECISIONS))?;
+        runtime.block_on(callers.streamed(DECISIONS, ON_THEIR_WAY[1]))?;
         engines.push(servers.block_on(engine(&cluster))?);
         if work.is_none() {
             // Of one that was not among the first, whose calls have left.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use paymux_benches::{Bare, Callers, Cluster, STREAMED, Spread, cpu_time, of_each};
+use paymux_benches::{Bare, Callers, Cluster, ON_THEIR_WAY, Spread, cpu_time, of_each};
 use tokio::runtime::{Builder, Runtime};
 
 /// Rounds of the ratio, and orders or records in each.
@@ -26,29 +26,31 @@ fn main() -> Result<()> {
     let callers = runtime.block_on(Callers::connect(&server))?;
     let bare = Bare::start(cluster.brokers())?;
     // The first of each opens connections, and leaves a record to copy.
-    runtime.block_on(callers.streamed(1))?;
+    runtime.block_on(callers.streamed(1, 1))?;
     let (log, _) = cluster.places()?;
     let unused = cluster.unused()?;
     let record = cluster.record(&log, 0)?;
-    runtime.block_on(bare.timed(&unused, 1, &record))?;
-    let (mut bares, mut accepts) = (Vec::new(), Vec::new());
-    // The first of each warms up.
-    for _ in 0..=ROUNDS {
-        bares.push(round(|| runtime.block_on(bare.timed(&unused, ORDERS, &record)))?);
-        accepts.push(round(|| runtime.block_on(callers.streamed(ORDERS)))?);
+    runtime.block_on(bare.timed(&unused, 1, &record, 1))?;
+    println!("one partition, {} bytes each; medians of {ROUNDS} rounds, all of them", record.len());
+    for on_their_way in ON_THEIR_WAY {
+        let (mut bares, mut accepts) = (Vec::new(), Vec::new());
+        // The first of each warms up.
+        for _ in 0..=ROUNDS {
+            let bare = bare.timed(&unused, ORDERS, &record, on_their_way);
+            bares.push(round(|| runtime.block_on(bare))?);
+            accepts.push(round(|| runtime.block_on(callers.streamed(ORDERS, on_their_way)))?);
+        }
+        tell(on_their_way, &bares[1..], &accepts[1..])?;
     }
-    let written = i64::try_from(ORDERS)? * i64::try_from(ROUNDS + 1)? + 1;
+    let written = i64::try_from(ORDERS)? * i64::try_from((ROUNDS + 1) * ON_THEIR_WAY.len())? + 1;
     ensure!(cluster.end_of(&log)? == written, "an order was not accepted");
-    tell(&bares[1..], &accepts[1..], record.len())?;
     servers.block_on(server.stop())?;
     servers.block_on(cluster.end())
 }
 
-fn tell(bares: &[Round], accepts: &[Round], bytes: usize) -> Result<()> {
+fn tell(on_their_way: usize, bares: &[Round], accepts: &[Round]) -> Result<()> {
     let spread = |rounds: &[Round], of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
-    println!(
-        "one partition, {bytes} bytes each, {STREAMED} on their way; median of {ROUNDS} rounds, all of them"
-    );
+    println!("\n{on_their_way} on their way");
     for (name, rounds) in [("bare producer   ", bares), ("streamed accepts", accepts)] {
         let (rate, cpu) = (spread(rounds, |round| round.per_s)?, spread(rounds, |round| round.cpu_us)?);
         println!("{name} {rate:>9.0}/s, {cpu:.1} us of CPU each");

@@ -12,7 +12,7 @@ use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord};
 use rdkafka::util::AsyncRuntime;
 
 use crate::cluster::Place;
-use crate::{STREAMED, timed};
+use crate::timed;
 
 /// The runtime of the bench, without a feature that all other crates would be built with, too.
 #[derive(Debug)]
@@ -82,21 +82,28 @@ impl Bare {
         Ok(Self(settings.create()?))
     }
 
-    /// Writes a record `count` times, [`STREAMED`] of them unanswered, and returns how long that took.
+    /// Writes a record `count` times, at most `unanswered` of them at once without an answer, and returns how long that
+    /// took.
     ///
     /// # Errors
     /// A record was refused.
-    pub async fn timed(&self, place: &Place, count: u64, record: &Copied) -> Result<Duration> {
+    pub async fn timed(
+        &self,
+        place: &Place,
+        count: u64,
+        record: &Copied,
+        unanswered: usize,
+    ) -> Result<Duration> {
         timed(async {
-            let mut unanswered = VecDeque::with_capacity(STREAMED);
+            let mut waiting = VecDeque::with_capacity(unanswered);
             for _ in 0..count {
-                if unanswered.len() == STREAMED {
-                    answered(&mut unanswered).await?;
+                if waiting.len() == unanswered {
+                    answered(&mut waiting).await?;
                 }
-                unanswered.push_back(self.hand_over(place, record)?);
+                waiting.push_back(self.hand_over(place, record)?);
             }
-            while !unanswered.is_empty() {
-                answered(&mut unanswered).await?;
+            while !waiting.is_empty() {
+                answered(&mut waiting).await?;
             }
             Ok(())
         })

@@ -27,9 +27,9 @@ const CHECK: &str = "/grpc.health.v1.Health/Check";
 /// Calls in flight on the one connection.
 pub const IN_FLIGHT: u64 = 64;
 
-/// Orders of a stream, and records of a bare producer, that are on their way at once: about as many as the server
-/// takes before it stops reading.
-pub const STREAMED: usize = 1000;
+/// Orders of a stream, and records of a bare producer, that are on their way at once: as many as calls are in flight
+/// elsewhere, and about as many as the server takes before it stops reading.
+pub const ON_THEIR_WAY: [usize; 2] = [64, 1000];
 
 /// How long an order can be paid, in seconds: past the time at which the last order of a run gets its turn.
 const LIFE_S: i64 = 86_400;
@@ -103,15 +103,15 @@ impl Callers {
         .await
     }
 
-    /// Submits `count` orders on one stream, [`STREAMED`] of them unanswered, and returns how long that took. Whether
-    /// all were accepted is seen in the log: of the answers only the number is read.
+    /// Submits `count` orders on one stream, at most `unanswered` of them at once without an answer, and returns how long
+    /// that took. Whether all were accepted is seen in the log: of the answers only the number is read.
     ///
     /// # Errors
     /// The stream broke.
-    pub async fn streamed(&self, count: u64) -> Result<Duration> {
+    pub async fn streamed(&self, count: u64, unanswered: usize) -> Result<Duration> {
         let order = || v1::SubmitOrdersRequest { order: Some(self.order()) };
         let messages: Vec<Bytes> = (0..count).map(|_| order().encode_to_vec().into()).collect();
-        let places = Arc::new(Semaphore::new(STREAMED));
+        let places = Arc::new(Semaphore::new(unanswered));
         let free = Arc::clone(&places);
         let messages = stream::iter(messages).then(move |message| {
             let free = Arc::clone(&free);

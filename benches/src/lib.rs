@@ -19,7 +19,7 @@ mod figures;
 mod raw;
 
 pub use bare::{Bare, Copied};
-pub use callers::{Callers, IN_FLIGHT, STREAMED};
+pub use callers::{Callers, IN_FLIGHT, ON_THEIR_WAY};
 pub use cluster::{Cluster, Place, Worker};
 pub use cpu::cpu_time;
 pub use driver::{Driver, Work};
