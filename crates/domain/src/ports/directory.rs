@@ -72,13 +72,6 @@ impl AccountPolicy {
             |budget: Budget| Budget { per_second: share(budget.per_second), burst: share(budget.burst) };
         Self { budgets: self.budgets.map(divided), in_flight_max: share(self.in_flight_max) }
     }
-
-    /// The smallest of all its numbers: into more slices it cannot be divided.
-    #[must_use]
-    pub fn least(&self) -> u32 {
-        let of_budget = |least: u32, budget: &Budget| least.min(budget.per_second).min(budget.burst);
-        self.budgets.iter().fold(self.in_flight_max, of_budget)
-    }
 }
 
 /// A slice's part of a whole number: what lies between two of `of + 1` even marks.
@@ -146,6 +139,5 @@ mod tests {
             assert!(share.budgets.iter().all(|budget| budget.per_second > 0 && budget.burst > 0));
             assert!(share.in_flight_max > 0);
         }
-        assert_eq!((POLICY.least(), AccountPolicy { in_flight_max: 3, ..POLICY }.least()), (4, 3));
     }
 }

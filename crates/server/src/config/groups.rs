@@ -71,14 +71,8 @@ pub(super) fn of_merchant(
 
 /// Notes each limit of an account that is too small to be divided over the slices of its group.
 pub(super) fn report_indivisible(top: &Reader<'_>, registry: &Registry) {
-    let mut divided = BTreeMap::new();
-    for merchant in registry.merchants.values().filter(|merchant| merchant.shard_group.slices() > 1) {
-        for route in &merchant.routes {
-            divided.entry(&route.account).or_insert(&merchant.shard_group);
-        }
-    }
-    for (id, group) in divided {
-        let Some(account) = registry.accounts.get(id) else { continue };
+    for (id, group) in registry.divided() {
+        let Some(account) = registry.accounts.get(&id) else { continue };
         for (key, limit) in limits(&account.policy) {
             if limit < u32::from(group.slices()) {
                 let problem = format!("{limit} cannot be divided over shard group {group}");

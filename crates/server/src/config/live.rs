@@ -25,13 +25,7 @@ pub struct InForce {
 
 impl InForce {
     fn new(registry: Registry, providers: ProviderLookup) -> Self {
-        let mut divided = BTreeMap::new();
-        for merchant in registry.merchants.values().filter(|merchant| merchant.shard_group.slices() > 1) {
-            for route in &merchant.routes {
-                divided.entry(route.account.clone()).or_insert_with(|| merchant.shard_group.clone());
-            }
-        }
-        Self { registry, divided, providers }
+        Self { divided: registry.divided(), registry, providers }
     }
 
     /// What the owner of a partition has of an account's limits: nothing, if no slice of it lies there.

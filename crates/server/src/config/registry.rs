@@ -113,6 +113,18 @@ impl Registry {
         let slices = self.slices.get(name).copied().unwrap_or(1);
         SlicedGroup::new(name.clone(), slices).unwrap_or_else(|| SlicedGroup::whole(name.clone()))
     }
+
+    /// The accounts of groups that are divided, each with its group.
+    #[must_use]
+    pub fn divided(&self) -> BTreeMap<AccountId, SlicedGroup> {
+        let divided = self.merchants.values().filter(|merchant| merchant.shard_group.slices() > 1);
+        let accounts = |merchant: &Merchant| {
+            let group = merchant.shard_group.clone();
+            let routes = merchant.routes.iter();
+            routes.map(move |route| (route.account.clone(), group.clone())).collect::<Vec<_>>()
+        };
+        divided.flat_map(accounts).collect()
+    }
 }
 
 /// A prefix, with the merchant and the account that it belongs to.
