@@ -12,10 +12,12 @@
 mod client;
 mod config;
 mod consumer;
+mod deliveries;
 mod doors;
 mod failure;
 mod group;
 mod headers;
+mod lanes;
 mod log;
 mod member;
 mod migrate;
@@ -25,6 +27,7 @@ mod producer;
 mod reach;
 mod reader;
 mod remove;
+mod room;
 mod tails;
 mod topics;
 
@@ -147,7 +150,8 @@ impl KafkaBackend {
             }
         }
         let failure = Failure::none();
-        let producer = Producer::start(&config, log::doors(config.partitions), trace, failure.clone())?;
+        let producer =
+            Producer::start(&config, log::targets(&names, config.partitions), trace, failure.clone())?;
         let log = KafkaLog {
             partitions: config.partitions,
             topics: names,

@@ -13,8 +13,8 @@ use super::config::KafkaConfig;
 const FETCHED_KB_MAX: &str = "16384";
 /// Fetched records per partition below which librdkafka fetches on.
 const FETCHED_MIN: &str = "2000";
-/// Kilobytes of records on their way to the brokers.
-const PRODUCED_KB_MAX: &str = "131072";
+/// Bytes of records on their way to the brokers, those that are held back included.
+pub(super) const PRODUCED_BYTES_MAX: usize = 128 << 20;
 
 /// What every client is told.
 fn base(config: &KafkaConfig) -> ClientConfig {
@@ -78,8 +78,9 @@ pub(super) fn producer(config: &KafkaConfig) -> ClientConfig {
         .set("retry.backoff.max.ms", "200")
         // A broker judges a batch as a whole by what the topic allows one message, and refuses all of it.
         .set("batch.size", RECORD_BYTES_MAX.to_string())
-        .set("queue.buffering.max.messages", config.in_flight_max.to_string())
-        .set("queue.buffering.max.kbytes", PRODUCED_KB_MAX);
+        // Bounded by the producer itself; the client counts a record for a little longer.
+        .set("queue.buffering.max.messages", (2 * config.in_flight_max).to_string())
+        .set("queue.buffering.max.kbytes", (2 * PRODUCED_BYTES_MAX / 1024).to_string());
     settings
 }
 

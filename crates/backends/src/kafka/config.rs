@@ -47,7 +47,7 @@ pub struct KafkaConfig {
     /// How long an append may take; after it the outcome is unknown.
     #[serde(default = "default_append_timeout_ms")]
     pub append_timeout_ms: u32,
-    /// Records on their way to the brokers at once; one more is refused.
+    /// Records on their way to the brokers at once, those that are held back included; one more is refused.
     #[serde(default = "default_in_flight_max")]
     pub in_flight_max: u32,
     /// What `migrate` makes of the topics, and what it finds fault with.

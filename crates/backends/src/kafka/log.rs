@@ -14,8 +14,9 @@ use paymux_domain::ports::{
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
 
+use super::deliveries::Target;
 use super::positions;
-use super::producer::{Producer, Target};
+use super::producer::Producer;
 use super::reader::Reader;
 use super::topics::{TopicNames, reply_partition};
 use crate::replies::ReplyRouter;
@@ -36,10 +37,14 @@ impl fmt::Debug for KafkaLog {
     }
 }
 
-/// How many doors a log with so many partitions has: one for each partition of its records, of its events, and one
-/// for dead records.
-pub(super) fn doors(partitions: u16) -> usize {
-    2 * usize::from(partitions) + 1
+/// Where the lanes of a log with so many partitions lead: one to each partition of its records, then one to each of its
+/// events, and the last one to dead records.
+pub(super) fn targets(topics: &TopicNames, partitions: u16) -> Vec<Target> {
+    let numbers = || (0..partitions).map(|number| positions::number(Partition(number)));
+    let target = |topic: &str, partition| Target { topic: topic.to_owned(), partition };
+    let records = numbers().map(|number| target(&topics.log, number));
+    let events = numbers().map(|number| target(&topics.events, number));
+    records.chain(events).chain([target(&topics.dead, 0)]).collect()
 }
 
 impl KafkaLog {
@@ -48,14 +53,13 @@ impl KafkaLog {
         if is_known { Ok(()) } else { Err(format!("there is no partition {partition}")) }
     }
 
-    async fn append_bytes(&self, partition: Partition, record: &[u8]) -> Result<Offset, AppendError> {
+    async fn append_bytes(&self, partition: Partition, record: Vec<u8>) -> Result<Offset, AppendError> {
         self.check(partition).map_err(AppendError::NotAppended)?;
         if record.len() > RECORD_BYTES_MAX {
             let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
             return Err(AppendError::NotAppended(text));
         }
-        let (number, door) = (positions::number(partition), usize::from(partition.0));
-        self.producer.send(Target { topic: &self.topics.log, partition: number, door }, record).await
+        self.producer.send(usize::from(partition.0), record).await
     }
 
     /// Replies that found no way: nobody depends on one, and whoever waits reads the store.
@@ -71,11 +75,11 @@ impl CommandLog for KafkaLog {
     }
 
     fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(async move { self.append_bytes(partition, &records::encode_record(&record)).await })
+        Box::pin(async move { self.append_bytes(partition, records::encode_record(&record)).await })
     }
 
     fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(async move { self.append_bytes(partition, &raw).await })
+        Box::pin(async move { self.append_bytes(partition, raw).await })
     }
 
     fn topic(&self) -> &str {
@@ -91,18 +95,15 @@ impl CommandLog for KafkaLog {
         Box::pin(async move {
             self.check(partition).map_err(AppendError::NotAppended)?;
             let event = records::encode_event(&event);
-            let door = usize::from(self.partitions) + usize::from(partition.0);
-            let target = Target { topic: &self.topics.events, partition: positions::number(partition), door };
-            self.producer.send(target, &event).await.map(drop)
+            let lane = usize::from(self.partitions) + usize::from(partition.0);
+            self.producer.send(lane, event).await.map(drop)
         })
     }
 
     fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>> {
         Box::pin(async move {
-            let door = doors(self.partitions) - 1;
-            let target = Target { topic: &self.topics.dead, partition: 0, door };
-            let dead = records::encode_dead_of(&self.topics.log, &dead);
-            self.producer.send(target, &dead).await.map(drop)
+            let lane = 2 * usize::from(self.partitions);
+            self.producer.send(lane, records::encode_dead_of(&self.topics.log, &dead)).await.map(drop)
         })
     }
 

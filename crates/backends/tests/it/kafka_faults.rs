@@ -243,3 +243,60 @@ async fn replies_that_are_on_their_way_leave_room_for_records() {
     ends(log.append(P, record(1))).await.expect("a record has its place");
     assert!(log.replies_dropped() > 0, "nobody depends on a reply");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_while_a_batch_is_on_its_way_leaves_together_and_in_its_order() {
+    let world = World::new();
+    let log = world.open().log();
+    done!(log.append(P, record(0)));
+    // One after another they would take a minute, and each has two seconds.
+    world.broker.broker_round_trip_time(BROKER, Duration::from_millis(200)).expect("it is slow");
+    let appends = (1..=300).map(|number| log.append(P, record(number)));
+    let appended = ends(futures_util::future::join_all(appends)).await;
+    assert_eq!(appended, (1..=300).map(Ok).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_held_back_until_its_time_is_over_is_certainly_not_written() {
+    let world = World::new();
+    let backend = world.open();
+    let log = backend.log();
+    done!(log.append(P, record(0)));
+    world.broker.broker_down(BROKER).expect("it goes");
+    let (first, held) = tokio::join!(ends(log.append(P, record(1))), ends(log.append(P, record(2))));
+    assert!(matches!(first, Err(AppendError::Unknown(_))), "{first:?}");
+    assert!(matches!(held, Err(AppendError::NotAppended(_))), "{held:?}");
+    world.broker.broker_up(BROKER).expect("it comes back");
+    while ends(log.append(P, record(3))).await.is_err() {}
+    let member = backend.join().expect("a member");
+    owned(&member).await;
+    let mut kept = Vec::new();
+    while kept.last() != Some(&Ok(record(3))) {
+        kept.extend(records(&member, 1).await.into_iter().map(|delivered| delivered.record));
+    }
+    assert!(!kept.contains(&Ok(record(2))), "{kept:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_held_back_is_taken_back_by_whoever_gives_up_and_leaves_its_place_to_another() {
+    let mut world = World::new();
+    (world.config.in_flight_max, world.config.append_timeout_ms) = (2, 60_000);
+    let log = world.open().log();
+    done!(log.append(P, record(0)));
+    world.broker.broker_down(BROKER).expect("it goes");
+    let mut first = log.append(P, record(1));
+    assert!(timeout(Duration::ZERO, &mut first).await.is_err(), "it is on its way");
+    let mut given_up = log.append(P, record(2));
+    assert!(timeout(Duration::ZERO, &mut given_up).await.is_err(), "it is held back");
+    let full = ends(log.append(P, record(3))).await;
+    assert!(
+        matches!(&full, Err(AppendError::NotAppended(reason)) if reason.contains("too many")),
+        "{full:?}"
+    );
+    drop(given_up);
+    let mut last = log.append(P, record(4));
+    assert!(timeout(Duration::ZERO, &mut last).await.is_err(), "there is room for it");
+    world.broker.broker_up(BROKER).expect("it comes back");
+    assert_eq!(ends(first).await, Ok(1));
+    assert_eq!(ends(last).await, Ok(2), "nothing lies between them");
+}
