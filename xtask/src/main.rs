@@ -1,9 +1,10 @@
-//! Developer commands: check, test, sim, codegen, bench, services.
+//! Developer commands: check, test, sim, fuzz, codegen, bench, services.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on its standard output")]
 
 mod bench;
 mod check;
 mod codegen;
+mod fuzz;
 mod process;
 mod services;
 mod test;
@@ -30,6 +31,8 @@ enum Command {
     Test(test::Options),
     /// The seeded simulation: one seed with its story, or many seeds
     Sim(Sim),
+    /// Fuzzing from the seeds of `fuzz/corpus`, for a bounded time; needs cargo-fuzz
+    Fuzz(fuzz::Options),
     /// Rust and descriptors from the protos
     Codegen {
         /// Change nothing, fail when something is out of date
@@ -74,6 +77,7 @@ fn main() -> Result<ExitCode> {
         Command::Sim(sim) => {
             process::run(&mut simulation(sim.seed, sim.count, &sim.args)).map(ExitCode::from)
         }
+        Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Codegen { check } => codegen::run(&root, check).map(|()| ExitCode::SUCCESS),
         Command::Services(services) => services::run(&root, &services).map(|()| ExitCode::SUCCESS),
         Command::Bench { args } => bench::run(&root, &args),

@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::check;
+use crate::fuzz;
 use crate::process::{self, Status};
 use crate::services::{self, ForTests, Kind};
 use evidence::Evidence;
@@ -29,6 +30,8 @@ const FULL: (&str, &str) = ("PAYMUX_FULL", "1");
 /// Seeds of the simulation, and with `--full`.
 const SIMULATION_SEEDS: u64 = 200;
 const FULL_SIMULATION_SEEDS: u64 = 2000;
+/// Seconds of fuzzing for each target, with `--full`.
+const FUZZ_S: u32 = 60;
 /// How a test says in its output that something was skipped, and why.
 const SKIP_MARK: &str = "SKIPPED: ";
 
@@ -169,6 +172,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let mut planted =
         process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);
     tally.add(counted(&mut planted, &mut verified)?);
+    if options.full {
+        fuzzed(root, &mut tally, &mut verified)?;
+    }
     match check::lint_protos()? {
         Some(status) => {
             println!("buf lint: {}", if status == Status::Succeeded { "ok" } else { "FAILED" });
@@ -246,6 +252,24 @@ fn secured(root: &Path, verified: &mut Verified) -> Result<Tally> {
         fail(&mut tally, &format!("the secured services: {error:#}"));
     }
     Ok(tally)
+}
+
+/// Fuzzes each target for a bounded time; the seeds are replayed with the tests of all crates.
+fn fuzzed(root: &Path, tally: &mut Tally, verified: &mut Verified) -> Result<()> {
+    if !fuzz::is_installed() {
+        skip(tally, verified, "fuzzing: cargo-fuzz is not installed");
+        return Ok(());
+    }
+    for target in fuzz::TARGETS {
+        verified.begin(&format!("fuzzing, {target}"));
+        let status = fuzz::target_run(root, target, FUZZ_S)?;
+        match status {
+            Status::Succeeded => verified.read(&format!("verified: {FUZZ_S} s without a finding")),
+            Status::Failed => println!("FAILED: fuzzing found something in {target}"),
+        }
+        tally.count(status);
+    }
+    Ok(())
 }
 
 /// Runs the tests of all crates, and looks whether what is required was used.

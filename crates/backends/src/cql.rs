@@ -19,6 +19,7 @@ mod ledger;
 #[cfg(test)]
 mod lint;
 mod migrate;
+mod movements;
 mod parked;
 mod remove;
 mod schema;

@@ -161,6 +161,8 @@ pub struct RefundCommand {
     pub amount: Amount,
     /// Why, for the provider and the payer; may be empty.
     pub reason: String,
+    /// The provider's typed options for refunds as a JSON object, empty when none were given.
+    pub options_json: String,
     /// The request as received.
     pub fingerprint: Fingerprint,
 }

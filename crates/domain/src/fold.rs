@@ -271,17 +271,25 @@ impl Order {
     /// The payments, each once, with what a notification stated of one that a query only named. Those that only a
     /// person confirmed come last: the provider's word about a payment stands before a person's.
     pub fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.proofs().map(|(payment, _)| payment)
+    }
+
+    /// The payments, as [`Order::payments`] gives them, each with the fact by which it was first learnt: the provider's
+    /// word, or a person's where it is the only one.
+    pub fn proofs(&self) -> impl Iterator<Item = (&Payment, &Fact)> {
         self.facts.iter().filter_map(|(key, fact)| match (key, &fact.body) {
             (FactKey::Paid(no), FactBody::Paid(payment)) => {
                 match self.facts.get(&FactKey::PaidStated(no.clone())).map(|fact| &fact.body) {
-                    Some(FactBody::Paid(stated)) if payment.evidence == Evidence::Assumed => Some(stated),
-                    _ => Some(payment),
+                    Some(FactBody::Paid(stated)) if payment.evidence == Evidence::Assumed => {
+                        Some((stated, fact))
+                    }
+                    _ => Some((payment, fact)),
                 }
             }
             (FactKey::OperatorPaid(no), FactBody::OperatorPaid { payment, .. })
                 if !self.has(&FactKey::Paid(no.clone())) =>
             {
-                Some(payment)
+                Some((payment, fact))
             }
             _ => None,
         })

@@ -34,8 +34,20 @@ pub struct HttpRequest {
     pub headers: Vec<(String, String)>,
     /// Body bytes exactly as signed.
     pub body: Vec<u8>,
-    /// Physical time until the answer must be complete.
+    /// Physical time until the answer must be complete, on whichever way it comes.
     pub timeout: Duration,
+    /// Where else it may go when the host of its URL cannot be reached.
+    pub detour: Option<Detour>,
+}
+
+/// The same request at a provider's stand-by host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detour {
+    /// Absolute URL there.
+    pub url: String,
+    /// Whether it does no harm that both hosts act upon it: then it goes there also when it is not sure that nothing
+    /// left. Otherwise only what provably did not leave goes there.
+    pub is_repeatable: bool,
 }
 
 /// An answer as it arrived. `Debug` shows neither headers nor body.

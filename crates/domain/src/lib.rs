@@ -4,6 +4,7 @@
 //! A reader starts at [`fold`], then [`decide`].
 
 pub mod amount;
+pub mod business_date;
 pub mod capabilities;
 pub mod command;
 pub mod confirm;
@@ -17,6 +18,7 @@ pub mod http;
 pub mod launch;
 pub mod limits;
 pub mod mask;
+pub mod movement;
 pub mod name;
 pub mod outcome;
 pub mod payment;

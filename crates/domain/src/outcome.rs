@@ -87,6 +87,9 @@ pub enum Word {
     Expired,
     /// The provider knows no such order.
     NotExist,
+    /// Somebody says, without any proof, that something happened to the order: the provider is to be asked, and nothing
+    /// else follows.
+    Hint,
     /// An answer names another order, merchant or account than the one asked about.
     Mismatch {
         /// The field that differs.

@@ -64,6 +64,14 @@ pub enum Plant {
     MarkOfThisCall,
     /// An unknown refund keeps its reservation.
     UnknownRefundKeepsReservation,
+    /// A refund call that may have left is not repeated where a repeat may refund again, also after a crash.
+    UnknownRefundIsNotRepeated,
+    /// A digest over values without a mark between them proves them in canonical form only.
+    CanonicalForm,
+    /// A push counts however late it comes, most of all where nobody can be asked.
+    LatePushOfUnqueryable,
+    /// What was signed here is not absent for good where the provider has not heard of it: its payer may still come.
+    UnopenedIsNotAbsent,
     /// Companion of V5 and of the marks: an owner without its lease does nothing but keep words.
     AnyLease,
     /// Companion of V6: a row lies at the horizon of a call before it leaves.
@@ -85,7 +93,7 @@ impl Plant {
     }
 
     /// All rules that can be taken out, but for companions.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::SendMargin,
         Self::LeaseBeforeConclusions,
         Self::LeaseBeforeFulfilment,
@@ -113,6 +121,10 @@ impl Plant {
         Self::CallingMark,
         Self::MarkOfThisCall,
         Self::UnknownRefundKeepsReservation,
+        Self::UnknownRefundIsNotRepeated,
+        Self::CanonicalForm,
+        Self::LatePushOfUnqueryable,
+        Self::UnopenedIsNotAbsent,
     ];
 }
 

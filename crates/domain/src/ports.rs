@@ -24,8 +24,8 @@ pub use provider::{
     ProviderGateway, RawNotification, RefusalReason, SignError, Signer, VerifiedNotification,
 };
 pub use store::{
-    Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
-    StoreError,
+    Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, MovementPage, MovementQuery, OrderStore,
+    ParkedOrder, Reserved, Snapshot, StoreError,
 };
 
 /// A boxed future that may move between threads.

@@ -26,6 +26,8 @@ pub struct RefundRequest {
     pub amount: Amount,
     /// Why; may be empty.
     pub reason: String,
+    /// The provider's typed options for refunds as a JSON object, empty when none were given.
+    pub options_json: String,
     /// The engine asked for it itself: the money was late or paid twice.
     pub automatic: bool,
     /// The request as received; empty for an automatic refund.
@@ -37,6 +39,8 @@ pub struct RefundRequest {
 pub struct RefundDone {
     /// The provider's number of the refund, where it has one.
     pub provider_refund_no: Option<String>,
+    /// When the provider says that the money went back, where stated.
+    pub success_time: Option<Timestamp>,
 }
 
 /// The provider did not give the money back and will not under this number.
@@ -75,6 +79,8 @@ pub struct RefundWord {
     pub amount_minor: Option<i64>,
     /// The provider's number, where stated.
     pub provider_refund_no: Option<String>,
+    /// When the money went back by the provider's clock, where stated; only of one that is done.
+    pub success_time: Option<Timestamp>,
     /// The provider's code or status, for people.
     pub code: String,
 }

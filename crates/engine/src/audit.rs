@@ -1,5 +1,6 @@
 //! The audit of due rows: walks through all orders, throttled, finds those that are owed something and have no row that
-//! brings them back, and writes such a row where it is asked to.
+//! brings them back, and writes such a row where it is asked to. Where it is asked to it also lists orders under the days
+//! of their money, for those of a release that did not.
 //!
 //! What is owed says `decide` itself. The audit may run beside the owners: an order is called missing only after a look
 //! at its own row, one at all rows of its partition that are still ahead, and another at the order. A row that is
@@ -11,11 +12,12 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use paymux_domain::decide::{Context, Input, Timing, decide};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::followup::Followup;
 use paymux_domain::limits::DUE_AHEAD_MAX;
+use paymux_domain::movement::days_of;
 use paymux_domain::name::OrderKey;
 use paymux_domain::ports::{
     Bucket, Clock, Directory, DueRow, OrderStore, ProviderGateway, Snapshot, StoreError,
@@ -69,6 +71,8 @@ impl fmt::Debug for AuditParts {
 pub struct AuditSettings {
     /// Write the missing rows.
     pub repair: bool,
+    /// List each order under the days of its money.
+    pub reindex: bool,
     /// Orders that are looked at per second of real time at most; ten due rows count as one.
     pub orders_per_second: NonZeroU32,
 }
@@ -88,6 +92,8 @@ pub struct AuditCounts {
     pub missing: u64,
     /// Of these, those that have one again.
     pub repaired: u64,
+    /// Orders that were listed under the days of their money, whether they had been or not.
+    pub reindexed: u64,
 }
 
 /// An order that would not have come back.
@@ -189,6 +195,9 @@ impl Audit {
         self.pace(page.len()).await;
         let looks = stream::iter(&page).map(|key| self.look(key)).buffered(READS_AT_ONCE);
         let looks: Vec<_> = looks.collect().await;
+        if self.settings.reindex {
+            self.counts.reindexed += self.reindex(&page).await?;
+        }
         for (key, look) in page.into_iter().zip(looks) {
             match look? {
                 Look::Suspect { partition, .. } => {
@@ -199,6 +208,19 @@ impl Audit {
         }
         self.after = Some(last);
         Ok(())
+    }
+
+    /// Lists orders under the days of their money; counts those that have any.
+    async fn reindex(&self, keys: &[OrderKey]) -> Result<u64, StoreError> {
+        let indexed = stream::iter(keys).map(|key| async move {
+            let Snapshot { mut facts, .. } = self.patiently(|| self.store.read(key)).await?;
+            facts.retain(|fact| !days_of(fact).is_empty());
+            if !facts.is_empty() {
+                self.patiently(|| self.store.index_movements(key, &facts)).await?;
+            }
+            Ok::<_, StoreError>(u64::from(!facts.is_empty()))
+        });
+        indexed.buffered(READS_AT_ONCE).try_fold(0, |sum, one| std::future::ready(Ok(sum + one))).await
     }
 
     fn count(&mut self, look: &Look) {

@@ -11,8 +11,8 @@ use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
     AppendError, BoxFuture, Bucket, CallMark, Clock, CommandLog, CommitError, DeadPage, DeadPlace,
-    DeadRecord, DueRow, EventPage, LedgerEntry, ListPage, ListQuery, LogConsumer, LogError, LogInput, Offset,
-    OrderStore, ParkedOrder, Reply, Reserved, Snapshot, StoreError,
+    DeadRecord, DueRow, EventPage, LedgerEntry, ListPage, ListQuery, LogConsumer, LogError, LogInput,
+    MovementPage, MovementQuery, Offset, OrderStore, ParkedOrder, Reply, Reserved, Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 
@@ -71,6 +71,10 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
 
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(self.inner.add_facts(key, facts)))
+    }
+
+    fn index_movements(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.write(self.inner.index_movements(key, facts)))
     }
 
     fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -135,6 +139,10 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
         Box::pin(self.read(self.inner.list_orders(query)))
+    }
+
+    fn list_movements(&self, query: &MovementQuery) -> BoxFuture<'_, Result<MovementPage, StoreError>> {
+        Box::pin(self.read(self.inner.list_movements(query)))
     }
 
     fn find_by_trade_no(

@@ -3,6 +3,7 @@
 //! Only this direction: requests are checked and resolved by ingest, field by field.
 
 mod event;
+mod movement;
 mod order;
 mod timeline;
 mod words;
@@ -11,6 +12,7 @@ use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
 pub use event::{event_view, kind_word};
+pub use movement::movement_view;
 pub use order::{
     accepted_view, identity_view, launch_view, order_view, refund_state_word, refund_view,
     requested_refund_view,

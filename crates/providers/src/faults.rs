@@ -1,8 +1,10 @@
 //! Faults of an order: collected one by one, told all at once. With them the checks that every provider makes.
 
 use paymux_domain::command::Created;
-use paymux_domain::limits::EXPIRY_MAX;
+use paymux_domain::limits::{EXPIRY_MAX, URL_BYTES_MAX};
 use paymux_domain::ports::FieldFault;
+
+use crate::url;
 
 /// What is wrong with an order, in the order in which it was found.
 #[derive(Debug, Default)]
@@ -30,6 +32,15 @@ impl Faults {
                 "merchant_order_no",
                 format!("must have {from} to {to} characters, the prefix included"),
             );
+        }
+    }
+
+    /// The page to which a payer's browser is sent.
+    pub(crate) fn page(&mut self, field: &str, page: &str) {
+        if page.len() > URL_BYTES_MAX {
+            self.add(field, format!("must have at most {URL_BYTES_MAX} bytes"));
+        } else if !url::is_web_url(page) || !page.bytes().all(|byte| byte.is_ascii_graphic()) {
+            self.add(field, "must be an http or https URL");
         }
     }
 

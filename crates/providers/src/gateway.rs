@@ -16,6 +16,7 @@ use paymux_domain::ports::{
 use crate::http::Transport;
 use crate::registry::Registry;
 use crate::signing::SIGN_WAIT_MAX;
+use crate::upkeep::{Came, Due, Ended, Moment};
 
 /// The account is not configured (any more).
 pub const UNKNOWN_ACCOUNT: &str = "UNKNOWN_ACCOUNT";
@@ -75,6 +76,39 @@ impl Gateway {
             Ok(report) => report,
             Err(_) => CallReport::of(Class::Unknown, SIGNER_BUSY),
         }
+    }
+}
+
+impl Gateway {
+    /// Begins the upkeep that is due for the accounts in force; each must be fetched, or is due again.
+    #[must_use]
+    pub fn due(&self) -> Vec<Due> {
+        self.registry.in_force().upkeeps().iter().flat_map(Due::of).collect()
+    }
+
+    /// Fetches what is due, within the time-out of the account and twice that of a signature: what became of it, and in
+    /// words for a log what is in force now or why it failed.
+    pub async fn fetch(&self, due: &Due, moment: Moment) -> (Ended, String) {
+        let (came, told) = match self.fetched(due, moment).await {
+            Ok(told) => (Came::Wanted, told),
+            Err(failed) => failed,
+        };
+        (due.end(came), told)
+    }
+
+    async fn fetched(&self, due: &Due, moment: Moment) -> Result<String, (Came, String)> {
+        let building = due.upkeep.build(&due.task, moment, self.signer.as_ref());
+        let request = match tokio::time::timeout(STEP_TIMEOUT, building).await {
+            Ok(Ok(request)) => request,
+            Ok(Err(BuildError::Sign(SignError::Unavailable))) | Err(_) => {
+                return Err((Came::Nothing, SIGNER_BUSY.to_owned()));
+            }
+            Ok(Err(error)) => return Err((Came::Refused, error.to_string())),
+        };
+        let response = self.transport.send(request).await;
+        let response = response.map_err(|error| (Came::Nothing, error.to_string()))?;
+        let taken = due.upkeep.take(&due.task, &response, moment.now);
+        taken.map_err(|reason| (Came::Refused, reason))
     }
 }
 

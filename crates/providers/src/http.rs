@@ -4,14 +4,21 @@
 //! answer is its answer), no proxy from the environment, no repeats of its own. Only a refused connection, a name that
 //! does not resolve and a request that cannot be written prove that nothing left; whatever else goes wrong, the provider
 //! may have acted.
+//!
+//! A request with a detour goes to the provider's stand-by host while its own cannot be reached (`http/detours.rs`).
+
+mod detours;
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::http::{HttpRequest, HttpResponse, Method, TransportError};
 use paymux_domain::limits::ANSWER_BODY_BYTES_MAX;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use detours::{Detours, Way};
 
 /// Not sent: the connection was refused.
 pub const CONNECTION_REFUSED: &str = "CONNECTION_REFUSED";
@@ -21,7 +28,9 @@ pub const NAME_NOT_RESOLVED: &str = "NAME_NOT_RESOLVED";
 pub const NOT_SENDABLE: &str = "NOT_SENDABLE";
 /// Unknown: the deadline passed.
 pub const TIMEOUT: &str = "TIMEOUT";
-/// Unknown: the connection could not be made for another reason, or broke before the answer's body.
+/// Unknown: the connection could not be made for another reason, such as a fault of TLS or no answer to it in time.
+pub const UNREACHABLE: &str = "UNREACHABLE";
+/// Unknown: the connection broke before the answer's body.
 pub const CONNECTION: &str = "CONNECTION";
 /// Unknown: the answer's body broke off.
 pub const ANSWER_CUT: &str = "ANSWER_CUT";
@@ -48,6 +57,7 @@ pub struct TransportBuildError(#[source] reqwest::Error);
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
+    detours: Arc<Detours>,
 }
 
 impl Transport {
@@ -73,7 +83,7 @@ impl Transport {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .build()
             .map_err(TransportBuildError)?;
-        Ok(Self { client })
+        Ok(Self { client, detours: Arc::default() })
     }
 
     /// Sends a request and waits for the whole answer, at most the request's time-out.
@@ -82,9 +92,36 @@ impl Transport {
     /// Their text is one of the codes of this module.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let timeout = request.timeout;
-        match tokio::time::timeout(timeout, self.exchange(request)).await {
+        match tokio::time::timeout(timeout, self.on_its_way(request)).await {
             Ok(result) => result,
             Err(_) => Err(unknown(TIMEOUT)),
+        }
+    }
+
+    /// To the request's own host or to the stand-by one; to both where the first cannot be reached and nothing speaks
+    /// against it.
+    async fn on_its_way(&self, mut request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let Some(detour) = request.detour.take() else { return self.exchange(request).await };
+        let host = detours::host_of(&request.url).to_owned();
+        let there = HttpRequest { url: detour.url, ..request.clone() };
+        if self.detours.way(&host, request.timeout) == Way::StandBy {
+            let result = self.exchange(there).await;
+            if result.as_ref().is_err_and(is_unreachable) {
+                self.detours.end(&host);
+            }
+            return result;
+        }
+        let result = self.exchange(request).await;
+        match &result {
+            Err(error) if is_unreachable(error) => {
+                self.detours.begin(&host);
+                let may_go = detour.is_repeatable || matches!(error, TransportError::NotSent(_));
+                if may_go { self.exchange(there).await } else { result }
+            }
+            _ => {
+                self.detours.end(&host);
+                result
+            }
         }
     }
 
@@ -129,6 +166,12 @@ fn unknown(code: &str) -> TransportError {
     TransportError::Unknown(code.to_owned())
 }
 
+/// Whether no connection could be made; a request that cannot be written would not be taken elsewhere either.
+fn is_unreachable(error: &TransportError) -> bool {
+    let (TransportError::NotSent(code) | TransportError::Unknown(code)) = error;
+    [CONNECTION_REFUSED, NAME_NOT_RESOLVED, UNREACHABLE].contains(&code.as_str())
+}
+
 /// What the failure of a request proves. The error's own text is not kept: it may name the URL.
 fn not_answered(error: &reqwest::Error) -> TransportError {
     if error.is_builder() {
@@ -146,6 +189,7 @@ fn not_answered(error: &reqwest::Error) -> TransportError {
             }
             source = cause.source();
         }
+        return unknown(UNREACHABLE);
     }
     if error.is_timeout() { unknown(TIMEOUT) } else { unknown(CONNECTION) }
 }

@@ -47,7 +47,7 @@ impl<K> fmt::Debug for KeyRing<K> {
 impl Reader<'_> {
     /// Reads a ring: `{key}_file` or `{key}_env`, and while keys are exchanged `previous_{key}s`, a list of tables
     /// with the same two keys. `parse` makes a key of the text, or says what it must be.
-    pub(crate) fn key_ring<K>(
+    pub fn key_ring<K>(
         &self,
         key: &str,
         parse: impl Fn(&SecretString) -> Result<K, String>,

@@ -14,6 +14,7 @@ use paymux_domain::time::ClockFactor;
 
 use crate::settings::{AccountSection, ConfigFault, Reader, SecretSource};
 use crate::signing::{KeyCache, SigningKey, SigningKeys};
+use crate::upkeep::Upkeep;
 use crate::workbench::Workbench;
 
 /// One provider: the only thing that its folder shows to the rest.
@@ -29,32 +30,53 @@ pub struct Registration {
     /// A section that shows and explains every key, for the example configuration.
     pub example: &'static str,
     /// Reads all of its accounts' sections.
-    pub(crate) load: fn(&Loading<'_>) -> Loaded,
+    pub load: fn(&Loading<'_>) -> Loaded,
 }
 
 /// What a provider's factory is given: its accounts' sections, and where faults go.
-pub(crate) struct Loading<'a> {
-    pub(crate) sections: Vec<&'a AccountSection>,
-    pub(crate) clock_factor: ClockFactor,
+pub struct Loading<'a> {
+    /// The sections of its accounts, in the order of the configuration.
+    pub sections: Vec<&'a AccountSection>,
+    /// Stretches what the provider bounds by physical time.
+    pub clock_factor: ClockFactor,
     /// Keys that were read before.
-    pub(crate) keys: &'a KeyCache,
+    pub keys: &'a KeyCache,
     secrets: &'a SecretSource<'a>,
     faults: &'a RefCell<Vec<ConfigFault>>,
 }
 
 impl<'a> Loading<'a> {
     /// A reader of one section.
-    pub(crate) fn reader(&self, section: &'a AccountSection) -> Reader<'a> {
+    #[must_use]
+    pub fn reader(&self, section: &'a AccountSection) -> Reader<'a> {
         Reader::new(section, self.secrets, self.faults)
     }
 }
 
+impl fmt::Debug for Loading<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.sections).finish()
+    }
+}
+
 /// What a provider's factory gives. Where it noted faults, this is thrown away.
-pub(crate) struct Loaded {
-    pub(crate) provider: Arc<dyn Provider>,
-    pub(crate) workbench: Arc<dyn Workbench>,
-    pub(crate) accounts: Vec<(AccountId, AccountInfo)>,
-    pub(crate) keys: Vec<(String, Arc<SigningKey>)>,
+pub struct Loaded {
+    /// The provider, for all of its accounts.
+    pub provider: Arc<dyn Provider>,
+    /// What signs and examines by hand for the same accounts.
+    pub workbench: Arc<dyn Workbench>,
+    /// Where it fetches anything at run time.
+    pub upkeep: Option<Arc<dyn Upkeep>>,
+    /// What is known of each account.
+    pub accounts: Vec<(AccountId, AccountInfo)>,
+    /// The keys that sign for them, by the names under which the provider asks for signatures.
+    pub keys: Vec<(String, Arc<SigningKey>)>,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.accounts.iter().map(|(id, info)| (id, info))).finish()
+    }
 }
 
 /// What the configuration of merchants and routes needs to know of an account.
@@ -78,6 +100,7 @@ pub struct AccountInfo {
 pub struct Accounts {
     providers: BTreeMap<ProviderId, Arc<dyn Provider>>,
     workbenches: BTreeMap<ProviderId, Arc<dyn Workbench>>,
+    upkeeps: Vec<Arc<dyn Upkeep>>,
     infos: BTreeMap<AccountId, AccountInfo>,
     keys: SigningKeys,
 }
@@ -107,15 +130,30 @@ impl Accounts {
         clock_factor: ClockFactor,
         keys: &KeyCache,
     ) -> Result<Self, Vec<ConfigFault>> {
+        Self::read_of(crate::PROVIDERS, sections, secrets, clock_factor, keys)
+    }
+
+    /// As [`Accounts::read_again`]; these providers are all that there is, whoever wrote them.
+    ///
+    /// # Errors
+    /// Every fault of every section at once.
+    pub fn read_of(
+        providers: &[Registration],
+        sections: &[AccountSection],
+        secrets: &SecretSource<'_>,
+        clock_factor: ClockFactor,
+        keys: &KeyCache,
+    ) -> Result<Self, Vec<ConfigFault>> {
         let faults = RefCell::new(Vec::new());
-        check_names(sections, &faults);
+        check_names(providers, sections, &faults);
         let mut accounts = Self {
             providers: BTreeMap::new(),
             workbenches: BTreeMap::new(),
+            upkeeps: Vec::new(),
             infos: BTreeMap::new(),
             keys: SigningKeys::default(),
         };
-        for registration in crate::PROVIDERS {
+        for registration in providers {
             let sections: Vec<&AccountSection> =
                 sections.iter().filter(|section| section.provider.as_str() == registration.name).collect();
             if sections.is_empty() {
@@ -125,6 +163,7 @@ impl Accounts {
                 (registration.load)(&Loading { sections, clock_factor, keys, secrets, faults: &faults });
             accounts.workbenches.insert(loaded.provider.id().clone(), loaded.workbench);
             accounts.providers.insert(loaded.provider.id().clone(), loaded.provider);
+            accounts.upkeeps.extend(loaded.upkeep);
             accounts.infos.extend(loaded.accounts);
             accounts.keys = accounts.keys.merged(&loaded.keys.into_iter().collect());
         }
@@ -148,6 +187,12 @@ impl Accounts {
         self.workbenches.get(id).cloned()
     }
 
+    /// The providers that fetch something at run time.
+    #[must_use]
+    pub(crate) fn upkeeps(&self) -> &[Arc<dyn Upkeep>] {
+        &self.upkeeps
+    }
+
     /// What is known of an account.
     #[must_use]
     pub fn account(&self, account: &AccountId) -> Option<&AccountInfo> {
@@ -168,7 +213,7 @@ impl fmt::Debug for Accounts {
 }
 
 /// Account names are unique, and each names a provider that there is.
-fn check_names(sections: &[AccountSection], faults: &RefCell<Vec<ConfigFault>>) {
+fn check_names(providers: &[Registration], sections: &[AccountSection], faults: &RefCell<Vec<ConfigFault>>) {
     let mut names = BTreeSet::new();
     for section in sections {
         let fault = |key: &str, reason: String| {
@@ -178,8 +223,8 @@ fn check_names(sections: &[AccountSection], faults: &RefCell<Vec<ConfigFault>>) 
         if !names.insert(&section.account) {
             fault("", "there is another account of that name".to_owned());
         }
-        if !crate::PROVIDERS.iter().any(|known| known.name == section.provider.as_str()) {
-            let names: Vec<&str> = crate::PROVIDERS.iter().map(|known| known.name).collect();
+        if !providers.iter().any(|known| known.name == section.provider.as_str()) {
+            let names: Vec<&str> = providers.iter().map(|known| known.name).collect();
             fault("provider", format!("unknown provider; there is {}", names.join(", ")));
         }
     }

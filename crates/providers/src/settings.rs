@@ -63,13 +63,19 @@ pub enum SecretRef {
 pub type SecretSource<'a> = dyn Fn(&SecretRef) -> Result<SecretString, String> + 'a;
 
 /// Reads one table of an account's section.
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     account: &'a AccountId,
     path: String,
     table: &'a Table,
     secrets: &'a SecretSource<'a>,
     faults: &'a RefCell<Vec<ConfigFault>>,
     known: RefCell<Vec<String>>,
+}
+
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reader({} {})", self.account, self.path)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -89,7 +95,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes a fault of a key.
-    pub(crate) fn fault(&self, key: &str, reason: impl Into<String>) {
+    pub fn fault(&self, key: &str, reason: impl Into<String>) {
         let key = format!("{}{key}", self.path);
         self.faults.borrow_mut().push(ConfigFault {
             account: self.account.clone(),
@@ -99,12 +105,12 @@ impl<'a> Reader<'a> {
     }
 
     /// How many faults have been noted so far, of all accounts that are being read.
-    pub(crate) fn faults_noted(&self) -> usize {
+    pub fn faults_noted(&self) -> usize {
         self.faults.borrow().len()
     }
 
     /// Reads something whole. Nothing may be dropped in silence: what gives nothing without a fault is itself a fault.
-    pub(crate) fn whole<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
+    pub fn whole<T>(&self, read: impl FnOnce(&Self) -> Option<T>) -> Option<T> {
         let before = self.faults_noted();
         let value = read(self);
         if value.is_none() && self.faults_noted() == before {
@@ -119,12 +125,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a key is there; it counts as known.
-    pub(crate) fn has(&self, key: &str) -> bool {
+    pub fn has(&self, key: &str) -> bool {
         self.get(key).is_some()
     }
 
     /// A text that may be absent. `allowed` says in words what `is_valid` takes.
-    pub(crate) fn optional(&self, key: &str, allowed: &str, is_valid: fn(&str) -> bool) -> Option<String> {
+    pub fn optional(&self, key: &str, allowed: &str, is_valid: fn(&str) -> bool) -> Option<String> {
         let value = self.get(key)?;
         match value.as_str() {
             Some(text) if is_valid(text) => Some(text.to_owned()),
@@ -136,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that must be there.
-    pub(crate) fn required(&self, key: &str, allowed: &str, is_valid: fn(&str) -> bool) -> Option<String> {
+    pub fn required(&self, key: &str, allowed: &str, is_valid: fn(&str) -> bool) -> Option<String> {
         if !self.has(key) {
             self.fault(key, format!("is missing; must be {allowed}"));
             return None;
@@ -145,7 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of texts, each once; absent means empty.
-    pub(crate) fn texts(&self, key: &str, allowed: &str, is_valid: fn(&str) -> bool) -> Vec<String> {
+    pub fn texts(&self, key: &str, allowed: &str, is_valid: fn(&str) -> bool) -> Vec<String> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(entries) = value.as_array() else {
             self.fault(key, format!("must be a list, each entry {allowed}"));
@@ -165,7 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A whole number with bounds; as text, too, since that is what flags and the environment give.
-    pub(crate) fn number(&self, key: &str, allowed: RangeInclusive<u32>, default: u32) -> u32 {
+    pub fn number(&self, key: &str, allowed: RangeInclusive<u32>, default: u32) -> u32 {
         let Some(value) = self.get(key) else { return default };
         let given = match value {
             Value::String(text) => text.trim().parse().ok(),
@@ -181,9 +187,22 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Yes or no; as text, too, since that is what flags and the environment give.
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
+        let value = self.get(key)?;
+        let given = match value {
+            Value::String(text) => text.trim().parse().ok(),
+            other => other.as_bool(),
+        };
+        if given.is_none() {
+            self.fault(key, "must be true or false");
+        }
+        given
+    }
+
     /// What `{key}_file` or `{key}_env` names; exactly one of the two must be there. The key that was there comes
     /// with it, for faults of the text.
-    pub(crate) fn secret(&self, key: &str) -> Option<(String, SecretString)> {
+    pub fn secret(&self, key: &str) -> Option<(String, SecretString)> {
         let (file_key, env_key) = (format!("{key}_file"), format!("{key}_env"));
         let file = self.optional(&file_key, "the path of a file", is_not_empty);
         let env = self.optional(&env_key, "the name of an environment variable", is_not_empty);
@@ -211,8 +230,37 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// One of some words with its meaning; absent: the first of them.
+    pub(crate) fn choice<T: Copy>(&self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        let first = choices.first().map(|(_, meaning)| *meaning);
+        let Some(value) = self.get(key) else { return first };
+        let found = choices.iter().find(|(word, _)| value.as_str() == Some(word));
+        if found.is_none() {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            self.fault(key, format!("must be {}", words.join(" or ")));
+        }
+        found.map(|(_, meaning)| *meaning)
+    }
+
+    /// Reads a table; absent: the outer `None`. The inner one says that a fault was noted.
+    pub(crate) fn table<T>(&self, key: &str, read: impl Fn(&Reader<'a>) -> Option<T>) -> Option<Option<T>> {
+        let Some(table) = self.get(key)?.as_table() else {
+            self.fault(key, "must be a table");
+            return Some(None);
+        };
+        let reader = self.within(format!("{}{key}.", self.path), table);
+        let value = reader.whole(read);
+        reader.finish();
+        Some(value)
+    }
+
+    fn within(&self, path: String, table: &'a Table) -> Self {
+        let known = RefCell::default();
+        Self { account: self.account, path, table, secrets: self.secrets, faults: self.faults, known }
+    }
+
     /// Reads a list of tables; absent means empty.
-    pub(crate) fn tables<T>(&self, key: &str, read: impl Fn(&Reader<'a>) -> Option<T>) -> Vec<T> {
+    pub fn tables<T>(&self, key: &str, read: impl Fn(&Reader<'a>) -> Option<T>) -> Vec<T> {
         let Some(value) = self.get(key) else { return Vec::new() };
         let Some(entries) = value.as_array() else {
             self.fault(key, "must be a list of tables");
@@ -224,14 +272,7 @@ impl<'a> Reader<'a> {
                 self.fault(&format!("{key}[{at}]"), "must be a table");
                 continue;
             };
-            let reader = Reader {
-                account: self.account,
-                path: format!("{}{key}[{at}].", self.path),
-                table,
-                secrets: self.secrets,
-                faults: self.faults,
-                known: RefCell::default(),
-            };
+            let reader = self.within(format!("{}{key}[{at}].", self.path), table);
             read_all.extend(read(&reader));
             reader.finish();
         }
@@ -239,7 +280,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Ends the reading: a key that nobody asked for is a fault.
-    pub(crate) fn finish(&self) {
+    pub fn finish(&self) {
         let mut known = self.known.borrow().clone();
         known.sort();
         known.dedup();
@@ -306,6 +347,25 @@ mod tests {
         list[0].id: must be one letter
         extra: unknown key; allowed are key_env, key_file, list, name, names, other, seal_env, seal_file, size
         "#);
+    }
+
+    #[test]
+    fn words_and_tables_are_read() {
+        let choices = [("off", 0), ("on", 1)];
+        assert_eq!(read("", |reader| reader.choice("mode", &choices)), (Some(0), vec![]));
+        assert_eq!(read("mode = \"on\"", |reader| reader.choice("mode", &choices)), (Some(1), vec![]));
+        let (value, faults) = read("mode = 1", |reader| reader.choice("mode", &choices));
+        assert_eq!((value, faults), (None, vec!["mode: must be off or on".to_owned()]));
+
+        let inner = |reader: &Reader<'_>| reader.required("id", "a word", |_| true);
+        assert_eq!(read("", |reader| reader.table("list", inner)), (None, vec![]));
+        let (value, faults) = read("list = { id = \"a\", more = 1 }", |reader| reader.table("list", inner));
+        assert_eq!(value, Some(Some("a".to_owned())));
+        assert_eq!(faults, ["list.more: unknown key; allowed are id"]);
+        let (value, faults) = read("list = {}", |reader| reader.table("list", inner));
+        assert_eq!((value, faults), (Some(None), vec!["list.id: is missing; must be a word".to_owned()]));
+        let (value, faults) = read("list = 1", |reader| reader.table("list", inner));
+        assert_eq!((value, faults), (Some(None), vec!["list: must be a table".to_owned()]));
     }
 
     #[test]

@@ -7,13 +7,16 @@
 mod cache;
 mod digest;
 mod keys;
+pub(crate) mod pairs;
 mod pool;
+mod trust;
 
 pub use cache::KeyCache;
-pub(crate) use digest::{Digest, from_hex, is_sealed, md5, seal};
+pub(crate) use digest::{Digest, body_id, from_hex, is_sealed, md5, seal, sealed_by};
 pub use keys::{KeyError, SigningKey, SigningKeys};
-pub(crate) use keys::{PlatformKey, certificate_key};
+pub(crate) use keys::{PlatformKey, certificate, certificate_key};
 pub use pool::{PoolOptions, SIGN_WAIT_MAX, SigningPool};
+pub(crate) use trust::{TimedKey, Trust};
 
 #[cfg(test)]
 mod tests;

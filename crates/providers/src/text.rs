@@ -14,9 +14,51 @@ pub(crate) fn message_text(message: &str, suffix: &str) -> String {
     (text + suffix).trim_start().to_owned()
 }
 
+/// Digits of whole yuan at most: more than any amount here, and far from overflow.
+const YUAN_DIGITS_MAX: usize = 13;
+
+/// An amount as yuan with two decimals.
+pub(crate) fn yuan(minor: i64) -> String {
+    let (sign, minor) = (if minor < 0 { "-" } else { "" }, minor.unsigned_abs());
+    format!("{sign}{}.{:02}", minor / 100, minor % 100)
+}
+
+/// Reads yuan with at most two decimals, without sign and blanks, as minor units.
+pub(crate) fn minor_of_yuan(text: &str) -> Option<i64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_plain = |digits: &str, max| {
+        (1..=max).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if !is_plain(whole, YUAN_DIGITS_MAX) || !is_plain(part, 2) {
+        return None;
+    }
+    let (whole, part): (i64, i64) = (whole.parse().ok()?, format!("{part:0<2}").parse().ok()?);
+    whole.checked_mul(100)?.checked_add(part)
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn yuan_is_read_as_text() {
+        for (text, minor) in [("0.05", 5), ("100", 10_000), ("0.1", 10), ("007.30", 730), ("0", 0)] {
+            assert_eq!(minor_of_yuan(text), Some(minor), "{text}");
+        }
+        for bad in ["", ".5", "1.", "1.005", "-1.00", "+1", " 1", "1e2", "１", "1,00", "12345678901234"] {
+            assert_eq!(minor_of_yuan(bad), None, "{bad}");
+        }
+        assert_eq!((yuan(5).as_str(), yuan(-1_234).as_str()), ("0.05", "-12.34"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_as_yuan_is_read(minor in 0..=100_000_000_000_000_i64) {
+            prop_assert_eq!(minor_of_yuan(&yuan(minor)), Some(minor));
+        }
+    }
 
     #[test]
     fn a_message_is_cut_between_characters_and_keeps_its_suffix() {

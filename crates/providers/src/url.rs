@@ -11,12 +11,25 @@ use crate::settings::Reader;
 /// Reads the key `base_url` of an account: the provider's own host, unless the account names another. Without a slash
 /// at the end; `None` when a fault was noted.
 pub(crate) fn base_url(reader: &Reader<'_>, own: &str) -> Option<String> {
-    if !reader.has("base_url") {
-        return Some(own.to_owned());
-    }
+    if reader.has("base_url") { named_base_url(reader, "base_url") } else { Some(own.to_owned()) }
+}
+
+/// Reads a key of an account that names a host by the same rules; `None` when a fault was noted.
+pub(crate) fn named_base_url(reader: &Reader<'_>, key: &str) -> Option<String> {
     let allowed = "https://HOST[:PORT] without a path (http for a loopback address)";
-    let url = reader.optional("base_url", allowed, is_base_url)?;
+    let url = reader.optional(key, allowed, is_base_url)?;
     // As it was understood, not as it was written: the parser forgives blanks, a request does not.
+    Some(Url::parse(&url).ok()?.origin().ascii_serialization())
+}
+
+/// Reads the key `stand_by_url` of an account: the provider's own stand-by host, unless the account names one or none.
+/// An account that is not at the provider's own host has none by itself.
+pub(crate) fn stand_by_url(reader: &Reader<'_>, is_own_host: bool, own: &str) -> Option<String> {
+    if !reader.has("stand_by_url") {
+        return is_own_host.then(|| own.to_owned());
+    }
+    let allowed = "https://HOST[:PORT] without a path (http for a loopback address), or none";
+    let url = reader.optional("stand_by_url", allowed, |text| text == "none" || is_base_url(text))?;
     Some(Url::parse(&url).ok()?.origin().ascii_serialization())
 }
 

@@ -9,16 +9,19 @@ mod dead;
 mod json;
 mod merchants;
 mod migrate;
+mod movements;
 mod order;
 mod output;
 mod pages;
 mod parked;
+mod patience;
 mod serve;
 mod settle;
 mod shard;
 mod sign;
 #[cfg(feature = "demo")]
 mod simulator;
+mod totals;
 mod unresolved;
 mod verify;
 
@@ -137,6 +140,8 @@ enum Command {
     Unresolved(unresolved::UnresolvedArgs),
     /// Compare a provider's console export with the orders, and confirm in bulk what nobody knew.
     Settle(settle::SettleArgs),
+    /// Count and sum the money that moved, by business date, account, currency and kind.
+    Totals(totals::TotalsArgs),
     /// Look at the partitions of the log: who owns them, what lies unread, how far the sweep is, what is left of budgets.
     Shard(shard::ShardArgs),
     /// Look at the merchants of a running server.
@@ -204,11 +209,12 @@ impl Cli {
             Command::Unresolved(args) => unresolved::run(args, &output).await,
             Command::Settle(args) => settle::run(args, &output).await,
             Command::Merchants(args) => merchants::run(args, &output).await,
+            Command::Totals(args) => totals::run(args, &output).await,
             Command::Shard(args) => shard::run(args, &output).await,
             Command::Config(args) => config_cmd::run(args, &output),
             Command::Caller(args) => caller::run(args, &output),
             Command::Sign(args) => sign::run(args, &output).await,
-            Command::Verify(args) => verify::run(&args, &output),
+            Command::Verify(args) => verify::run(&args, &output).await,
             #[cfg(feature = "demo")]
             Command::Demo(args) => crate::demo::run(args, &output).await,
             #[cfg(feature = "demo")]

@@ -14,6 +14,7 @@ mod payers;
 #[cfg(feature = "plant")]
 mod plant;
 mod progress;
+mod providers;
 mod refunds;
 mod report;
 mod running;
@@ -43,6 +44,7 @@ use load::{Created, Planned};
 use newcomer::{Newcomer, Readers};
 use payers::Payers;
 use progress::Progress;
+use providers::ROUND;
 use refunds::Refunding;
 use report::Report;
 use running::{Folder, Running, loopback, near};
@@ -113,8 +115,8 @@ pub(crate) struct DemoArgs {
     /// How many orders.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     orders: u32,
-    /// How many merchants: four at WeChat Pay (on direct and partner accounts) and four at PayJS by turns.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// How many merchants, of all providers by turns; by default one round of them.
+    #[arg(long, default_value_t = ROUND, value_parser = clap::value_parser!(u16).range(1..=64))]
     merchants: u16,
     /// What is drawn at random follows this number.
     #[arg(long, default_value_t = 1)]

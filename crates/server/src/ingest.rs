@@ -7,6 +7,7 @@ mod admission;
 mod confirm;
 mod fields;
 mod list;
+mod movements;
 mod news;
 mod options;
 mod reads;
@@ -44,6 +45,7 @@ use waits::Waiting;
 
 pub(crate) use confirm::{Confirmed, REASON_CHARS_MAX, check_provider_refund_no};
 pub use list::ListedPage;
+pub use movements::MovedPage;
 pub use refund::RefundAnswer;
 pub use refusal::Refusal;
 pub(crate) use replay::{AskedReplay, AskedTarget, DeadName, Replayed};

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use paymux_domain::command::Record;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
-use paymux_domain::name::{MerchantId, OrderKey, ProviderId};
+use paymux_domain::name::{AccountId, MerchantId, OrderKey, ProviderId};
 use paymux_domain::ports::{
     Clock, CommandLog, NotificationAnswer, NotificationFate, NotificationRefusal, Provider, RawNotification,
     RefusalReason,
@@ -154,6 +154,9 @@ impl Notify {
             Ok(record) => record,
             Err(refusal) => {
                 self.refuse(refusal.reason);
+                if refusal.reason == RefusalReason::UnknownKey {
+                    provider.unknown_key(&accounts_of(&registry, &raw.merchant_id, &provider_id));
+                }
                 tracing::debug!(
                     provider = %provider_id, merchant = %raw.merchant_id, %refusal, "notification refused"
                 );
@@ -235,6 +238,13 @@ fn addressee(
     merchant.routes.iter().find(|route| route.provider == provider_id)?;
     let provider = registry.provider(&provider_id)?;
     Some((provider_id, provider, merchant_id))
+}
+
+/// The accounts of a merchant at a provider.
+fn accounts_of(registry: &InForce, merchant_id: &MerchantId, provider: &ProviderId) -> Vec<AccountId> {
+    let routes = registry.merchants.get(merchant_id).map(|merchant| merchant.routes.as_slice());
+    let routes = routes.unwrap_or_default().iter().filter(|route| route.provider == *provider);
+    routes.map(|route| route.account.clone()).collect()
 }
 
 /// Whoever sends its body too slowly is cut off, so that strangers cannot hold slots.

@@ -11,6 +11,7 @@ mod pruning;
 mod reach;
 mod running;
 mod slices;
+mod upkeep;
 
 use std::fmt;
 use std::io;
@@ -215,7 +216,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     registry: Arc<LiveRegistry>,
     reloader: Arc<Reloader>,
-    gateway: Arc<dyn ProviderGateway>,
+    gateway: Arc<Gateway>,
     backend: Backend,
     log: Arc<dyn CommandLog>,
     store: Arc<dyn OrderStore>,
@@ -267,7 +268,7 @@ impl Shared {
             consumer,
             log: wrapped(Arc::clone(&self.log), log),
             store: Arc::clone(&self.store),
-            gateway: wrapped(Arc::clone(&self.gateway), gateway),
+            gateway: wrapped(Arc::clone(&self.gateway) as Arc<dyn ProviderGateway>, gateway),
             directory: Arc::clone(&self.registry) as Arc<dyn paymux_domain::ports::Directory>,
             clock: Arc::clone(&self.clock),
             entropy,
@@ -279,7 +280,7 @@ impl Shared {
     fn ingest(&self, waits: Arc<ReplyWaits>) -> Arc<Ingest> {
         Arc::new(Ingest::new(IngestParts {
             registry: Arc::clone(&self.registry),
-            gateway: Arc::clone(&self.gateway),
+            gateway: Arc::clone(&self.gateway) as Arc<dyn ProviderGateway>,
             log: Arc::clone(&self.log),
             store: self.view.clone(),
             clock: Arc::clone(&self.clock),

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{
-    Bucket, DueRow, ListPage, ListQuery, OrderStore, ParkedOrder, Snapshot, StoreError,
+    Bucket, DueRow, ListPage, ListQuery, MovementPage, MovementQuery, OrderStore, ParkedOrder, Snapshot,
+    StoreError,
 };
 use paymux_domain::shard::Partition;
 
@@ -37,6 +38,10 @@ impl StoreView {
 
     pub(crate) async fn list_orders(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
         in_time(self.0.list_orders(query)).await
+    }
+
+    pub(crate) async fn list_movements(&self, query: &MovementQuery) -> Result<MovementPage, StoreError> {
+        in_time(self.0.list_movements(query)).await
     }
 
     pub(crate) async fn find_by_trade_no(

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, offset};
 use tokio::sync::watch;
 
 /// Largest clock factor that is accepted: at it, a day passes in 0.9 s.
@@ -119,6 +121,12 @@ fn read_real_time() -> (Instant, i64) {
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A time in Beijing, in a format of `strftime`.
+pub(crate) fn beijing_time(at_ms: i64, format: &str) -> String {
+    let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::MAX);
+    at.to_zoned(TimeZone::fixed(offset(8))).strftime(format).to_string()
 }
 
 #[cfg(test)]

@@ -106,15 +106,25 @@ pub(crate) fn read_private(key: &SecretPem) -> Result<KeyPair, KeyError> {
 
 /// The public half of a key pair as SubjectPublicKeyInfo PEM.
 pub(crate) fn public_pem(pair: &KeyPair) -> Result<String, KeyError> {
+    Ok(pem("PUBLIC KEY", &public_der(pair)?))
+}
+
+/// The public half of a key pair as SubjectPublicKeyInfo.
+pub(crate) fn public_der(pair: &KeyPair) -> Result<Vec<u8>, KeyError> {
     let der: PublicKeyX509Der<'_> = pair.public_key().as_der().map_err(|_| KeyError::Encode)?;
-    Ok(pem("PUBLIC KEY", der.as_ref()))
+    Ok(der.as_ref().to_vec())
 }
 
 fn serial_of(public_der: &[u8]) -> String {
-    Sha256::digest(public_der).iter().take(SERIAL_BYTES).map(|byte| format!("{byte:02X}")).collect()
+    let digest = Sha256::digest(public_der);
+    let bytes = digest.iter().take(SERIAL_BYTES).enumerate();
+    // A serial number is positive, and providers write it without zeros before it.
+    let positive = bytes.map(|(at, byte)| if at == 0 { byte & 0x3F | 0x40 } else { *byte });
+    positive.map(|byte| format!("{byte:02X}")).collect()
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+/// PEM text of a label.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let body = STANDARD.encode(der);
     let mut text = format!("-----BEGIN {label}-----\n");
     for (at, character) in body.chars().enumerate() {

@@ -6,25 +6,32 @@
 //! request: by the last two digits of an amount ([`faults::FaultKind`]) or by seeded rates
 //! ([`faults::FaultPlan`]). The truth is read and steered at `/control/…` (README.md of this crate).
 //!
-//! Reading order: [`server`] (start and stop), [`wechatpay`] and [`payjs`] (the providers), [`faults`],
-//! [`control`].
+//! Reading order: [`server`] (start and stop), [`wechatpay`], [`payjs`], [`xorpay`], [`upaas`] and [`maqian`] (the
+//! providers), [`faults`], [`control`]. A provider from outside this crate is a [`guest`].
 
 pub mod clock;
 pub mod config;
 pub mod control;
 pub mod faults;
+pub mod guest;
 pub mod keys;
+pub mod maqian;
 pub mod payers;
 pub mod payjs;
 pub mod provider;
 pub mod server;
 pub mod stats;
+pub mod upaas;
 pub mod wechatpay;
+pub mod xorpay;
 
 mod connection;
 mod crypto_pool;
 mod draw;
+mod form;
+mod hosts;
 mod world;
 
 pub use config::SimulatorConfig;
+pub use hosts::{HostError, HostsView};
 pub use server::{RunningSimulator, Simulator, StartError};

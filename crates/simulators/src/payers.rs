@@ -2,9 +2,9 @@
 //! pay when the merchant has given the order up.
 //!
 //! A payer is woken for each order that comes into being while the plan is on, whether or not the answer to
-//! the create reached the client; at PayJS that is the first opening of the cashier. Nobody can pay a closed
-//! order, and none twice: the providers refuse both. WeChat Pay refuses an expired order too; PayJS knows no
-//! expiry. Who pays twice at PayJS (`payjs_paid_twice`) has two orders of PayJS open under one number.
+//! the create reached the client; at PayJS that is the first opening of the cashier, at XorPay the first create
+//! that is answered well, whose answer brings what a payer needs. Nobody can pay a closed order, and none twice:
+//! the providers refuse both. WeChat Pay refuses an expired order too, XorPay a while later; PayJS knows no expiry. Who pays twice at PayJS (`payjs_paid_twice`) has two orders of PayJS open under one number.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub enum PayerAct {
     Pays,
     /// Pays just before the order expires, and the first notification leaves only after the expiry.
     PaysLate,
-    /// Comes back after the merchant's expiry. PayJS takes the money, WeChat Pay refuses.
+    /// Comes back after the merchant's expiry. PayJS takes the money, XorPay for a while, WeChat Pay refuses.
     PaysAfterExpiry,
     /// Never pays.
     DropsOut,
@@ -49,9 +49,11 @@ pub struct PayerPlan {
     pub late_margin_ms: u32,
     /// How long after the expiry payers come back, in milliseconds of provider time.
     pub after_expiry_ms: u32,
-    /// When merchants give an order of PayJS up, in milliseconds of provider time after the cashier was first
-    /// opened. PayJS is never told; this is the expiry that late payers of PayJS go by.
+    /// When merchants give an order of PayJS or UPaaS up, in milliseconds of provider time after the cashier was
+    /// first opened or the order made. Neither is ever told; this is the expiry that their late payers go by.
     pub payjs_expiry_ms: u32,
+    /// The same of an order of 码钱.
+    pub maqian_expiry_ms: u32,
 }
 
 impl Default for PayerPlan {
@@ -67,6 +69,7 @@ impl Default for PayerPlan {
             late_margin_ms: 15_000,
             after_expiry_ms: 15_000,
             payjs_expiry_ms: 30 * 60 * 1000,
+            maqian_expiry_ms: 30 * 60 * 1000,
         }
     }
 }

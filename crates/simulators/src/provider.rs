@@ -12,11 +12,17 @@ pub enum Provider {
     Wechatpay,
     /// PayJS cashier.
     Payjs,
+    /// XorPay JSAPI.
+    Xorpay,
+    /// UnionPay UPaaS.
+    Upaas,
+    /// 码钱 cashier.
+    Maqian,
 }
 
 impl Provider {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Wechatpay, Self::Payjs];
+    pub const ALL: [Self; 5] = [Self::Wechatpay, Self::Payjs, Self::Xorpay, Self::Upaas, Self::Maqian];
 }
 
 /// An order's identity: numbers are unique per account, and account numbers within a simulator, whatever the

@@ -31,6 +31,8 @@ pub enum Operation {
     Refund,
     /// A query of a refund.
     RefundQuery,
+    /// The list of platform certificates.
+    Certificates,
     /// A path that this simulator does not serve.
     Other,
 }

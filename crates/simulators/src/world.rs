@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use axum::http::header;
 use parking_lot::{Mutex, RwLock};
+use reqwest::StatusCode;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -64,6 +66,20 @@ impl World {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let run = self.run.lock().clone();
         self.tasks.spawn(run.run_until_cancelled_owned(task));
+    }
+
+    /// Posts a form to a merchant's server, when its turn has come; gives the status of the answer, if one comes in time.
+    pub(crate) async fn post_form(&self, url: &str, body: String, timeout: Duration) -> Option<StatusCode> {
+        let _permit = self.pushes.acquire().await.ok()?;
+        let request = self.http.post(url).timeout(timeout);
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body);
+        match request.send().await {
+            Ok(response) => Some(response.status()),
+            Err(error) => {
+                tracing::debug!(error = %error.without_url(), "a push got no answer");
+                None
+            }
+        }
     }
 
     /// Holds a connection for the hang time (real time), or until the simulator stops.

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::{Fault, File};
 
 /// Our crates with the crates of ours that each may know.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("paymux-domain", &[]),
     ("paymux-proto", &["paymux-domain"]),
     ("paymux-engine", &["paymux-domain"]),
@@ -37,6 +37,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "paymux-simulators",
         ],
     ),
+    ("paymux-fuzz", &["paymux-providers", "paymux-proto", "paymux-domain"]),
     ("xtask", &[]),
 ];
 

@@ -1,7 +1,9 @@
-//! Index rows: orders by day, by a provider's trade number.
+//! Index rows: which there are of a fact; orders by day, by a provider's trade number.
 
 use futures_util::future::try_join_all;
+use paymux_domain::business_date::BusinessDate;
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
+use paymux_domain::movement::days_of;
 use paymux_domain::name::{MerchantOrderNo, OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{ListPage, ListQuery};
 use paymux_domain::shard::stable_hash;
@@ -24,6 +26,8 @@ pub(super) enum IndexRow {
     Created(Timestamp),
     /// The order was paid under the number.
     TradeNo(ProviderTradeNo),
+    /// Money of the order moved, and may count for that day.
+    Moved(BusinessDate),
     /// A person should look since then.
     Parked(AttentionReason, u32, Timestamp),
     /// A person has acted.
@@ -33,6 +37,17 @@ pub(super) enum IndexRow {
 impl IndexRow {
     /// The rows of a fact.
     pub(super) fn of(fact: &Fact) -> Vec<Self> {
+        let mut rows = Self::movements_of(fact);
+        rows.extend(Self::others_of(fact));
+        rows
+    }
+
+    /// Those by which a fact about money is listed under its days.
+    pub(super) fn movements_of(fact: &Fact) -> Vec<Self> {
+        days_of(fact).into_iter().map(Self::Moved).collect()
+    }
+
+    fn others_of(fact: &Fact) -> Vec<Self> {
         match (&fact.key, &fact.body) {
             (FactKey::Created, FactBody::Created(created)) => vec![Self::Created(created.created_time)],
             (FactKey::Paid(no) | FactKey::PaidStated(no), FactBody::Paid(payment))
@@ -56,6 +71,7 @@ impl Tables {
                 let row = (no.as_str(), order.merchant_id.as_str(), order.order_no.as_str());
                 self.driver.write(Cql::AddTradeNo, row).await
             }
+            IndexRow::Moved(day) => self.list_movement(order, *day).await,
             IndexRow::Parked(reason, k, since) => self.park(order, *reason, *k, *since).await,
             IndexRow::Resolved(reason, k) => self.resolve(order, *reason, *k).await,
         }
@@ -144,7 +160,7 @@ const fn day_of(time: Timestamp) -> i64 {
     time.as_millis().div_euclid(DAY_MS)
 }
 
-fn slot_of(order: &OrderKey) -> i64 {
+pub(super) fn slot_of(order: &OrderKey) -> i64 {
     i64::try_from(stable_hash(order.order_no.as_str().as_bytes()) % SLOTS).unwrap_or(0)
 }
 

@@ -39,6 +39,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         cql: include_str!("schema/0002_shard_reports.cql"),
         min_compatible_binary: 1,
     },
+    Migration {
+        number: 3,
+        name: "movements",
+        cql: include_str!("schema/0003_movements.cql"),
+        min_compatible_binary: 1,
+    },
 ];
 
 /// How long rows outlast what makes them useful: a due row its time, a day's row its orders.
@@ -48,12 +54,15 @@ const DUE_TTL: Duration = Duration::from_secs(40 * 24 * 3600);
 /// Time windows over a retention; ScyllaDB allows 50.
 const WINDOWS: u64 = 20;
 const DAY_S: u64 = 24 * 3600;
+/// Tables of days, which live a margin longer than what they lead to.
+const DAY_TABLES: [&str; 2] = ["order_days", "movement_days"];
 
 /// Tables that live for the retention: with time windows or without.
-const ORDER_TABLES: [(&str, bool); 6] = [
+const ORDER_TABLES: [(&str, bool); 7] = [
     ("order_facts", true),
     ("order_index", true),
     ("order_trade_nos", true),
+    ("movement_index", true),
     ("followups", false),
     ("parked_orders", false),
     ("refund_ledger", false),
@@ -227,7 +236,9 @@ pub(super) fn retention_statements(config: &CqlConfig) -> Vec<String> {
         let windows = if *has_windows { format!(" AND compaction = {compaction}") } else { String::new() };
         format!("ALTER TABLE {table} WITH default_time_to_live = {retention_s}{windows}")
     });
-    orders.chain([format!("ALTER TABLE order_days WITH default_time_to_live = {day_s}")]).collect()
+    let days =
+        DAY_TABLES.iter().map(|table| format!("ALTER TABLE {table} WITH default_time_to_live = {day_s}"));
+    orders.chain(days).collect()
 }
 
 /// What makes a keyspace.

@@ -74,6 +74,16 @@ statements! {
     ReadDays: Read
         "SELECT day, slot FROM order_days WHERE merchant_id = ? AND day >= ? AND day <= ?";
 
+    // movement_index, movement_days
+    AddToMovements: Write
+        "INSERT INTO movement_index (merchant_id, day, slot, order_no) VALUES (?, ?, ?, ?)";
+    ReadMovements: Read
+        "SELECT order_no FROM movement_index WHERE merchant_id = ? AND day = ? AND slot = ? AND order_no > ? LIMIT ?";
+    AddMovementDay: Write
+        "INSERT INTO movement_days (merchant_id, day, slot) VALUES (?, ?, ?)";
+    ReadMovementDays: Read
+        "SELECT day, slot FROM movement_days WHERE merchant_id = ? AND day >= ? AND day <= ? LIMIT ?";
+
     // order_trade_nos
     AddTradeNo: Write
         "INSERT INTO order_trade_nos (trade_no, merchant_id, order_no) VALUES (?, ?, ?)";

@@ -10,8 +10,8 @@ use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{MerchantId, OrderKey, ProviderId, ProviderTradeNo, RefundNo, ShardGroup};
 use paymux_domain::ports::{
-    BoxFuture, Bucket, CallMark, Clock, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder,
-    Reserved, Snapshot, StoreError,
+    BoxFuture, Bucket, CallMark, Clock, DueRow, LedgerEntry, ListPage, ListQuery, MovementPage,
+    MovementQuery, OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 
@@ -49,6 +49,8 @@ pub(super) struct Tables {
     pub(super) turns: Turns,
     /// Days and slots of merchants that have their row in `order_days`.
     pub(super) days: Places<(MerchantId, i64, i64)>,
+    /// Days and slots of merchants that have their row in `movement_days`.
+    pub(super) movement_days: Places<(MerchantId, i64, i64)>,
     /// Buckets that have their row in `due_buckets`.
     pub(super) buckets: Places<(Bucket, Partition)>,
 }
@@ -60,8 +62,14 @@ impl CqlStore {
     /// The configuration is wrong, no node can be reached, or the keyspace does not fit.
     pub async fn open(config: &CqlConfig, clock: Arc<dyn Clock>) -> Result<Self, CqlOpenError> {
         let (driver, recorded) = connect::open(config).await?;
-        let (days, buckets) = (Places::default(), Places::default());
-        let tables = Tables { driver, clock, turns: Turns::new(), days, buckets };
+        let tables = Tables {
+            driver,
+            clock,
+            turns: Turns::new(),
+            days: Places::default(),
+            movement_days: Places::default(),
+            buckets: Places::default(),
+        };
         Ok(Self { tables: Arc::new(tables), slices: Arc::new(recorded.slices) })
     }
 
@@ -137,6 +145,11 @@ impl OrderStore for CqlStore {
         run!(self, |tables| tables.add_facts(&key, &facts))
     }
 
+    fn index_movements(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (key, facts) = (key.clone(), facts.to_vec());
+        run!(self, |tables| tables.index_movements(&key, &facts))
+    }
+
     fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, followup) = (key.clone(), followup.clone());
         run!(self, |tables| tables.put_followup(&key, &followup))
@@ -206,6 +219,11 @@ impl OrderStore for CqlStore {
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
         let query = query.clone();
         run!(self, |tables| tables.list_orders(&query))
+    }
+
+    fn list_movements(&self, query: &MovementQuery) -> BoxFuture<'_, Result<MovementPage, StoreError>> {
+        let query = query.clone();
+        run!(self, |tables| tables.list_movements(&query))
     }
 
     fn find_by_trade_no(

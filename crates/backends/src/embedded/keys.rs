@@ -10,6 +10,7 @@
 //! | `followups` | merchant, 0, order number, 0 | `Followup` |
 //! | `orders_by_time` | merchant, 0, creation time (8), order number | empty |
 //! | `orders_by_trade_no` | trade number, 0, merchant, 0, order number, 0 | empty |
+//! | `orders_by_day` | merchant, 0, business date (8), order number | empty |
 //! | `parked` | merchant, 0, order number, 0, fact key | time (8) |
 //! | `due` | partition (2), due time (8), merchant, 0, order number, 0 | empty |
 //! | `ledger` | merchant, 0, order number, 0, refund number | `RefundLedgerRow` |
@@ -17,6 +18,7 @@
 //!
 //! Numbers are big-endian, signed ones with their sign bit flipped. Names hold no zero byte, so zero ends them.
 
+use paymux_domain::business_date::BusinessDate;
 use paymux_domain::fact::FactKey;
 use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey, ProviderTradeNo, RefundNo, ShardGroup};
 use paymux_domain::ports::{DueRow, Offset};
@@ -177,6 +179,40 @@ impl TimeKey {
         Some(Self {
             merchant_id: merchant_id.parse().ok()?,
             created_time: Timestamp::from_millis(time),
+            order_no: std::str::from_utf8(rest).ok()?.parse().ok()?,
+        })
+    }
+}
+
+/// Key in `orders_by_day`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DayKey {
+    pub(super) merchant_id: MerchantId,
+    pub(super) day: BusinessDate,
+    pub(super) order_no: MerchantOrderNo,
+}
+
+impl DayKey {
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Self::from_day(&self.merchant_id, self.day);
+        bytes.extend_from_slice(self.order_no.as_str().as_bytes());
+        bytes
+    }
+
+    /// Sorts before every key of that merchant and day, and after every one of an earlier day.
+    pub(super) fn from_day(merchant_id: &MerchantId, day: BusinessDate) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(80);
+        push_name(&mut bytes, merchant_id.as_str());
+        bytes.extend_from_slice(&ordered(day.day_number()));
+        bytes
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (merchant_id, rest) = take_name(bytes)?;
+        let (day, rest) = take_i64(rest)?;
+        Some(Self {
+            merchant_id: merchant_id.parse().ok()?,
+            day: BusinessDate::from_day_number(day),
             order_no: std::str::from_utf8(rest).ok()?.parse().ok()?,
         })
     }

@@ -205,7 +205,7 @@ impl Gate {
     ) -> Result<Option<Vec<Row>>, ReadFault> {
         let order_key = key.order();
         let Snapshot { facts, followup } = view.snapshot(&order_key)?;
-        let trade_rows = trade_rows(&order_key, &facts);
+        let found_by = found_by(&order_key, &facts);
         let order = Order::from_facts(facts);
         let Some(created) = order.created().filter(|created| created.created_time == key.created_time) else {
             return Ok(None);
@@ -223,7 +223,7 @@ impl Gate {
             Row::remove(Table::OrdersByTime, key.bytes()),
             Row::remove(Table::Followups, prefix.clone()),
         ];
-        rows.extend(trade_rows);
+        rows.extend(found_by);
         for table in [Table::Facts, Table::Parked, Table::Ledger] {
             for row in view.prefix(table, &prefix) {
                 rows.push(Row::remove(table, row.key()?.to_vec()));
@@ -243,11 +243,12 @@ fn is_swept(view: &View<'_>, partition: Partition, due: Option<Timestamp>) -> Re
     Ok(view.bucket(PositionKey::SweptThrough(partition))?.is_some_and(|swept| Bucket::of(due) < swept))
 }
 
-/// Removals of the rows by which an order is found by the numbers of its payments.
-fn trade_rows(order: &OrderKey, facts: &[Fact]) -> Vec<Row> {
+/// Removals of the rows by which an order is found by the numbers of its payments and by the days of its money.
+fn found_by(order: &OrderKey, facts: &[Fact]) -> Vec<Row> {
     let mut written = Vec::new();
     facts.iter().for_each(|fact| rows_of(order, fact, &mut written));
-    let rows = written.into_iter().filter(|row| row.table == Table::OrdersByTradeNo);
+    let rows = written.into_iter();
+    let rows = rows.filter(|row| matches!(row.table, Table::OrdersByTradeNo | Table::OrdersByDay));
     rows.map(|row| Row::remove(row.table, row.key)).collect()
 }
 

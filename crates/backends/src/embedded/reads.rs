@@ -9,16 +9,16 @@ use fjall::{Guard, Iter, Readable, Slice};
 use paymux_domain::fact::{FactBody, FactKey};
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{
-    Bucket, DeadPage, DeadPlace, DeadRecord, Delivered, DueRow, ListPage, ListQuery, Offset, ParkedOrder,
-    Snapshot, StoreError, StoredEvent,
+    Bucket, DeadPage, DeadPlace, DeadRecord, Delivered, DueRow, ListPage, ListQuery, MovementPage,
+    MovementQuery, Offset, ParkedOrder, Snapshot, StoreError, StoredEvent,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::records;
 
 use super::keys::{
-    DueKey, MetaKey, OffsetKey, PositionKey, TimeKey, TradeKey, fact_key, order_prefix, parse_fact_key,
-    parse_ordered,
+    DayKey, DueKey, MetaKey, OffsetKey, PositionKey, TimeKey, TradeKey, fact_key, order_prefix,
+    parse_fact_key, parse_ordered,
 };
 use super::tables::{ReadFault, Table, Tables};
 use crate::ledger::{Ledger, LedgerRow};
@@ -233,6 +233,35 @@ impl View<'_> {
             let key = TimeKey::parse(&row.key()?).ok_or(ReadFault::key(Table::OrdersByTime))?;
             let order = OrderKey { merchant_id: key.merchant_id, order_no: key.order_no };
             page.entries.push((key.created_time, order));
+        }
+        Ok(page)
+    }
+
+    pub(super) fn list_movements(&self, query: &MovementQuery) -> Result<MovementPage, ReadFault> {
+        let merchant_id = &query.merchant_id;
+        let from = DayKey::from_day(merchant_id, query.from);
+        let start = match &query.after {
+            Some((day, order_no)) => {
+                let (day, order_no) = (*day, order_no.clone());
+                let after = DayKey { merchant_id: merchant_id.clone(), day, order_no };
+                // The zero byte makes the start the first key after the row's own.
+                from.max([after.bytes(), vec![0]].concat())
+            }
+            None => from,
+        };
+        let end = DayKey::from_day(merchant_id, query.through.next());
+        let mut page = MovementPage::default();
+        if start >= end {
+            return Ok(page);
+        }
+        for row in self.range(Table::OrdersByDay, start..end) {
+            if page.entries.len() == query.limit {
+                page.more = true;
+                break;
+            }
+            let key = DayKey::parse(&row.key()?).ok_or(ReadFault::key(Table::OrdersByDay))?;
+            let order = OrderKey { merchant_id: key.merchant_id, order_no: key.order_no };
+            page.entries.push((key.day, order));
         }
         Ok(page)
     }

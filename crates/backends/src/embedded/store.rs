@@ -6,15 +6,16 @@ use std::sync::Arc;
 
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::followup::Followup;
+use paymux_domain::movement::days_of;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved,
-    Snapshot, StoreError,
+    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, MovementPage, MovementQuery,
+    OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
 
-use super::keys::{DueKey, PositionKey, TimeKey, TradeKey, fact_key, order_prefix, ordered};
+use super::keys::{DayKey, DueKey, PositionKey, TimeKey, TradeKey, fact_key, order_prefix, ordered};
 use super::open::Shared;
 use super::prune::mark_of;
 use super::reads::View;
@@ -84,7 +85,16 @@ pub(super) fn rows_of(order: &OrderKey, fact: &Fact, rows: &mut Vec<Row>) {
         }
         _ => {}
     }
+    rows.extend(day_rows(order, fact));
     rows.push(Row::put(Table::Facts, fact_key(order, &fact.key), records::encode_fact(fact)));
+}
+
+/// The rows by which a fact about money is listed under its days.
+fn day_rows(order: &OrderKey, fact: &Fact) -> impl Iterator<Item = Row> {
+    days_of(fact).into_iter().map(|day| {
+        let key = DayKey { merchant_id: order.merchant_id.clone(), day, order_no: order.order_no.clone() };
+        Row::put(Table::OrdersByDay, key.bytes(), Vec::new())
+    })
 }
 
 /// Whether a fact is decided without any other of its order: that of a new order, or of one that was never ordered.
@@ -103,6 +113,12 @@ impl OrderStore for EmbeddedStore {
         facts.iter().for_each(|fact| rows_of(key, fact, &mut rows));
         let (mark, begins) = (mark_of(key), facts.iter().any(|fact| begins_an_order(&fact.key)));
         self.write(move |ack| Op::OfOrder { mark, begins, rows, ack })
+    }
+
+    fn index_movements(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
+        let rows = facts.iter().flat_map(|fact| day_rows(key, fact)).collect();
+        let mark = mark_of(key);
+        self.write(move |ack| Op::OfOrder { mark, begins: false, rows, ack })
     }
 
     fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -177,6 +193,11 @@ impl OrderStore for EmbeddedStore {
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
         let query = query.clone();
         self.read(rows(query.limit), move |view| view.list(&query))
+    }
+
+    fn list_movements(&self, query: &MovementQuery) -> BoxFuture<'_, Result<MovementPage, StoreError>> {
+        let query = query.clone();
+        self.read(rows(query.limit), move |view| view.list_movements(&query))
     }
 
     fn find_by_trade_no(

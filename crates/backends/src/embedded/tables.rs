@@ -24,6 +24,7 @@ pub(super) enum Table {
     Followups,
     OrdersByTime,
     OrdersByTradeNo,
+    OrdersByDay,
     Parked,
     Due,
     Ledger,
@@ -32,7 +33,7 @@ pub(super) enum Table {
 
 impl Table {
     /// All keyspaces; the position of each is its number in [`Tables`].
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Log,
         Self::Events,
         Self::Dead,
@@ -41,6 +42,7 @@ impl Table {
         Self::Followups,
         Self::OrdersByTime,
         Self::OrdersByTradeNo,
+        Self::OrdersByDay,
         Self::Parked,
         Self::Due,
         Self::Ledger,
@@ -57,6 +59,7 @@ impl Table {
             Self::Followups => "followups",
             Self::OrdersByTime => "orders_by_time",
             Self::OrdersByTradeNo => "orders_by_trade_no",
+            Self::OrdersByDay => "orders_by_day",
             Self::Parked => "parked",
             Self::Due => "due",
             Self::Ledger => "ledger",
@@ -76,7 +79,7 @@ impl Table {
 #[derive(Clone)]
 pub(super) struct Tables {
     pub(super) database: Database,
-    keyspaces: [Keyspace; 12],
+    keyspaces: [Keyspace; 13],
 }
 
 impl Tables {
@@ -94,8 +97,21 @@ impl Tables {
                     .max_memtable_size(table.memtable_bytes())
             })
         };
-        let [log, events, dead, positions, facts, followups, by_time, by_trade_no, parked, due, ledger, meta] =
-            Table::ALL.map(open);
+        let [
+            log,
+            events,
+            dead,
+            positions,
+            facts,
+            followups,
+            by_time,
+            by_trade_no,
+            by_day,
+            parked,
+            due,
+            ledger,
+            meta,
+        ] = Table::ALL.map(open);
         let keyspaces = [
             log?,
             events?,
@@ -105,6 +121,7 @@ impl Tables {
             followups?,
             by_time?,
             by_trade_no?,
+            by_day?,
             parked?,
             due?,
             ledger?,
@@ -114,8 +131,21 @@ impl Tables {
     }
 
     pub(super) const fn of(&self, table: Table) -> &Keyspace {
-        let [log, events, dead, positions, facts, followups, by_time, by_trade_no, parked, due, ledger, meta] =
-            &self.keyspaces;
+        let [
+            log,
+            events,
+            dead,
+            positions,
+            facts,
+            followups,
+            by_time,
+            by_trade_no,
+            by_day,
+            parked,
+            due,
+            ledger,
+            meta,
+        ] = &self.keyspaces;
         match table {
             Table::Log => log,
             Table::Events => events,
@@ -125,6 +155,7 @@ impl Tables {
             Table::Followups => followups,
             Table::OrdersByTime => by_time,
             Table::OrdersByTradeNo => by_trade_no,
+            Table::OrdersByDay => by_day,
             Table::Parked => parked,
             Table::Due => due,
             Table::Ledger => ledger,

@@ -7,8 +7,8 @@ use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved,
-    Snapshot, StoreError,
+    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, MovementPage, MovementQuery,
+    OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 
@@ -22,6 +22,13 @@ impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         let (inner, key, facts) = (Arc::clone(&self.inner), key.clone(), facts.to_vec());
         Box::pin(self.steps.write("add_facts", async move { inner.add_facts(&key, &facts).await }))
+    }
+
+    fn index_movements(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (inner, key, facts) = (Arc::clone(&self.inner), key.clone(), facts.to_vec());
+        Box::pin(
+            self.steps.write("index_movements", async move { inner.index_movements(&key, &facts).await }),
+        )
     }
 
     fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -92,6 +99,10 @@ impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
         Box::pin(self.steps.read("list_orders", self.inner.list_orders(query)))
+    }
+
+    fn list_movements(&self, query: &MovementQuery) -> BoxFuture<'_, Result<MovementPage, StoreError>> {
+        Box::pin(self.steps.read("list_movements", self.inner.list_movements(query)))
     }
 
     fn find_by_trade_no(

@@ -10,8 +10,8 @@ use paymux_domain::fact::Fact;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
-    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved,
-    Snapshot, StoreError,
+    BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, MovementPage, MovementQuery,
+    OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
 
@@ -75,6 +75,11 @@ impl MemoryStore {
         self.tables.lock().due(partition).lose(is_lost)
     }
 
+    /// Loses the lists of orders by the days of their money: what a release before them left.
+    pub fn lose_movements(&self) {
+        self.tables.lock().lose_movements();
+    }
+
     async fn between(&self, operation: &'static str) -> Result<(), StoreError> {
         match &self.steps {
             Some(steps) => steps.between(operation).await,
@@ -115,6 +120,15 @@ impl OrderStore for MemoryStore {
                 return Err(error);
             }
             self.tables.lock().put_facts(&key, &facts);
+            Ok(())
+        })
+    }
+
+    fn index_movements(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
+        let (key, facts) = (key.clone(), facts.to_vec());
+        Box::pin(async move {
+            let mut tables = self.tables.lock();
+            facts.iter().for_each(|fact| tables.put_movement_rows(&key, fact));
             Ok(())
         })
     }
@@ -207,6 +221,11 @@ impl OrderStore for MemoryStore {
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
         let query = query.clone();
         Box::pin(async move { Ok(self.tables.lock().list(&query)) })
+    }
+
+    fn list_movements(&self, query: &MovementQuery) -> BoxFuture<'_, Result<MovementPage, StoreError>> {
+        let query = query.clone();
+        Box::pin(async move { Ok(self.tables.lock().list_movements(&query)) })
     }
 
     fn find_by_trade_no(

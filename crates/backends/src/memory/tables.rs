@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
 
+use paymux_domain::business_date::BusinessDate;
 use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::followup::Followup;
+use paymux_domain::movement::days_of;
 use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey, ProviderId, ProviderTradeNo};
-use paymux_domain::ports::{Bucket, DueRow, ListPage, ListQuery, ParkedOrder, Snapshot};
+use paymux_domain::ports::{
+    Bucket, DueRow, ListPage, ListQuery, MovementPage, MovementQuery, ParkedOrder, Snapshot,
+};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 
@@ -40,6 +44,7 @@ pub(super) struct DueIndex {
 pub(super) struct Tables {
     orders: BTreeMap<OrderKey, OrderRows>,
     index: BTreeMap<MerchantId, BTreeSet<(Timestamp, MerchantOrderNo)>>,
+    movements: BTreeMap<MerchantId, BTreeSet<(BusinessDate, MerchantOrderNo)>>,
     trade_nos: BTreeMap<ProviderTradeNo, BTreeSet<OrderKey>>,
     parked: BTreeMap<OrderKey, BTreeMap<(AttentionReason, u32), ParkedRow>>,
     due: BTreeMap<Partition, DueIndex>,
@@ -79,12 +84,19 @@ impl Tables {
         match &fact.key {
             FactKey::Created | FactKey::Paid(_) | FactKey::PaidStated(_) | FactKey::OperatorPaid(_) => true,
             FactKey::Attention(reason, _) | FactKey::AttentionResolved(reason, _) => reason.parks(),
-            _ => false,
+            _ => !days_of(fact).is_empty(),
         }
+    }
+
+    /// The rows by which a fact about money is listed under its days.
+    pub(super) fn put_movement_rows(&mut self, key: &OrderKey, fact: &Fact) {
+        let rows = self.movements.entry(key.merchant_id.clone()).or_default();
+        rows.extend(days_of(fact).into_iter().map(|day| (day, key.order_no.clone())));
     }
 
     /// The index rows of one fact.
     pub(super) fn put_index_rows(&mut self, key: &OrderKey, fact: &Fact) {
+        self.put_movement_rows(key, fact);
         match (&fact.key, &fact.body) {
             (FactKey::Created, FactBody::Created(created)) => {
                 let rows = self.index.entry(key.merchant_id.clone()).or_default();
@@ -123,6 +135,24 @@ impl Tables {
         });
         let entries = entries.collect();
         ListPage { entries, more: found.next().is_some() }
+    }
+
+    pub(super) fn lose_movements(&mut self) {
+        self.movements.clear();
+    }
+
+    pub(super) fn list_movements(&self, query: &MovementQuery) -> MovementPage {
+        let Some(rows) = self.movements.get(&query.merchant_id) else { return MovementPage::default() };
+        let mut found = rows
+            .iter()
+            .skip_while(|(day, _)| *day < query.from)
+            .take_while(|(day, _)| *day <= query.through)
+            .filter(|row| query.after.as_ref().is_none_or(|after| *row > after));
+        let entries = found.by_ref().take(query.limit).map(|(day, no)| {
+            (*day, OrderKey { merchant_id: query.merchant_id.clone(), order_no: no.clone() })
+        });
+        let entries = entries.collect();
+        MovementPage { entries, more: found.next().is_some() }
     }
 
     /// Trade numbers are a provider's own: an order that was created at another provider is not the one.

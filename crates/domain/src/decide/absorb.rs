@@ -50,13 +50,17 @@ fn close(draft: &mut Draft<'_>) {
     }
 }
 
-/// Asks now: an order that has not ended, or one whose end is not proven by the provider.
+/// Asks now about an order that there is.
 pub(super) fn requery(draft: &mut Draft<'_>) {
+    draft.not_found = draft.order.created().is_none();
+    ask(draft);
+}
+
+/// Asks now: an order that has not ended, or one whose end is not proven by the provider.
+fn ask(draft: &mut Draft<'_>) {
     let unproven =
         || draft.order.state() == State::Closed && draft.order.closure().is_some_and(Closure::is_unproven);
-    if draft.order.created().is_none() {
-        draft.not_found = true;
-    } else if !draft.order.state().is_final() || unproven() {
+    if draft.order.created().is_some() && (!draft.order.state().is_final() || unproven()) {
         draft.followup.ask = true;
     }
 }
@@ -73,6 +77,10 @@ fn notified(draft: &mut Draft<'_>, notification: &Notification) {
     });
     if let Some(field) = foreign {
         mismatch(draft, field);
+        return;
+    }
+    let is_over = draft.order.state().is_final() && !draft.ctx.capabilities.query.can_ask(false);
+    if is_over && draft.ctx.timing.lacks(Plant::LatePushOfUnqueryable) {
         return;
     }
     for word in &notification.words {
@@ -199,6 +207,7 @@ pub(super) fn heard(draft: &mut Draft<'_>, word: &Word, left_time: Timestamp) {
             }
         }
         Word::NotExist => not_exist(draft, left_time),
+        Word::Hint => ask(draft),
         Word::Mismatch { field } => mismatch(draft, field),
     }
 }

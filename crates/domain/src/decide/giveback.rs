@@ -60,6 +60,7 @@ fn give_back(draft: &mut Draft<'_>, no: RefundNo, payment: &Payment, left: i64) 
         total_minor: payment.total_minor,
         amount,
         reason: String::new(),
+        options_json: String::new(),
         automatic: true,
         fingerprint: Fingerprint::default(),
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::schedule::{backoff, follow_up_around};
 use super::{Draft, refund};
-use crate::capabilities::{Capabilities, CloseKind};
+use crate::capabilities::{Capabilities, CloseKind, CreateKind};
 use crate::command::Created;
 use crate::fact::{AttentionReason, Cause, CloseReason, Closure, FactBody, FactKey};
 use crate::fold::{Attempt, State};
@@ -196,7 +196,7 @@ fn submitting(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan
     let ctx = draft.ctx;
     let refused = draft.order.attempts().any(is_refused);
     let absent = absent(draft);
-    if refused && absent {
+    if refused && is_proven_absent(draft) {
         // One attempt was refused and the others never arrived: the provider knows of nothing.
         draft.own(FactKey::Closed, FactBody::Closed(Closure::ProviderConfirmed));
         return Plan::NOTHING;
@@ -220,11 +220,13 @@ fn submitting(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan
 /// An attempt may have left and the order's time is up, or its caller wants it closed.
 fn being_closed(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) -> Plan {
     draft.own(FactKey::CloseRequested, FactBody::CloseRequested(CloseReason::Expiry));
-    if absent(draft) || draft.ctx.timing.lacks(Plant::CloseAtTheProvider) {
+    if is_proven_absent(draft) || draft.ctx.timing.lacks(Plant::CloseAtTheProvider) {
         draft.own(FactKey::Closed, FactBody::Closed(Closure::ProviderConfirmed));
         return Plan::NOTHING;
     }
     match draft.ctx.capabilities.close {
+        // What the provider has not heard of cannot be closed there, and its payer may still come.
+        CloseKind::Call { .. } if absent(draft) => wait_for_expiry(draft, created, sent),
         CloseKind::Call { min_age, refuses_paid } => close_there(draft, sent + min_age, refuses_paid),
         CloseKind::None => wait_for_expiry(draft, created, sent),
     }
@@ -317,6 +319,14 @@ fn is_refused(attempt: Attempt<'_>) -> bool {
 fn absent(draft: &Draft<'_>) -> bool {
     let attempts = draft.order.last_attempt_number();
     draft.followup.not_exist.is_some_and(|word| word.twice && word.attempts == attempts)
+}
+
+/// Whether that absence ends the order. Where nothing is sent to create it, the provider hears of an order when its payer
+/// comes, which may be at any time: there an absence says no more than that nobody has come yet.
+fn is_proven_absent(draft: &Draft<'_>) -> bool {
+    let is_sent = draft.ctx.capabilities.create == CreateKind::Call
+        || draft.ctx.timing.lacks(Plant::UnopenedIsNotAbsent);
+    is_sent && absent(draft)
 }
 
 fn park(draft: &mut Draft<'_>) {

@@ -55,6 +55,7 @@ pub(super) fn wanted(draft: &mut Draft<'_>, command: &RefundCommand) {
             total_minor: payment.total_minor,
             amount: command.amount,
             reason: command.reason.clone(),
+            options_json: command.options_json.clone(),
             automatic: false,
             fingerprint: command.fingerprint.clone(),
         },
@@ -128,6 +129,7 @@ pub(super) struct Wish {
     pub(super) total_minor: i64,
     pub(super) amount: Amount,
     pub(super) reason: String,
+    pub(super) options_json: String,
     pub(super) automatic: bool,
     pub(super) fingerprint: Fingerprint,
 }
@@ -143,6 +145,7 @@ pub(super) fn request(draft: &mut Draft<'_>, wish: &Wish) -> Option<Reserved> {
                 out_refund_no: out_refund_no(&key, &wish.no)?,
                 amount: wish.amount,
                 reason: wish.reason.clone(),
+                options_json: wish.options_json.clone(),
                 automatic: wish.automatic,
                 fingerprint: wish.fingerprint.clone(),
             };
@@ -236,7 +239,10 @@ pub(super) fn heard(
     }
     match word.progress {
         RefundProgress::Done => {
-            let done = RefundDone { provider_refund_no: word.provider_refund_no.clone() };
+            let done = RefundDone {
+                provider_refund_no: word.provider_refund_no.clone(),
+                success_time: word.success_time,
+            };
             draft.word(FactKey::RefundDone(no), FactBody::RefundDone(done));
         }
         RefundProgress::Closed => {

@@ -56,7 +56,9 @@ fn what(teller: &Teller<'_>, fact: &Fact) -> String {
         FactBody::RefundCallOutcome(outcome) => refund_call_ended(teller, &fact.key, outcome),
         FactBody::RefundDone(done) => {
             let by = done.provider_refund_no.as_ref().map_or(String::new(), |no| format!(" as {no}"));
-            format!("{} gave the money of refund {} back{by}", teller.provider(), refund_no(&fact.key))
+            let when = done.success_time.map(|time| format!(", by its clock {}", teller.after(time)));
+            let (provider, when) = (teller.provider(), when.unwrap_or_default());
+            format!("{provider} gave the money of refund {} back{by}{when}", refund_no(&fact.key))
         }
         FactBody::RefundFailed(failed) => {
             let said = teller.said(&failed.code, &failed.message);

@@ -1,7 +1,7 @@
 //! What comes next by itself, and what a person can do.
 
 use super::teller::Teller;
-use crate::capabilities::{Capabilities, CloseKind};
+use crate::capabilities::{Capabilities, CloseKind, CreateKind};
 use crate::fact::{AttentionReason, Closure, FactKey, Fulfilment};
 use crate::fold::{Attempt, State};
 use crate::followup::Followup;
@@ -246,9 +246,18 @@ impl Look<'_> {
         if self.followup.ask && self.can_ask() {
             return format!("Then {provider} is asked, for it may be paid; closing goes on with the answer.");
         }
+        let unheard_of = capabilities.create == CreateKind::Local
+            && self.followup.not_exist.is_some_and(|word| word.twice);
         match capabilities.close {
+            CloseKind::Call { .. } if unheard_of => {
+                let why = format!("{provider} has not heard of the order, so there is nothing to close");
+                self.local_expiry(&why, self.expire_time() + capabilities.expiry_grace)
+            }
             CloseKind::Call { min_age, refuses_paid } => self.close_there(min_age, refuses_paid),
-            CloseKind::None => self.local_expiry(self.expire_time() + capabilities.expiry_grace),
+            CloseKind::None => {
+                let why = format!("{provider} cannot close an order");
+                self.local_expiry(&why, self.expire_time() + capabilities.expiry_grace)
+            }
         }
     }
 
@@ -269,18 +278,14 @@ impl Look<'_> {
         format!("A close call leaves{wait}; {proof}")
     }
 
-    fn local_expiry(&self, end: Timestamp) -> String {
-        let provider = self.teller.provider();
+    fn local_expiry(&self, why: &str, end: Timestamp) -> String {
         let when = if end > self.teller.now {
             format!("when its time and the grace after it are over ({})", self.teller.relative(end))
         } else {
             "now that its time and the grace after it are over".to_owned()
         };
         let asked = if self.can_ask() { ", after one last query," } else { "" };
-        format!(
-            "{provider} cannot close an order: {when}{asked} it ends as CLOSED, LOCAL_EXPIRY, which is not \
-             proven unpaid."
-        )
+        format!("{why}: {when}{asked} it ends as CLOSED, LOCAL_EXPIRY, which is not proven unpaid.")
     }
 
     fn closed(&self) -> String {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::amount::Amount;
 use crate::capabilities::Capabilities;
 use crate::command::{Created, Notification};
 use crate::fold::Order;
@@ -210,6 +211,15 @@ pub trait Provider: Send + Sync {
     /// Everything that is wrong with an order before it is accepted, all at once.
     fn check(&self, created: &Created) -> Vec<FieldFault>;
 
+    /// Everything that is wrong with the typed options of a refund before it is accepted; most providers take none.
+    fn check_refund(&self, options_json: &str, _amount: Amount) -> Vec<FieldFault> {
+        if options_json.is_empty() {
+            return Vec::new();
+        }
+        let reason = "refunds there have no options".to_owned();
+        vec![FieldFault { field: self.id().to_string(), reason }]
+    }
+
     /// Puts into a checked order, once and before it is accepted, what its requests would else take from the account:
     /// so that each repeat says the same, whatever becomes of the account's settings in between.
     fn resolve(&self, created: Created) -> Created {
@@ -240,6 +250,9 @@ pub trait Provider: Send + Sync {
         raw: &RawNotification,
         now: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal>;
+
+    /// A notification for these accounts named a key that the provider does not have: if keys are fetched, it is time.
+    fn unknown_key(&self, _accounts: &[AccountId]) {}
 
     /// What to answer a notification by what became of it; `None`: nothing, the connection is cut, since any answer would
     /// end the pushing for good.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::business_date::BusinessDate;
 use crate::fact::{AttentionReason, Fact};
 use crate::followup::Followup;
 use crate::name::{MerchantId, MerchantOrderNo, OrderKey, ProviderId, ProviderTradeNo, RefundNo};
@@ -104,6 +105,32 @@ pub struct ListPage {
     pub more: bool,
 }
 
+/// Which orders to list by the days for which facts about their money may count: those of one merchant, the earliest
+/// day first, each day's by their numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovementQuery {
+    /// The merchant.
+    pub merchant_id: MerchantId,
+    /// The first day.
+    pub from: BusinessDate,
+    /// The last day.
+    pub through: BusinessDate,
+    /// Continue after this entry.
+    pub after: Option<(BusinessDate, MerchantOrderNo)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A page of such a list. An order stands under each day for which one of its facts may count; what counts for it says
+/// [`Order::movements`](crate::fold::Order::movements).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MovementPage {
+    /// The entries.
+    pub entries: Vec<(BusinessDate, OrderKey)>,
+    /// Whether there is more.
+    pub more: bool,
+}
+
 /// A reservation in the refund ledger of an order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LedgerEntry {
@@ -148,8 +175,13 @@ pub trait OrderStore: Send + Sync {
     /// one key either may stay, since both mean the same.
     ///
     /// `created` also makes the order listable, `paid/…` and `operator/paid/…` findable by trade number, an unresolved
-    /// `attention/…` that parks listed as parked and its `…/resolved` no longer: index rows are written before the facts.
+    /// `attention/…` that parks listed as parked and its `…/resolved` no longer, a fact about money that moved listed
+    /// under each of [`days_of`](crate::movement::days_of): index rows are written before the facts.
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Lists an order under the days of its facts about money, and does nothing else: for facts that a release wrote
+    /// which had no such list.
+    fn index_movements(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Overwrites an order's bookkeeping.
     fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>>;
@@ -206,6 +238,9 @@ pub trait OrderStore: Send + Sync {
 
     /// Lists orders of a merchant by creation time.
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>>;
+
+    /// Lists orders of a merchant by the days of their money.
+    fn list_movements(&self, query: &MovementQuery) -> BoxFuture<'_, Result<MovementPage, StoreError>>;
 
     /// The order of a provider's trade number.
     fn find_by_trade_no(

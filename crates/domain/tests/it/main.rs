@@ -3,6 +3,7 @@
 mod endings;
 mod explain;
 mod fold;
+mod movements;
 mod operators;
 mod promises;
 mod retention;

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use paymux_domain::business_date::BusinessDate;
 use paymux_domain::confirm::Confirmation;
 use paymux_domain::fold::State;
 use paymux_domain::name::OrderKey;
 use paymux_domain::outcome::{CallReport, Operation, Word};
-use paymux_domain::ports::{Clock, OrderStore as _};
+use paymux_domain::ports::{Clock, MovementQuery, OrderStore as _};
+use paymux_domain::time::Timestamp;
 use paymux_engine::audit::{Audit, AuditCounts, AuditSettings, Missing};
 
 use crate::rig::{PARTITION, Rig, Running, key, works};
@@ -22,7 +24,8 @@ const ENDED: u32 = 20;
 const ALL: u32 = LOST + KEPT + ENDED + 1;
 
 fn settings(repair: bool, per_second: u32) -> AuditSettings {
-    AuditSettings { repair, orders_per_second: NonZeroU32::new(per_second).expect("not zero") }
+    let orders_per_second = NonZeroU32::new(per_second).expect("not zero");
+    AuditSettings { repair, reindex: false, orders_per_second }
 }
 
 async fn audited(rig: &Rig, settings: AuditSettings) -> (Vec<Missing>, AuditCounts) {
@@ -81,6 +84,7 @@ async fn a_thousand_deleted_rows_are_found_and_repaired_and_nothing_else() {
         with_row: u64::from(KEPT),
         missing: u64::from(LOST),
         repaired: 0,
+        reindexed: 0,
     };
     assert_eq!(counts, told);
     assert_eq!(rig.store.due_rows(PARTITION), left, "a report writes nothing");
@@ -101,6 +105,30 @@ async fn a_thousand_deleted_rows_are_found_and_repaired_and_nothing_else() {
     rig.pass(4.0 * 3600.0).await;
     for number in 0..LOST + KEPT {
         assert_eq!(rig.order(number).state(), State::Closed, "{number}");
+    }
+}
+
+/// The orders that are listed by the days of their money.
+async fn listed(rig: &Rig) -> BTreeSet<OrderKey> {
+    let (from, through) = (BusinessDate::of(Timestamp::EPOCH), BusinessDate::of(Timestamp::MAX));
+    let query = MovementQuery { merchant_id: key(0).merchant_id, from, through, after: None, limit: 10_000 };
+    let page = rig.store.list_movements(&query).await.expect("a store that answers");
+    page.entries.into_iter().map(|(_, order)| order).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_of_a_release_that_kept_no_list_of_their_money_are_listed_when_it_is_asked_for() {
+    let rig = Rig::new(works);
+    orders(&rig).await;
+    let paid: BTreeSet<_> = (LOST + KEPT..ALL).map(key).collect();
+    assert_eq!(listed(&rig).await, paid, "whatever was paid is listed as it is recorded");
+    rig.store.lose_movements();
+    let (_, counts) = audited(&rig, settings(true, 5000)).await;
+    assert_eq!((counts.reindexed, listed(&rig).await.len()), (0, 0));
+    for _ in 0..2 {
+        let settings = AuditSettings { reindex: true, ..settings(false, 5000) };
+        let (_, counts) = audited(&rig, settings).await;
+        assert_eq!((counts.reindexed, listed(&rig).await), (u64::from(ENDED) + 1, paid.clone()));
     }
 }
 

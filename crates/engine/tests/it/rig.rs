@@ -51,6 +51,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     refund_query: false,
     refund_spacing: Duration::ZERO,
     refund_window: Duration::ZERO,
+    notification: true,
     confirm_above_minor: None,
     order_no_chars: (1, 32),
     call_spacing: Duration::ZERO,
@@ -358,7 +359,8 @@ pub(crate) fn number(call: &Call) -> u32 {
 /// Launch parameters, after that many milliseconds.
 pub(crate) fn launched(after_ms: u64) -> (Duration, CallReport) {
     let params = LaunchParams::RedirectUrl("https://pay.example.com".to_owned());
-    let report = CallReport::done(vec![Word::Launched(Launch { params, expire_time: None })]);
+    let report =
+        CallReport::done(vec![Word::Launched(Launch { params, expire_time: None, provider_order_no: None })]);
     (Duration::from_millis(after_ms), report)
 }
 

@@ -1,7 +1,9 @@
 //! The auditor: knows the truth of the money on the providers' side and checks every promise against it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use paymux_domain::capabilities::{CloseKind, CreateKind};
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttentionReason, Closure, FactKey, Fulfilment};
 use paymux_domain::fold::{Order, State};
@@ -12,7 +14,8 @@ use paymux_domain::ports::{CommandLog, Snapshot};
 use paymux_domain::shard::Partition;
 
 use crate::fleet::BUDGET;
-use crate::provider::capabilities;
+use crate::kinds::{self, GRACE, capabilities};
+use crate::provider::LAG_MAX_MS;
 use crate::refund_audit;
 use crate::truth::{Real, RealOrder, RealPayment};
 use crate::workload::{Accepted, nonsense};
@@ -122,9 +125,9 @@ impl Check<'_> {
     }
 
     fn refunds(&mut self) {
-        let numbered = capabilities(&self.accepted.provider).is_some_and(|kind| kind.refund_query);
+        let Some(kind) = capabilities(&self.accepted.provider) else { return };
         let Check { order, real, accepted, told, .. } = self;
-        for what in refund_audit::faults(order, *real, &accepted.wishes, told, numbered) {
+        for what in refund_audit::faults(order, *real, &accepted.wishes, told, &kind) {
             self.broken(what);
         }
     }
@@ -178,8 +181,10 @@ impl Check<'_> {
         let wrong = self.has_wrong_money();
         let taken: i64 = real.payments.iter().map(|payment| payment.minor).sum();
         let recorded = self.order.paid_minor();
-        let local = self.accepted.provider == "local";
-        let undeterminable = (local || self.was_closed_over_money(real)) && !real.heard && recorded == 0;
+        let unseen = kinds::is_unqueryable(&self.accepted.provider)
+            || real.is_closed_over_money
+            || self.was_opened_too_late(real);
+        let undeterminable = unseen && !real.heard && recorded == 0;
         // Where the amount is not named by a query, a later payment of the same order shows only in a notification.
         let parked = wrong && self.order.is_frozen();
         // A second payment at a provider without number-wise query is seen only if it was notified.
@@ -191,11 +196,25 @@ impl Check<'_> {
         }
     }
 
-    /// Whether the provider said yes to the closing of an order that was paid after the last question: only its push
-    /// can tell.
-    fn was_closed_over_money(&self, real: &RealOrder) -> bool {
-        let after = |payment: &RealPayment| real.asked.is_none_or(|asked| payment.time >= asked);
-        self.accepted.provider == "deaf" && !real.payments.is_empty() && real.payments.iter().all(after)
+    /// Whether what was signed here was paid so late that the last question, when paying has surely ended elsewhere, came
+    /// before.
+    fn was_opened_too_late(&self, real: &RealOrder) -> bool {
+        let Some(created) = self.order.created() else { return false };
+        let last_question = created.expire_time + GRACE * 2;
+        let late = |payment: &RealPayment| payment.time + Duration::from_millis(LAG_MAX_MS) >= last_question;
+        self.is_signed_here() && real.payments.iter().all(late)
+    }
+
+    /// Whether creating the order is no call.
+    fn is_signed_here(&self) -> bool {
+        capabilities(&self.accepted.provider).is_some_and(|kind| kind.create == CreateKind::Local)
+    }
+
+    /// Whether the provider knew of the order when it expired: so it could have been closed there.
+    fn was_there_at_expiry(&self) -> bool {
+        let expires = self.order.created().map(|created| created.expire_time);
+        let visible = self.real.and_then(|real| real.visible);
+        visible.is_some_and(|visible| expires.is_none_or(|expires| visible <= expires))
     }
 
     /// Whether every unrecorded payment is a further one that was never notified: once PAID an order is not asked
@@ -215,8 +234,8 @@ impl Check<'_> {
             }
             return;
         };
-        let cannot_close = capabilities(&self.accepted.provider)
-            .is_some_and(|capabilities| capabilities.close == paymux_domain::capabilities::CloseKind::None);
+        let cannot_close =
+            capabilities(&self.accepted.provider).is_some_and(|kind| kind.close == CloseKind::None);
         match closure {
             Closure::NeverSent => {
                 if self.real.is_some() {
@@ -224,11 +243,13 @@ impl Check<'_> {
                 }
             }
             Closure::ProviderConfirmed => {
-                let open = |real: &RealOrder| real.state != Real::Closed && !self.was_closed_over_money(real);
+                let open = |real: &RealOrder| real.state != Real::Closed && !real.is_closed_over_money;
                 if self.real.is_some_and(open) {
                     self.broken("CLOSED/PROVIDER_CONFIRMED, but it was never closed there");
                 }
             }
+            // What was signed here exists there only once its payer has opened it.
+            Closure::LocalExpiry if self.is_signed_here() && !self.was_there_at_expiry() => {}
             Closure::LocalExpiry if !cannot_close => self.broken("LOCAL_EXPIRY where the provider can close"),
             Closure::LocalExpiry => {}
             Closure::OperatorConfirmed => {

@@ -3,16 +3,21 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use paymux_domain::capabilities::CreateKind;
 use paymux_domain::command::{Created, Notification, Record};
-use paymux_domain::name::RequestId;
+use paymux_domain::name::{OrderKey, OutTradeNo, RequestId};
 use paymux_domain::outcome::Word;
+use paymux_domain::payment::Payment;
 use paymux_domain::ports::Clock;
 use paymux_domain::time::Timestamp;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+use crate::coverage::{Befell, befell};
+use crate::kinds;
 use crate::plan::{Theme, chance};
 use crate::provider::{SimProviders, stated};
+use crate::pushes::Push;
 use crate::truth::{Real, RealPayment};
 
 /// Seconds after a payment at which it is notified.
@@ -26,6 +31,7 @@ pub(crate) fn start(providers: SimProviders, created: &Created, rng: ChaCha8Rng)
 
 async fn pay(providers: SimProviders, created: &Created, mut rng: ChaCha8Rng) {
     let clock = providers.clock.clone();
+    let is_local = kinds::of(&created.provider).create == CreateKind::Local;
     let life = created.expire_time.since(clock.now());
     let life_ms = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1000);
     let think = match rng.random_range(0..10) {
@@ -34,23 +40,46 @@ async fn pay(providers: SimProviders, created: &Created, mut rng: ChaCha8Rng) {
             rng.random_range(500..12_000)
         }
         // Around the moment at which the engine calls it over.
-        0..=6 if providers.theme == Theme::Handover && created.provider.as_str() == "xor" => {
+        0..=6 if providers.theme == Theme::Handover && kinds::is_xorpay(created.provider.as_str()) => {
             life_ms + rng.random_range(280_000..330_000)
         }
         0..=4 => rng.random_range(500..120_000.min(life_ms).max(501)),
         5 => rng.random_range(0..life_ms),
-        // At the last moment, and where the provider lets them, after it.
-        6 | 7 => (life_ms + rng.random_range(0..600_000)).saturating_sub(60_000),
+        // At the last moment, and where the provider lets them, after it; what was signed here knows no expiry.
+        6 | 7 => {
+            let late_ms = if is_local { 1_800_000 } else { 600_000 };
+            (life_ms + rng.random_range(0..late_ms)).saturating_sub(60_000)
+        }
+        8 if is_local => {
+            // Opens it and goes away.
+            clock.sleep(Duration::from_millis(rng.random_range(0..2 * life_ms))).await;
+            open(&providers, created, &mut rng);
+            return;
+        }
         _ => return,
     };
     clock.sleep(Duration::from_millis(think)).await;
+    if is_local {
+        open(&providers, created, &mut rng);
+        clock.sleep(Duration::from_millis(rng.random_range(0..30_000))).await;
+    }
     if !take_money(&providers, created, &mut rng).await {
         return;
     }
-    let twice = matches!(created.provider.as_str(), "xor" | "local");
-    if twice && chance(&mut rng, providers.faults.second_payment) {
+    if kinds::can_be_paid_twice(created.provider.as_str())
+        && chance(&mut rng, providers.faults.second_payment)
+    {
         clock.sleep(Duration::from_millis(rng.random_range(0..60_000))).await;
         take_money(&providers, created, &mut rng).await;
+    }
+}
+
+/// The payer's device opens what was signed here: the provider learns of the order.
+fn open(providers: &SimProviders, created: &Created, rng: &mut ChaCha8Rng) {
+    let visible = providers.clock.now() + providers.lag(rng);
+    let id = (created.account.clone(), created.out_trade_no.clone());
+    if let Some(order) = providers.truth.lock().orders.get_mut(&id) {
+        order.visible.get_or_insert(visible);
     }
 }
 
@@ -93,9 +122,17 @@ async fn notify(providers: &SimProviders, created: &Created, payment: &RealPayme
         if faulty && chance(&mut rng, faults.notification_delayed) {
             providers.clock.sleep(Duration::from_millis(rng.random_range(0..600_000))).await;
         }
+        let word = match arriving(providers, created, payment, faulty, &mut rng) {
+            Some(word) => word,
+            // Refused at the door, so it is pushed again.
+            None => {
+                befell(created.provider.as_str(), Befell::Forged);
+                continue;
+            }
+        };
         let times = 1 + usize::from(faulty && chance(&mut rng, faults.notification_doubled));
         for _ in 0..times {
-            let record = notification(created, payment, push, providers.clock.now());
+            let record = notification(created, word.clone(), push, providers.clock.now());
             providers.notifier.send(&created.shard_group, Record::Notification(record)).await;
         }
         let id = (created.account.clone(), created.out_trade_no.clone());
@@ -107,17 +144,43 @@ async fn notify(providers: &SimProviders, created: &Created, payment: &RealPayme
     }
 }
 
-fn notification(created: &Created, payment: &RealPayment, push: usize, now: Timestamp) -> Notification {
+/// The number and the payment of a push that the door lets in. XorPay's may be tampered with on their way.
+fn arriving(
+    providers: &SimProviders,
+    created: &Created,
+    payment: &RealPayment,
+    faulty: bool,
+    rng: &mut ChaCha8Rng,
+) -> Option<(OutTradeNo, Payment)> {
+    let provider = created.provider.as_str();
+    if !kinds::is_xorpay(provider) {
+        return Some((created.out_trade_no.clone(), stated(payment, provider)));
+    }
+    let sent = Push::of(created, payment);
+    let is_tampered_with = faulty && chance(rng, providers.faults.tampered_with);
+    let arrives = if is_tampered_with { sent.tampered_with(rng) } else { sent };
+    let (out_trade_no, payment) = arrives.read(providers.form_is_checked, payment.time)?;
+    Some((out_trade_no.parse().ok()?, payment))
+}
+
+fn notification(
+    created: &Created,
+    (out_trade_no, payment): (OutTradeNo, Payment),
+    push: usize,
+    now: Timestamp,
+) -> Notification {
     let id: RequestId = format!("{}-{push}", payment.trade_no).parse().expect("a valid id");
-    let mut word = stated(payment, created.provider.as_str());
-    word.evidence = paymux_domain::payment::Evidence::Stated;
+    // As ingest does: what follows the account's prefix for the merchant is the merchant's own number.
+    let prefix = created.key.merchant_id.as_str();
+    let order_no = out_trade_no.as_str().strip_prefix(prefix).and_then(|number| number.parse().ok());
+    let order_no = order_no.unwrap_or_else(|| created.key.order_no.clone());
     Notification {
-        key: created.key.clone(),
+        key: OrderKey { order_no, ..created.key.clone() },
         provider: created.provider.clone(),
         account: created.account.clone(),
-        out_trade_no: created.out_trade_no.clone(),
+        out_trade_no,
         notification_id: id.as_str().to_owned(),
         received_time: now,
-        words: vec![Word::Paid(word)],
+        words: vec![Word::Paid(payment)],
     }
 }

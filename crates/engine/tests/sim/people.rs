@@ -15,8 +15,8 @@ use paymux_domain::replay::{Replay, ReplayCommand};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::kinds::capabilities;
 use crate::plan::{DAY, QUIET, chance};
-use crate::provider::capabilities;
 use crate::truth::RealOrder;
 use crate::world::World;
 

@@ -6,7 +6,7 @@ use paymux_domain::shard::SlicedGroup;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::provider::KINDS;
+use crate::kinds::KINDS;
 
 /// Chances in a thousand for each kind of fault of one run; a kind that the seed leaves out is 0.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,8 @@ pub(crate) struct Faults {
     pub(crate) notification_doubled: u32,
     pub(crate) notification_delayed: u32,
     pub(crate) wrong_amount: u32,
+    /// Pushes of XorPay that strangers make something else of.
+    pub(crate) tampered_with: u32,
     pub(crate) second_payment: u32,
     pub(crate) outage: bool,
     /// Processes do not know a merchant for a while, as between two reloads.
@@ -87,6 +89,8 @@ pub(crate) struct Plan {
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Keeps the draw of slices apart from a seed's other draws.
 const SLICES_SALT: u64 = 0x0051_1ce5;
+/// Keeps the draw of strangers apart likewise.
+const STRANGERS_SALT: u64 = 0x0057_7a46;
 /// Faults stop this long before the last look.
 pub(crate) const QUIET: Duration = Duration::from_secs(14 * 3600);
 
@@ -123,6 +127,10 @@ impl Plan {
         plan.theme = theme;
         plan.dwell();
         plan.divide(seed);
+        let mut strangers = ChaCha8Rng::seed_from_u64(seed ^ STRANGERS_SALT);
+        if strangers.random_bool(0.5) {
+            plan.faults.tampered_with = strangers.random_range(1..=300);
+        }
         plan
     }
 
@@ -169,7 +177,7 @@ impl Plan {
                 faults.refused = 200;
                 self.refunded = 500;
                 self.processes = self.processes.max(2);
-                self.kinds = vec!["quick", "xor", "wechat"];
+                self.kinds = vec!["quick", "xorpay", "wechatpay"];
                 self.arrivals = Duration::from_secs(3600);
                 self.hurried = true;
             }
@@ -204,12 +212,12 @@ impl Plan {
                 self.processes = 1;
                 self.partitions = 1;
                 self.arrivals = Duration::from_secs(4 * 3600);
-                self.kinds = vec!["quick", "xor"];
+                self.kinds = vec!["quick", "xorpaytrusting"];
                 self.refunded = if met_by_queries { self.refunded } else { 700 };
             }
             Theme::Expiry => {
                 faults.notification_lost = 900;
-                self.kinds = vec!["xor", "local", "quick", "deaf"];
+                self.kinds = vec!["xorpay", "payjs", "upaas", "upaasfull", "maqian", "maqiansaas", "quick"];
             }
         }
     }
@@ -242,6 +250,7 @@ impl Plan {
             notification_doubled: some(rng, 300),
             notification_delayed: some(rng, 300),
             wrong_amount: some(rng, 20),
+            tampered_with: 0,
             second_payment: some(rng, 200),
             outage: rng.random_bool(0.2),
             stale_config: rng.random_bool(0.3),

@@ -28,14 +28,21 @@ fn ends(plant: Plant) -> &'static [&'static str] {
     const FAILED: &str = "FAILED was told, but it is not so";
     const NOT_CLOSED: &str = "it was never closed there";
     match plant {
-        Plant::SendMargin | Plant::CloseAtTheProvider | Plant::NotExistOnlyAfterSettling => &[NOT_CLOSED],
+        Plant::SendMargin
+        | Plant::CloseAtTheProvider
+        | Plant::NotExistOnlyAfterSettling
+        | Plant::UnopenedIsNotAbsent => &[NOT_CLOSED],
         Plant::FactsBeforeCall => &[NEVER_SENT],
         // A former owner's conclusion beside that of the new one: on the order's end, on its goods, on its failure.
         Plant::LeaseBeforeConclusions => &[NEVER_SENT, BOTH, FAILED],
         Plant::LeaseBeforeFulfilment => &[BOTH],
         Plant::LeaseBeforeEvents => &[FAILED],
         Plant::RowBeforeCompletion | Plant::SettledAfterEvents => &[UNTOLD],
-        Plant::AskOnceAfterLocalExpiry | Plant::EveryPaymentIsRecorded => &["money taken"],
+        // Another price froze the order, or another order is said to be paid.
+        Plant::CanonicalForm => &["frozen by PAYMENT_MISMATCH without", "was never made"],
+        Plant::AskOnceAfterLocalExpiry | Plant::EveryPaymentIsRecorded | Plant::LatePushOfUnqueryable => {
+            &["money taken"]
+        }
         Plant::RowsOfEndedOrdersDoWhatIsOwed => &["nobody was told what to do with the goods"],
         Plant::ReplayWritesItsRow
         | Plant::FloorBeforeReading
@@ -47,7 +54,7 @@ fn ends(plant: Plant) -> &'static [&'static str] {
         Plant::RecordLeavesAfterEvents => &[UNTOLD, "lost its number was never told"],
         Plant::FinalEndsACallOnly => &["but the money went back"],
         Plant::LedgerByNumber => &["was refused though it fits"],
-        Plant::CallingMark | Plant::MarkOfThisCall => &["left 2 times"],
+        Plant::CallingMark | Plant::MarkOfThisCall | Plant::UnknownRefundIsNotRepeated => &["left 2 times"],
         Plant::UnknownRefundKeepsReservation => &["beyond payment"],
         Plant::AnyLease | Plant::RowBeforeCall | Plant::LeaseBeforeSweeping => &[],
     }

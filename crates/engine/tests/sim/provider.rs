@@ -1,4 +1,4 @@
-//! Providers of six kinds behind the engine's gateway, with lost answers, late landings and lagging reads.
+//! Providers of all kinds behind the engine's gateway, with lost answers, late landings and lagging reads.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use paymux_backends::memory::MemberId;
-use paymux_domain::capabilities::{
-    AnswerSignature, Capabilities, CloseKind, CreateKind, QueryKind, QueryProof, RefundKind,
-};
+use paymux_domain::capabilities::{Capabilities, CloseKind, CreateKind, QueryKind};
 use paymux_domain::command::Created;
 use paymux_domain::launch::{Launch, LaunchParams};
 use paymux_domain::name::OrderKey;
@@ -20,87 +18,18 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::clock::SimClock;
+use crate::coverage::{Befell, befell};
+use crate::kinds::{self, LANDING};
 use crate::payer;
 use crate::plan::{Faults, Theme, chance};
 use crate::refunds;
 use crate::truth::{Real, RealOrder, RealPayment, Truth};
 use crate::world::Notifier;
 
-/// The longest time that a request takes to land; part of the engine's settling time.
-const LANDING: Duration = Duration::from_secs(90);
 /// The engine's HTTP deadline.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a provider's read side may lag behind.
-const LAG_MAX_MS: u64 = 20_000;
-/// How long after expiry the providers without close may still take money.
-pub(crate) const GRACE: Duration = Duration::from_secs(300);
-
-const BASE: Capabilities = Capabilities {
-    create: CreateKind::Call,
-    create_idempotent: true,
-    query: QueryKind::ByOutTradeNo,
-    query_amount: true,
-    query_proof: QueryProof::Signed,
-    close: CloseKind::Call { min_age: Duration::from_secs(305), refuses_paid: true },
-    refund: RefundKind::Partial { refunds_max: 50 },
-    refund_idempotent: true,
-    refund_query: true,
-    refund_spacing: Duration::from_secs(60),
-    refund_window: Duration::from_secs(365 * 24 * 3600),
-    confirm_above_minor: None,
-    order_no_chars: (6, 32),
-    call_spacing: Duration::ZERO,
-    answer_signature: AnswerSignature::Always,
-    landing: LANDING,
-    expiry_grace: GRACE,
-};
-
-/// What a kind of provider can do, by its name.
-pub(crate) fn capabilities(provider: &str) -> Option<Capabilities> {
-    Some(match provider {
-        "wechat" => BASE,
-        "quick" => {
-            Capabilities { close: CloseKind::Call { min_age: Duration::ZERO, refuses_paid: true }, ..BASE }
-        }
-        "xor" => Capabilities {
-            close: CloseKind::None,
-            refund_idempotent: false,
-            refund_query: false,
-            refund_spacing: Duration::ZERO,
-            query_amount: false,
-            query_proof: QueryProof::Tls,
-            answer_signature: AnswerSignature::None,
-            ..BASE
-        },
-        "local" => Capabilities {
-            create: CreateKind::Local,
-            query: QueryKind::ByProviderTradeNo,
-            close: CloseKind::None,
-            refund: RefundKind::Full,
-            refund_query: false,
-            refund_spacing: Duration::ZERO,
-            confirm_above_minor: Some(0),
-            landing: Duration::ZERO,
-            ..BASE
-        },
-        // A create that must not be repeated, and calls on one order that must keep their distance.
-        "once" => Capabilities {
-            create_idempotent: false,
-            call_spacing: Duration::from_secs(3),
-            close: CloseKind::Call { min_age: Duration::ZERO, refuses_paid: true },
-            ..BASE
-        },
-        // It says yes to the closing of a paid order.
-        "deaf" => Capabilities {
-            close: CloseKind::Call { min_age: Duration::from_secs(30), refuses_paid: false },
-            ..BASE
-        },
-        _ => return None,
-    })
-}
-
-pub(crate) const KINDS: [&str; 6] = ["wechat", "quick", "xor", "local", "once", "deaf"];
-
+pub(crate) const LAG_MAX_MS: u64 = 20_000;
 /// All providers of a world.
 #[derive(Clone)]
 pub(crate) struct SimProviders {
@@ -114,6 +43,8 @@ pub(crate) struct SimProviders {
     pub(crate) notifier: Notifier,
     pub(crate) theme: Theme,
     pub(crate) flight_ms_max: u64,
+    /// Whether the door looks at the form of XorPay's pushes.
+    pub(crate) form_is_checked: bool,
     /// The process that calls.
     pub(crate) process: u64,
     /// Calls under way: by whom, on which order.
@@ -146,7 +77,7 @@ enum Travel {
 
 impl ProviderGateway for SimProviders {
     fn capabilities(&self, created: &Created) -> Option<Capabilities> {
-        capabilities(created.provider.as_str())
+        kinds::capabilities(created.provider.as_str())
     }
 
     fn call(&self, call: Call) -> BoxFuture<'_, CallReport> {
@@ -176,7 +107,8 @@ impl SimProviders {
 
     async fn made(&self, call: Call) -> CallReport {
         let created = call.created.clone();
-        let local = created.provider.as_str() == "local" && call.operation == Operation::Create;
+        let kind = kinds::of(&created.provider);
+        let local = kind.create == CreateKind::Local && call.operation == Operation::Create;
         let (travel, flight) =
             if local { (Travel::Fine, Duration::ZERO) } else { self.travel(call.operation) };
         {
@@ -192,6 +124,10 @@ impl SimProviders {
             truth.note(now, format_args!("{} {}", call.operation.as_str(), created.out_trade_no));
         }
         let lost = CallReport::of(Class::Unknown, "TIMEOUT");
+        let goes_unheard = matches!(travel, Travel::NeverLands | Travel::LandsLater(_) | Travel::AnswerLost);
+        if goes_unheard && call.operation == Operation::Refund {
+            befell(created.provider.as_str(), Befell::RefundUnknown);
+        }
         match travel {
             Travel::NotSent => return CallReport::of(Class::NotSent, "REFUSED_CONNECTION"),
             Travel::NeverLands => {
@@ -271,7 +207,7 @@ impl SimProviders {
         match call.operation {
             Operation::Create => self.create(&call.created),
             Operation::Query if call.refund.is_some() => refunds::query(self, call),
-            Operation::Query => self.query(&call.created),
+            Operation::Query => self.query(call),
             Operation::Close => self.close(&call.created),
             Operation::Refund => refunds::refund(self, call),
         }
@@ -279,44 +215,39 @@ impl SimProviders {
 
     fn create(&self, created: &Created) -> CallReport {
         let now = self.clock.now();
+        let kind = kinds::of(&created.provider);
+        let is_local = kind.create == CreateKind::Local;
         let mut truth = self.truth.lock();
         let id = (created.account.clone(), created.out_trade_no.clone());
         if let Some(state) = truth.orders.get(&id).map(|order| order.state) {
-            if created.provider.as_str() == "once" {
+            if !kind.create_idempotent {
                 truth.breaches.push((created.key.clone(), "a create was repeated that must not be"));
             }
             let ask = |code: &str| CallReport { ask: true, ..CallReport::of(Class::Unknown, code) };
             return match state {
+                _ if is_local => launched(),
                 Real::Open => launched(),
-                Real::Paid if created.provider.as_str() == "local" => launched(),
                 Real::Paid => ask("ORDER_PAID"),
                 Real::Closed => ask("ORDER_CLOSED"),
             };
         }
         let mut rng = self.rng.lock();
-        let lag = if self.active.load(Ordering::Relaxed) && chance(&mut rng, self.faults.read_lag) {
-            Duration::from_millis(rng.random_range(0..LAG_MAX_MS))
-        } else {
-            Duration::ZERO
-        };
-        let payable_until = match created.provider.as_str() {
-            "local" => now + Duration::from_secs(3 * 24 * 3600),
-            // Longer than the engine assumes, yet over when it asks for the last time.
-            "xor" => created.expire_time + GRACE * 9 / 5,
-            _ => created.expire_time.max(now + Duration::from_secs(60)),
-        };
+        let visible = (!is_local).then(|| now + self.lag(&mut rng));
+        let payable_until = kinds::payable_until(created.provider.as_str(), created.expire_time, &self.clock);
         let order = RealOrder {
             key: created.key.clone(),
+            provider: created.provider.as_str().to_owned(),
             state: Real::Open,
             minor: created.amount.minor(),
             created: now,
-            visible: now + lag,
+            visible,
             payable_until,
             payments: Vec::new(),
             refunds: Vec::new(),
             heard: false,
             told: Vec::new(),
             asked: None,
+            is_closed_over_money: false,
         };
         truth.note(now, format_args!("lands {}", created.out_trade_no));
         truth.orders.insert(id, order);
@@ -326,21 +257,37 @@ impl SimProviders {
         launched()
     }
 
-    fn query(&self, created: &Created) -> CallReport {
-        let now = self.clock.now();
+    /// How far the read side is behind just now.
+    pub(crate) fn lag(&self, rng: &mut ChaCha8Rng) -> Duration {
+        if self.active.load(Ordering::Relaxed) && chance(rng, self.faults.read_lag) {
+            Duration::from_millis(rng.random_range(0..LAG_MAX_MS))
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    fn query(&self, call: &Call) -> CallReport {
+        let (now, created) = (self.clock.now(), &call.created);
         let mut truth = self.truth.lock();
         let id = (created.account.clone(), created.out_trade_no.clone());
-        let Some(order) = truth.orders.get_mut(&id).filter(|order| order.visible <= now) else {
+        let seen = |order: &&mut RealOrder| order.visible.is_some_and(|visible| visible <= now);
+        let Some(order) = truth.orders.get_mut(&id).filter(seen) else {
             return CallReport::done(vec![Word::NotExist]);
         };
         order.asked = Some(now);
         let provider = created.provider.as_str();
+        // Where each payment has a number of its own, the question names one that is known.
+        let by_trade_no = kinds::of(&created.provider).query == QueryKind::ByProviderTradeNo;
+        let is_asked_about = |payment: &&RealPayment| {
+            !by_trade_no || call.order.payments().any(|known| known.trade_no == payment.trade_no)
+        };
         let words = match order.state {
             Real::Closed => vec![Word::Closed],
             Real::Paid => {
-                order.payments.iter().map(|payment| Word::Paid(stated(payment, provider))).collect()
+                let payments = order.payments.iter().filter(is_asked_about);
+                payments.map(|payment| Word::Paid(stated(payment, provider))).collect()
             }
-            Real::Open if provider == "xor" && now >= created.expire_time => vec![Word::Expired],
+            Real::Open if kinds::is_xorpay(provider) && now >= created.expire_time => vec![Word::Expired],
             Real::Open => vec![Word::Open],
         };
         CallReport::done(words)
@@ -350,14 +297,21 @@ impl SimProviders {
         let now = self.clock.now();
         let mut truth = self.truth.lock();
         let id = (created.account.clone(), created.out_trade_no.clone());
-        let min_age = match capabilities(created.provider.as_str()).map(|c| c.close) {
-            Some(CloseKind::Call { min_age, .. }) => min_age.saturating_sub(Duration::from_secs(5)),
-            _ => return CallReport::of(Class::Final, "NO_CLOSE_HERE"),
+        let (min_age, refuses_paid) = match kinds::of(&created.provider).close {
+            CloseKind::Call { min_age, refuses_paid } => {
+                (min_age.saturating_sub(Duration::from_secs(5)), refuses_paid)
+            }
+            CloseKind::None => return CallReport::of(Class::Final, "NO_CLOSE_HERE"),
         };
-        let report = match truth.orders.get_mut(&id) {
+        let report = match truth.orders.get_mut(&id).filter(|order| order.visible.is_some()) {
             None => CallReport::done(vec![Word::NotExist]),
             Some(order) => match order.state {
-                Real::Paid if created.provider.as_str() == "deaf" => CallReport::done(vec![Word::Closed]),
+                Real::Paid if !refuses_paid => {
+                    let unasked =
+                        |payment: &RealPayment| order.asked.is_none_or(|asked| payment.time >= asked);
+                    order.is_closed_over_money |= order.payments.iter().all(unasked);
+                    CallReport::done(vec![Word::Closed])
+                }
                 Real::Paid => CallReport { ask: true, ..CallReport::of(Class::Unknown, "ORDER_PAID") },
                 Real::Closed => CallReport::done(vec![Word::Closed]),
                 Real::Open if now.since(order.created) < min_age => {
@@ -376,7 +330,7 @@ impl SimProviders {
 
 fn launched() -> CallReport {
     let params = LaunchParams::RedirectUrl("https://pay.example.com".to_owned());
-    CallReport::done(vec![Word::Launched(Launch { params, expire_time: None })])
+    CallReport::done(vec![Word::Launched(Launch { params, expire_time: None, provider_order_no: None })])
 }
 
 /// A payment as that provider's query or notification states it.
@@ -389,6 +343,6 @@ pub(crate) fn stated(payment: &RealPayment, provider: &str) -> Payment {
         success_time: Some(payment.time),
         fee_minor: None,
         bank_type: None,
-        evidence: if provider == "xor" { Evidence::Assumed } else { Evidence::Stated },
+        evidence: if kinds::is_xorpay(provider) { Evidence::Assumed } else { Evidence::Stated },
     }
 }

@@ -1,5 +1,6 @@
 //! What the auditor checks of refunds: none twice, none beyond its payment, each with the end that it has at the provider.
 
+use paymux_domain::capabilities::{Capabilities, RefundKind};
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttentionReason, Fulfilment};
 use paymux_domain::fold::Order;
@@ -15,12 +16,12 @@ pub(crate) fn faults(
     real: Option<&RealOrder>,
     wishes: &[Wish],
     told: &[Event],
-    numbered: bool,
+    kind: &Capabilities,
 ) -> Vec<String> {
     let mut found = Vec::new();
     let real = real.map_or(&[][..], |real| &real.refunds);
     for refund in order.refunds() {
-        found.extend(one(order, &refund, real, numbered));
+        found.extend(one(order, &refund, real, kind.refund_query));
     }
     for refund in real {
         let times = real.iter().filter(|other| other.no == refund.no).count();
@@ -36,7 +37,7 @@ pub(crate) fn faults(
             found.push(format!("{} was told, but the money went back", event.subject));
         }
     }
-    found.extend(unwanted(order));
+    found.extend(unwanted(order, kind));
     found.extend(refused_though_it_fits(order, wishes));
     found
 }
@@ -60,7 +61,7 @@ fn one(order: &Order, refund: &Refund<'_>, real: &[RealRefund], numbered: bool) 
 }
 
 /// Money that nobody asked back stays, and late money that is not delivered goes back.
-fn unwanted(order: &Order) -> Option<String> {
+fn unwanted(order: &Order, kind: &Capabilities) -> Option<String> {
     let automatic: Vec<_> = order
         .refunds()
         .into_iter()
@@ -68,11 +69,16 @@ fn unwanted(order: &Order) -> Option<String> {
         .map(|refund| refund.request.trade_no.clone())
         .collect();
     let payments: Vec<_> = order.payments().map(|payment| payment.trade_no.clone()).collect();
+    // Where the provider gives nothing back, a person is told to do so by hand.
+    let by_hand = kind.refund == RefundKind::None
+        && order.attention().any(|(reason, _, _)| reason == AttentionReason::RefundUnresolved);
     match order.fulfilment() {
         Some(Fulfilment::Fulfil) if automatic.len() >= payments.len() && !payments.is_empty() => {
             Some("FULFIL, but all of the money went back by itself".to_owned())
         }
-        Some(Fulfilment::DoNotFulfil) if automatic.len() < payments.len() && !order.is_frozen() => {
+        Some(Fulfilment::DoNotFulfil)
+            if automatic.len() < payments.len() && !order.is_frozen() && !by_hand =>
+        {
             Some("DO_NOT_FULFIL, but the money stayed".to_owned())
         }
         _ => None,

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use paymux_domain::capabilities::RefundKind;
 use paymux_domain::command::{Created, Notification, Record};
 use paymux_domain::name::{OutRefundNo, ProviderTradeNo, RefundNo};
 use paymux_domain::outcome::{CallReport, Class, Word};
@@ -11,8 +12,9 @@ use paymux_domain::refund::{RefundProgress, RefundRequest, RefundWord};
 use paymux_domain::time::Timestamp;
 use rand::Rng;
 
+use crate::kinds;
 use crate::plan::chance;
-use crate::provider::{SimProviders, capabilities};
+use crate::provider::SimProviders;
 
 /// Distance that the providers keep between two refunds of one order, a little shorter than the engine assumes.
 const SPACING: Duration = Duration::from_secs(55);
@@ -46,6 +48,7 @@ impl RealRefund {
             progress: self.progress(now),
             amount_minor: Some(self.minor),
             provider_refund_no: Some(format!("50{}", self.out_refund_no)),
+            success_time: (self.progress(now) == RefundProgress::Done).then_some(self.settles),
             code: String::new(),
         }
     }
@@ -55,21 +58,24 @@ impl RealRefund {
 pub(crate) fn refund(providers: &SimProviders, call: &Call) -> CallReport {
     let Some((no, request)) = &call.refund else { return CallReport::of(Class::Final, "NO_NUMBER") };
     let now = providers.clock.now();
-    let kind = call.created.provider.as_str();
+    let kind = kinds::of(&call.created.provider);
     let mut truth = providers.truth.lock();
     let id = (call.created.account.clone(), call.created.out_trade_no.clone());
     let Some(order) = truth.orders.get_mut(&id) else { return CallReport::of(Class::Final, "NO_ORDER") };
     let Some(payment) = order.payments.iter().find(|payment| payment.trade_no == request.trade_no) else {
         return CallReport::of(Class::Final, "NOT_PAID");
     };
-    let has_numbers = capabilities(kind).is_some_and(|kind| kind.refund_query);
-    if has_numbers && let Some(known) = order.refunds.iter().find(|known| known.no == *no) {
+    let has_numbers = kind.refund_query;
+    if has_numbers
+        && kind.refund_idempotent
+        && let Some(known) = order.refunds.iter().find(|known| known.no == *no)
+    {
         return told(known.word(now));
     }
     let of_payment = || order.refunds.iter().filter(|refund| refund.trade_no == request.trade_no);
     let standing = of_payment().filter(|refund| refund.progress(now) != RefundProgress::Closed);
     let sum: i64 = standing.map(|refund| refund.minor).sum();
-    if kind == "local" && sum > 0 {
+    if kind.refund == RefundKind::Full && sum > 0 {
         return told(RefundWord { out_refund_no: None, ..done(request) });
     }
     if sum + request.amount.minor() > payment.minor {
@@ -77,7 +83,13 @@ pub(crate) fn refund(providers: &SimProviders, call: &Call) -> CallReport {
         truth.over_refunds.push((call.created.key.clone(), what));
         return CallReport::of(Class::Final, "INVALID_REQUEST");
     }
-    if has_numbers && order.refunds.iter().any(|refund| now < refund.landed + SPACING) {
+    if kinds::is_xorpay(call.created.provider.as_str()) && !order.heard {
+        // Only an order whose push was acknowledged is given back, and this call has certainly not been: as if it had
+        // never left.
+        let retry_after = Some(Duration::from_secs(60));
+        return CallReport { retry_after, ..CallReport::of(Class::NotSent, "order_error") };
+    }
+    if !kind.refund_spacing.is_zero() && order.refunds.iter().any(|refund| now < refund.landed + SPACING) {
         return CallReport::of(Class::Retry, "FREQUENCY_LIMITED");
     }
     let mut rng = providers.rng.lock();
@@ -109,6 +121,7 @@ fn done(request: &RefundRequest) -> RefundWord {
         progress: RefundProgress::Done,
         amount_minor: Some(request.amount.minor()),
         provider_refund_no: None,
+        success_time: None,
         code: String::new(),
     }
 }

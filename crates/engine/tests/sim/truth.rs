@@ -6,6 +6,7 @@ use paymux_domain::name::{AccountId, OrderKey, OutTradeNo, ProviderTradeNo};
 use paymux_domain::outcome::Operation;
 use paymux_domain::time::Timestamp;
 
+use crate::coverage::{Befell, befell};
 use crate::refunds::RealRefund;
 
 /// State of an order at the provider.
@@ -29,11 +30,12 @@ pub(crate) struct RealPayment {
 #[derive(Clone, Debug)]
 pub(crate) struct RealOrder {
     pub(crate) key: OrderKey,
+    pub(crate) provider: String,
     pub(crate) state: Real,
     pub(crate) minor: i64,
     pub(crate) created: Timestamp,
-    /// Queries see it from then on.
-    pub(crate) visible: Timestamp,
+    /// Queries see it from then on. What was signed here comes into being when its payer opens it.
+    pub(crate) visible: Option<Timestamp>,
     /// The last moment at which it can be paid.
     pub(crate) payable_until: Timestamp,
     pub(crate) payments: Vec<RealPayment>,
@@ -44,6 +46,8 @@ pub(crate) struct RealOrder {
     pub(crate) told: Vec<ProviderTradeNo>,
     /// When it was last asked about.
     pub(crate) asked: Option<Timestamp>,
+    /// It was said to be closed although paid, and nobody had asked since: only a push can tell of the money.
+    pub(crate) is_closed_over_money: bool,
 }
 
 /// Everything that the providers know.
@@ -65,6 +69,25 @@ pub(crate) struct Truth {
 impl Truth {
     pub(crate) fn of(&self, key: &OrderKey) -> Option<&RealOrder> {
         self.orders.values().find(|order| order.key == *key)
+    }
+
+    /// Counts what befell each order, for the coverage of all seeds.
+    pub(crate) fn count(&self) {
+        for order in self.orders.values() {
+            let met = [
+                (true, Befell::Created),
+                (order.asked.is_some(), Befell::Asked),
+                (order.state == Real::Closed, Befell::Closed),
+                (!order.payments.is_empty(), Befell::Paid),
+                (order.payments.len() > 1, Befell::PaidTwice),
+                (order.heard, Befell::Told),
+                (!order.payments.is_empty() && !order.heard, Befell::NeverTold),
+                (!order.refunds.is_empty(), Befell::Refunded),
+            ];
+            for (_, what) in met.into_iter().filter(|(is_met, _)| *is_met) {
+                befell(&order.provider, what);
+            }
+        }
     }
 
     pub(crate) fn next_trade_no(&mut self) -> ProviderTradeNo {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::amount::{Amount, Currency};
+use paymux_domain::capabilities::RefundKind;
 use paymux_domain::command::{
     CreateCommand, Created, Fingerprint, OrderCommand, Payer, Record, RefundCommand,
 };
@@ -16,8 +17,8 @@ use paymux_domain::shard::Partition;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::kinds::{self, GRACE};
 use crate::plan::{HANDOVER_EVERY, Theme, chance};
-use crate::provider::GRACE;
 use crate::world::World;
 
 /// How often a caller who wants money back looks whether the order is paid, every five minutes.
@@ -147,10 +148,11 @@ async fn refunds(world: &World, created: &Created, rng: &mut ChaCha8Rng) {
         let into = if rng.random_bool(0.5) { 0..21_000 } else { 48_000..63_000 };
         world.clock.sleep(Duration::from_millis(next - now + rng.random_range(into))).await;
     }
-    let whole = created.provider.as_str() == "local";
+    let offered = kinds::of(&created.provider).refund;
     let total = created.amount.minor();
     for number in 0..rng.random_range(1..4) {
-        let minor = if whole { total } else { rng.random_range(1..=(total / 2).max(1)) };
+        let minor =
+            if offered == RefundKind::Full { total } else { rng.random_range(1..=(total / 2).max(1)) };
         let no: RefundNo = format!("r{number}").parse().expect("a valid number");
         let command = RefundCommand {
             order: order_command(key, format!("refund-{}-{number}", key.order_no)),
@@ -158,13 +160,21 @@ async fn refunds(world: &World, created: &Created, rng: &mut ChaCha8Rng) {
             trade_no: None,
             amount: Amount::new(minor, Currency::Cny).expect("a valid amount"),
             reason: String::new(),
+            options_json: String::new(),
             fingerprint: Fingerprint::of([("amount.minor", minor.to_string().as_str())]),
         };
-        if let Some(accepted) = world.accepted.lock().iter_mut().find(|accepted| accepted.key == *key) {
-            accepted.wishes.push(Wish { no, minor });
+        if offered != RefundKind::None {
+            wish(world, key, Wish { no, minor });
         }
         world.providers.notifier.send(&created.shard_group, Record::Refund(command)).await;
         world.clock.sleep(Duration::from_millis(rng.random_range(0..120_000))).await;
+    }
+}
+
+/// Notes that a caller asked for a refund that the provider offers.
+fn wish(world: &World, key: &OrderKey, wish: Wish) {
+    if let Some(accepted) = world.accepted.lock().iter_mut().find(|accepted| accepted.key == *key) {
+        accepted.wishes.push(wish);
     }
 }
 
@@ -192,7 +202,7 @@ fn resolved(world: &World, number: u32, rng: &mut ChaCha8Rng) -> Created {
     let kind = world.plan.kinds[rng.random_range(0..world.plan.kinds.len())];
     let now = world.clock.now();
     let mut life = Duration::from_secs(rng.random_range(60..if world.plan.hurried { 180 } else { 2400 }));
-    if world.plan.theme == Theme::Handover && kind == "xor" {
+    if world.plan.theme == Theme::Handover && kinds::is_xorpay(kind) {
         // It ends, grace included, just after the next takeover.
         life = HANDOVER_EVERY + Duration::from_secs(rng.random_range(60..120)) - GRACE;
     }

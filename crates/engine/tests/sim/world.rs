@@ -130,6 +130,7 @@ impl World {
             outage: Arc::default(),
             rng: stream(),
             notifier,
+            form_is_checked: trial.out != Some(Plant::CanonicalForm),
             process: 0,
             live: Arc::default(),
             theme: plan.theme,
@@ -165,6 +166,7 @@ impl World {
         if violations.is_empty() {
             violations = auditor::at_the_end(&world);
         }
+        world.truth.lock().count();
         let story =
             violations.iter().take(1).flat_map(|violation| auditor::story(&world, violation)).collect();
         let trace = std::mem::take(&mut world.truth.lock().trace);

@@ -6,6 +6,7 @@ use paymux_domain::fact::{AttentionReason, Fact, FactBody, FactKey};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::launch::{Launch, LaunchParams};
 use paymux_domain::mask::masked;
+use paymux_domain::movement::Received;
 use paymux_domain::name::{OrderKey, RefundNo};
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::refund::{Refund, RefundState};
@@ -35,7 +36,7 @@ pub fn order_view(key: &OrderKey, order: &Order) -> v1::Order {
     let launch = order.launch().filter(|_| !state.is_final());
     v1::Order {
         state: v1::OrderState::from(state).into(),
-        payments: payments(order),
+        payments: order.received().iter().map(payment_view).collect(),
         closure: order.closure().map_or(v1::Closure::Unspecified, closure_word).into(),
         failure: failure(order, state),
         fulfilment: fulfilment_word(order.fulfilment()).into(),
@@ -83,6 +84,8 @@ pub fn launch_view(launch: &Launch) -> v1::Launch {
             sign_type: jsapi.sign_type.clone(),
             pay_sign: jsapi.pay_sign.clone(),
         }),
+        LaunchParams::AlipayMiniProgram(mini) => v1::launch::Params::AlipayMiniProgram(mini.into()),
+        LaunchParams::AlipayTradeNo(number) => v1::launch::Params::AlipayTradeNo(number.clone()),
     };
     v1::Launch { params: Some(params), expire_time: launch.expire_time.map(timestamp) }
 }
@@ -142,6 +145,10 @@ pub fn refund_view(key: &OrderKey, order: &Order, refund: &Refund<'_>) -> v1::Re
         create_time: Some(timestamp(refund.requested.time)),
         end_time: end.map(|fact| timestamp(fact.time)),
         automatic: refund.request.automatic,
+        success_time: match end.map(|fact| &fact.body) {
+            Some(FactBody::RefundDone(done)) => done.success_time.map(timestamp),
+            _ => None,
+        },
     }
 }
 
@@ -170,38 +177,29 @@ pub const fn refund_state_word(state: RefundState) -> v1::RefundState {
     }
 }
 
-/// When the order had ended without a payment, if it had.
-fn end_time(order: &Order) -> Option<Timestamp> {
-    let closed = [FactKey::Closed, FactKey::OperatorUnpaid];
-    let closed = closed.iter().filter_map(|key| order.fact(key));
-    let failed = order.failed_by().and_then(|key| order.fact(key));
-    closed.chain(failed).map(|fact| fact.time).min()
-}
-
-fn payments(order: &Order) -> Vec<v1::Payment> {
-    let ended = end_time(order);
-    let recorded = |payment: &Payment| order.learnt(&payment.trade_no).map(|fact| fact.time);
-    let first = order.payments().min_by_key(|payment| (recorded(payment), payment.trade_no.clone()));
-    let view = |payment: &Payment| v1::Payment {
+/// One payment of an order.
+pub(super) fn payment_view(received: &Received<'_>) -> v1::Payment {
+    let payment = received.payment;
+    v1::Payment {
         provider_trade_no: payment.trade_no.to_string(),
         total: Some(money(payment, payment.total_minor)),
         payer_total: payment.payer_total_minor.map(|minor| money(payment, minor)),
         success_time: payment.success_time.map(timestamp),
-        record_time: recorded(payment).map(timestamp),
-        evidence: match payment.evidence {
-            Evidence::Stated => v1::PaymentEvidence::Stated,
-            Evidence::Assumed => v1::PaymentEvidence::Assumed,
-            Evidence::Operator => v1::PaymentEvidence::Operator,
-        }
-        .into(),
+        record_time: Some(timestamp(received.record_time)),
+        evidence: evidence_word(payment.evidence).into(),
         fee: payment.fee_minor.map(|minor| money(payment, minor)),
         bank_type: payment.bank_type.clone().unwrap_or_default(),
-        late: ended.is_some_and(|ended| recorded(payment).is_some_and(|time| time > ended)),
-        duplicate: first.is_some_and(|first| first.trade_no != payment.trade_no),
-    };
-    let mut payments: Vec<_> = order.payments().map(view).collect();
-    payments.sort_by(|one, other| one.provider_trade_no.cmp(&other.provider_trade_no));
-    payments
+        late: received.is_late,
+        duplicate: received.is_duplicate,
+    }
+}
+
+pub(super) const fn evidence_word(evidence: Evidence) -> v1::PaymentEvidence {
+    match evidence {
+        Evidence::Stated => v1::PaymentEvidence::Stated,
+        Evidence::Assumed => v1::PaymentEvidence::Assumed,
+        Evidence::Operator => v1::PaymentEvidence::Operator,
+    }
 }
 
 /// Money as the provider stated it; its currency is empty when it named one that is unknown here.
@@ -238,9 +236,13 @@ fn resolved(order: &Order, reason: AttentionReason, number: u32) -> Option<Times
     order.fact(&FactKey::AttentionResolved(reason, number)).map(|fact| fact.time)
 }
 
+/// The number that the provider's answer names, else WeChat Pay's prepay_id.
 fn provider_order_no(launch: &Launch) -> Option<String> {
-    match &launch.params {
+    let prepay_id = || match &launch.params {
         LaunchParams::WechatJsapi(jsapi) => jsapi.package.strip_prefix(PREPAY_ID).map(str::to_owned),
-        LaunchParams::RedirectUrl(_) => None,
-    }
+        LaunchParams::RedirectUrl(_)
+        | LaunchParams::AlipayMiniProgram(_)
+        | LaunchParams::AlipayTradeNo(_) => None,
+    };
+    launch.provider_order_no.clone().or_else(prepay_id)
 }

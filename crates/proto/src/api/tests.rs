@@ -71,7 +71,11 @@ fn launched() -> Fact {
         sign_type: "RSA".to_owned(),
         pay_sign: SECRET.to_owned(),
     };
-    let launch = Launch { params: LaunchParams::WechatJsapi(jsapi), expire_time: Some(at(7_200_000)) };
+    let launch = Launch {
+        params: LaunchParams::WechatJsapi(jsapi),
+        expire_time: Some(at(7_200_000)),
+        provider_order_no: None,
+    };
     fact(FactKey::Launch(1), FactBody::Launch(launch), 1200)
 }
 
@@ -103,6 +107,20 @@ fn a_pending_order_shows_how_to_pay() {
     assert!(matches!(view.launch.and_then(|l| l.params), Some(v1::launch::Params::WechatJsapi(_))));
     assert_eq!(view.amount.map(|amount| amount.minor), Some(1234));
     assert_eq!(view.update_time.map(|time| time.nanos), Some(200_000_000));
+}
+
+#[test]
+fn the_number_that_a_provider_names_stands_before_all_else() {
+    let launch = Launch {
+        params: LaunchParams::AlipayTradeNo("2021".to_owned()),
+        expire_time: None,
+        provider_order_no: Some("3200".to_owned()),
+    };
+    let launched = fact(FactKey::Launch(1), FactBody::Launch(launch), 1200);
+    let view = order_view(&key(), &Order::from_facts([created(), launched]));
+    assert_eq!(view.provider_order_no, "3200");
+    let params = view.launch.and_then(|launch| launch.params);
+    assert_eq!(params, Some(v1::launch::Params::AlipayTradeNo("2021".to_owned())));
 }
 
 #[test]

@@ -111,7 +111,9 @@ fn details(body: &FactBody) -> BTreeMap<&'static str, String> {
             ("automatic", request.automatic.to_string()),
         ]),
         FactBody::RefundDone(done) => {
-            done.provider_refund_no.iter().map(|no| ("provider_refund_no", no.clone())).collect()
+            let no = done.provider_refund_no.iter().map(|no| ("provider_refund_no", no.clone()));
+            let time = done.success_time.map(|time| ("success_time_ms", time.as_millis().to_string()));
+            no.chain(time).collect()
         }
         FactBody::RefundFailed(failed) => {
             BTreeMap::from([("code", failed.code.clone()), ("message", failed.message.clone())])

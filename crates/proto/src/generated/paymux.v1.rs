@@ -184,6 +184,66 @@ pub struct ListOrdersResponse {
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+/// Which movements of one merchant's money.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMovementsRequest {
+    /// The seller. Required.
+    #[prost(string, tag = "1")]
+    pub merchant_id: ::prost::alloc::string::String,
+    /// Movements per page, 1 to 1000. 0 means 100. A page may hold fewer, even none, although more follow, and a few more
+    /// where the last order has several.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before, with all other fields unchanged. Empty: the first page.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Which. Required.
+    #[prost(oneof = "list_movements_request::Range", tags = "2, 3")]
+    pub range: ::core::option::Option<list_movements_request::Range>,
+}
+/// Nested message and enum types in `ListMovementsRequest`.
+pub mod list_movements_request {
+    /// Which. Required.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Range {
+        /// By business dates.
+        #[prost(message, tag = "2")]
+        Dates(super::BusinessDates),
+        /// By the times that they count for: the provider's, or where it states none the recorded one.
+        #[prost(message, tag = "3")]
+        Times(super::TimeRange),
+    }
+}
+/// Days in Asia/Shanghai, both of them included.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BusinessDates {
+    /// The first day, as YYYY-MM-DD. Required.
+    #[prost(string, tag = "1")]
+    pub first_date: ::prost::alloc::string::String,
+    /// The last day, as YYYY-MM-DD, at most 400 days after the first. Required.
+    #[prost(string, tag = "2")]
+    pub last_date: ::prost::alloc::string::String,
+}
+/// A span of time, at most 400 days long.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TimeRange {
+    /// At this time or later. Required.
+    #[prost(message, optional, tag = "1")]
+    pub time_min: ::core::option::Option<::prost_types::Timestamp>,
+    /// Before this time. Required.
+    #[prost(message, optional, tag = "2")]
+    pub time_max: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// One page of movements.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMovementsResponse {
+    /// The movements of this page.
+    #[prost(message, repeated, tag = "1")]
+    pub movements: ::prost::alloc::vec::Vec<Movement>,
+    /// Opaque; empty when there is nothing more.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
 /// By which number to find an order.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FindOrderRequest {
@@ -284,7 +344,7 @@ pub struct RequeryOrderResponse {
     pub basis: i32,
 }
 /// What to give back.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RefundOrderRequest {
     /// The seller. Required.
     #[prost(string, tag = "1")]
@@ -311,6 +371,19 @@ pub struct RefundOrderRequest {
     /// How long to wait for the end of the refund, 0 to 30 s. Not part of what is compared.
     #[prost(message, optional, tag = "8")]
     pub wait: ::core::option::Option<::prost_types::Duration>,
+    /// Optional fields of the order's provider; those of another one are refused.
+    #[prost(oneof = "refund_order_request::Options", tags = "17")]
+    pub options: ::core::option::Option<refund_order_request::Options>,
+}
+/// Nested message and enum types in `RefundOrderRequest`.
+pub mod refund_order_request {
+    /// Optional fields of the order's provider; those of another one are refused.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Options {
+        /// For `wechatpay`.
+        #[prost(message, tag = "17")]
+        Wechatpay(super::WechatpayRefundOptions),
+    }
 }
 /// The answer to RefundOrder.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -663,6 +736,56 @@ pub struct Refund {
     /// True if the engine asked for it itself, because the money was late or paid twice.
     #[prost(bool, tag = "13")]
     pub automatic: bool,
+    /// When the money went back, by the provider's clock. Absent: not stated, or not back.
+    #[prost(message, optional, tag = "14")]
+    pub success_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Money that moved: a payment that is known, or a refund that is done.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Movement {
+    /// What kind of movement it is.
+    #[prost(enumeration = "MovementKind", tag = "1")]
+    pub kind: i32,
+    /// The day in Asia/Shanghai that it counts for, as YYYY-MM-DD.
+    #[prost(string, tag = "2")]
+    pub business_date: ::prost::alloc::string::String,
+    /// Which time the business date is that of.
+    #[prost(enumeration = "BusinessDateBasis", tag = "3")]
+    pub business_date_basis: i32,
+    /// The seller.
+    #[prost(string, tag = "4")]
+    pub merchant_id: ::prost::alloc::string::String,
+    /// The merchant's number of the order.
+    #[prost(string, tag = "5")]
+    pub merchant_order_no: ::prost::alloc::string::String,
+    /// The number that the provider knows the order by. Empty: the order was never ordered here.
+    #[prost(string, tag = "6")]
+    pub out_trade_no: ::prost::alloc::string::String,
+    /// Name of the provider. Empty: the order was never ordered here.
+    #[prost(string, tag = "7")]
+    pub provider: ::prost::alloc::string::String,
+    /// Name of the provider account. Empty: the order was never ordered here.
+    #[prost(string, tag = "8")]
+    pub account: ::prost::alloc::string::String,
+    /// What it rests on.
+    #[prost(enumeration = "PaymentEvidence", tag = "9")]
+    pub evidence: i32,
+    /// What moved.
+    #[prost(oneof = "movement::Moved", tags = "10, 11")]
+    pub moved: ::core::option::Option<movement::Moved>,
+}
+/// Nested message and enum types in `Movement`.
+pub mod movement {
+    /// What moved.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Moved {
+        /// Money came in.
+        #[prost(message, tag = "10")]
+        Payment(super::Payment),
+        /// Money went back.
+        #[prost(message, tag = "11")]
+        Refund(super::Refund),
+    }
 }
 /// What happened to an order, told to the platform.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -863,6 +986,52 @@ pub struct WechatpayGoods {
     #[prost(int64, tag = "5")]
     pub unit_price_minor: i64,
 }
+/// Optional fields of a refund at WeChat Pay.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WechatpayRefundOptions {
+    /// From which money it is paid (`funds_account`). UNSPECIFIED: as WeChat Pay chooses.
+    #[prost(enumeration = "WechatpayFunds", tag = "1")]
+    pub funds: i32,
+    /// From which accounts how much is paid (`amount.from`), each at most once; the sum is the refund. Empty: as WeChat Pay
+    /// chooses.
+    #[prost(message, repeated, tag = "2")]
+    pub sources: ::prost::alloc::vec::Vec<WechatpayRefundSource>,
+    /// The goods that are given back (`goods_detail`), at most 100.
+    #[prost(message, repeated, tag = "3")]
+    pub goods: ::prost::alloc::vec::Vec<WechatpayRefundGoods>,
+}
+/// A part of a refund from one account.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WechatpayRefundSource {
+    /// The account. Required.
+    #[prost(enumeration = "WechatpayFunds", tag = "1")]
+    pub funds: i32,
+    /// How much, in fen. Above zero.
+    #[prost(int64, tag = "2")]
+    pub amount_minor: i64,
+}
+/// One kind of goods that is given back at WeChat Pay.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WechatpayRefundGoods {
+    /// The merchant's number (`merchant_goods_id`). 1 to 32.
+    #[prost(string, tag = "1")]
+    pub merchant_goods_id: ::prost::alloc::string::String,
+    /// WeChat Pay's number (`wechatpay_goods_id`). At most 32.
+    #[prost(string, optional, tag = "2")]
+    pub wechatpay_goods_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Name (`goods_name`). At most 256.
+    #[prost(string, optional, tag = "3")]
+    pub goods_name: ::core::option::Option<::prost::alloc::string::String>,
+    /// Price of one, in fen (`unit_price`). Above zero.
+    #[prost(int64, tag = "4")]
+    pub unit_price_minor: i64,
+    /// How much goes back for them, in fen (`refund_amount`). Above zero.
+    #[prost(int64, tag = "5")]
+    pub refund_amount_minor: i64,
+    /// How many, 1 to 2^31-1 (`refund_quantity`).
+    #[prost(int32, tag = "6")]
+    pub quantity: i32,
+}
 /// Optional fields of the cashier of 码钱.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct MaqianOptions {
@@ -947,6 +1116,39 @@ pub struct MaqianTerminalInfo {
     /// Its encrypted text (`secret_text`). At most 64.
     #[prost(string, tag = "3")]
     pub secret_text: ::prost::alloc::string::String,
+}
+/// The merchant's money that pays a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WechatpayFunds {
+    /// As WeChat Pay chooses.
+    Unspecified = 0,
+    /// The available balance (`AVAILABLE`).
+    Available = 1,
+    /// What is not settled yet (`UNSETTLED`); in `sources` the balance that is not available (`UNAVAILABLE`).
+    Unsettled = 2,
+}
+impl WechatpayFunds {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WECHATPAY_FUNDS_UNSPECIFIED",
+            Self::Available => "WECHATPAY_FUNDS_AVAILABLE",
+            Self::Unsettled => "WECHATPAY_FUNDS_UNSETTLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WECHATPAY_FUNDS_UNSPECIFIED" => Some(Self::Unspecified),
+            "WECHATPAY_FUNDS_AVAILABLE" => Some(Self::Available),
+            "WECHATPAY_FUNDS_UNSETTLED" => Some(Self::Unsettled),
+            _ => None,
+        }
+    }
 }
 /// Whose app an open_id belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1154,6 +1356,84 @@ impl Fulfilment {
             "FULFILMENT_PENDING" => Some(Self::Pending),
             "FULFILMENT_FULFIL" => Some(Self::Fulfil),
             "FULFILMENT_DO_NOT_FULFIL" => Some(Self::DoNotFulfil),
+            _ => None,
+        }
+    }
+}
+/// What kind of movement of money it is; sums are taken apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MovementKind {
+    /// Not known to this reader.
+    Unspecified = 0,
+    /// Money came in.
+    Payment = 1,
+    /// Money came in after the order was CLOSED or FAILED.
+    LatePayment = 2,
+    /// Money came in although another payment of the order had been recorded before, late or not.
+    DuplicatePayment = 3,
+    /// Money went back because a caller asked for it.
+    Refund = 4,
+    /// Money went back by the engine's own refund: it had been late or paid twice.
+    AutomaticRefund = 5,
+}
+impl MovementKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MOVEMENT_KIND_UNSPECIFIED",
+            Self::Payment => "MOVEMENT_KIND_PAYMENT",
+            Self::LatePayment => "MOVEMENT_KIND_LATE_PAYMENT",
+            Self::DuplicatePayment => "MOVEMENT_KIND_DUPLICATE_PAYMENT",
+            Self::Refund => "MOVEMENT_KIND_REFUND",
+            Self::AutomaticRefund => "MOVEMENT_KIND_AUTOMATIC_REFUND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MOVEMENT_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "MOVEMENT_KIND_PAYMENT" => Some(Self::Payment),
+            "MOVEMENT_KIND_LATE_PAYMENT" => Some(Self::LatePayment),
+            "MOVEMENT_KIND_DUPLICATE_PAYMENT" => Some(Self::DuplicatePayment),
+            "MOVEMENT_KIND_REFUND" => Some(Self::Refund),
+            "MOVEMENT_KIND_AUTOMATIC_REFUND" => Some(Self::AutomaticRefund),
+            _ => None,
+        }
+    }
+}
+/// Which time a business date is that of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BusinessDateBasis {
+    /// Not known to this reader.
+    Unspecified = 0,
+    /// The time that the provider states, or that a person saw there.
+    ProviderTime = 1,
+    /// The time at which the engine recorded it: the provider states none.
+    RecordTime = 2,
+}
+impl BusinessDateBasis {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BUSINESS_DATE_BASIS_UNSPECIFIED",
+            Self::ProviderTime => "BUSINESS_DATE_BASIS_PROVIDER_TIME",
+            Self::RecordTime => "BUSINESS_DATE_BASIS_RECORD_TIME",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BUSINESS_DATE_BASIS_UNSPECIFIED" => Some(Self::Unspecified),
+            "BUSINESS_DATE_BASIS_PROVIDER_TIME" => Some(Self::ProviderTime),
+            "BUSINESS_DATE_BASIS_RECORD_TIME" => Some(Self::RecordTime),
             _ => None,
         }
     }
@@ -2097,6 +2377,34 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("paymux.v1.OrderService", "GetRefund"));
             self.inner.unary(req, path, codec).await
         }
+        /// Lists the movements of one merchant's money: each payment that is known and each refund that is done, the earliest
+        /// business date first, of one date by the orders' numbers. A movement stands once, under the business date that it has
+        /// when it is read. Orders whose money moved before this list was kept are missing from it until `paymux audit  --reindex` has met them.
+        /// Errors: PAGE_TOKEN_INVALID.
+        pub async fn list_movements(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMovementsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMovementsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paymux.v1.OrderService/ListMovements",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paymux.v1.OrderService", "ListMovements"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Gives everything that happened to an order, oldest first, with personal data masked, and what comes next.
         /// Errors: ORDER_NOT_FOUND.
         pub async fn get_timeline(
@@ -2251,6 +2559,17 @@ pub mod order_service_server {
             request: tonic::Request<super::GetRefundRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetRefundResponse>,
+            tonic::Status,
+        >;
+        /// Lists the movements of one merchant's money: each payment that is known and each refund that is done, the earliest
+        /// business date first, of one date by the orders' numbers. A movement stands once, under the business date that it has
+        /// when it is read. Orders whose money moved before this list was kept are missing from it until `paymux audit  --reindex` has met them.
+        /// Errors: PAGE_TOKEN_INVALID.
+        async fn list_movements(
+            &self,
+            request: tonic::Request<super::ListMovementsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMovementsResponse>,
             tonic::Status,
         >;
         /// Gives everything that happened to an order, oldest first, with personal data masked, and what comes next.
@@ -2786,6 +3105,51 @@ pub mod order_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetRefundSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paymux.v1.OrderService/ListMovements" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListMovementsSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::ListMovementsRequest>
+                    for ListMovementsSvc<T> {
+                        type Response = super::ListMovementsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMovementsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::list_movements(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListMovementsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4592,6 +4956,9 @@ pub struct RefundCommand {
     /// The request as received, sorted by name.
     #[prost(message, repeated, tag = "6")]
     pub request_fingerprint: ::prost::alloc::vec::Vec<FieldDigest>,
+    /// The provider's typed options for refunds as a JSON object. Empty: none.
+    #[prost(string, tag = "7")]
+    pub options_json: ::prost::alloc::string::String,
 }
 /// Set a parked order going again.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4670,7 +5037,7 @@ pub struct NotificationRecord {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Word {
     /// What it says.
-    #[prost(oneof = "word::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "word::Body", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub body: ::core::option::Option<word::Body>,
 }
 /// Nested message and enum types in `Word`.
@@ -4705,6 +5072,9 @@ pub mod word {
         /// What became of a refund.
         #[prost(message, tag = "9")]
         Refund(super::RefundWord),
+        /// Somebody says without proof that something happened: ask.
+        #[prost(message, tag = "10")]
+        Hint(super::Nothing),
     }
 }
 /// A word that says everything by being there.
@@ -4728,6 +5098,9 @@ pub struct RefundWord {
     /// The provider's code or status. Empty: none.
     #[prost(string, tag = "5")]
     pub code: ::prost::alloc::string::String,
+    /// When the money went back, by the provider's clock. Absent: not stated.
+    #[prost(int64, optional, tag = "6")]
+    pub success_time_ms: ::core::option::Option<i64>,
 }
 /// One fact of an order, added once under its key and never changed.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5094,6 +5467,9 @@ pub struct RefundRequestedFact {
     /// The request as received, sorted by name; none for an automatic refund.
     #[prost(message, repeated, tag = "6")]
     pub request_fingerprint: ::prost::alloc::vec::Vec<FieldDigest>,
+    /// The provider's typed options for refunds as a JSON object. Empty: none.
+    #[prost(string, tag = "7")]
+    pub options_json: ::prost::alloc::string::String,
 }
 /// A refund call is about to leave.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5113,6 +5489,9 @@ pub struct RefundOutcomeFact {
     /// The provider's number of the refund. Empty: not stated.
     #[prost(string, tag = "4")]
     pub provider_refund_no: ::prost::alloc::string::String,
+    /// When the money went back, by the provider's clock. Absent: not stated, or FAILED.
+    #[prost(int64, optional, tag = "5")]
+    pub success_time_ms: ::core::option::Option<i64>,
 }
 /// Bookkeeping of one order. Losing it costs calls, never correctness.
 #[derive(Clone, PartialEq, ::prost::Message)]

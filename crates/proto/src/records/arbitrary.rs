@@ -14,7 +14,7 @@ use paymux_domain::fact::{
 };
 use paymux_domain::fold::State;
 use paymux_domain::followup::{Followup, NotExist, RefundFollowup};
-use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
+use paymux_domain::launch::{AlipayMiniProgram, Launch, LaunchParams, WechatJsapi};
 use paymux_domain::limits::AMOUNT_MINOR_MAX;
 use paymux_domain::name::{NameError, OrderKey, RefundNo};
 use paymux_domain::outcome::{Class, Word};
@@ -102,8 +102,15 @@ fn launch() -> impl Strategy<Value = Launch> {
             pay_sign: texts.5,
         })
     });
-    let params = prop_oneof![text().prop_map(LaunchParams::RedirectUrl), jsapi];
-    (params, option::of(time())).prop_map(|(params, expire_time)| Launch { params, expire_time })
+    let app_uri = option::of("[!-~]{1,40}");
+    let mini = (text(), text(), text(), text(), app_uri).prop_map(|(app_id, path, data, sign, app_uri)| {
+        LaunchParams::AlipayMiniProgram(AlipayMiniProgram { app_id, path, data, sign, app_uri })
+    });
+    let trade_no = text().prop_map(LaunchParams::AlipayTradeNo);
+    let params = prop_oneof![text().prop_map(LaunchParams::RedirectUrl), jsapi, mini, trade_no];
+    (params, option::of(time()), option::of(text())).prop_map(|(params, expire_time, provider_order_no)| {
+        Launch { params, expire_time, provider_order_no }
+    })
 }
 
 fn payment() -> impl Strategy<Value = Payment> {
@@ -134,6 +141,7 @@ fn word() -> impl Strategy<Value = Word> {
         Just(Word::Closed),
         Just(Word::Expired),
         Just(Word::NotExist),
+        Just(Word::Hint),
         select(vec!["mchid", "out_trade_no"]).prop_map(|field| Word::Mismatch { field }),
     ]
 }
@@ -292,12 +300,13 @@ fn refund_followup() -> impl Strategy<Value = RefundFollowup> {
 
 fn refund_request() -> impl Strategy<Value = RefundRequest> {
     let names = (named("[0-9A-Za-z_-]{1,64}"), named("[0-9a-f]{32}"));
-    (names, amount(), text(), any::<bool>(), fingerprint()).prop_map(
-        |(names, amount, reason, automatic, fingerprint)| RefundRequest {
+    (names, amount(), (text(), text()), any::<bool>(), fingerprint()).prop_map(
+        |(names, amount, (reason, options_json), automatic, fingerprint)| RefundRequest {
             trade_no: names.0,
             out_refund_no: names.1,
             amount,
             reason,
+            options_json,
             automatic,
             fingerprint,
         },
@@ -306,16 +315,22 @@ fn refund_request() -> impl Strategy<Value = RefundRequest> {
 
 fn refund_command() -> impl Strategy<Value = RefundCommand> {
     let names = (named("[0-9A-Za-z_-]{1,69}"), option::of(named("[0-9A-Za-z_-]{1,64}")));
-    (order_command(), names, amount(), text(), fingerprint()).prop_map(
-        |(order, (refund_no, trade_no), amount, reason, fingerprint)| RefundCommand {
+    (order_command(), names, amount(), (text(), text()), fingerprint()).prop_map(
+        |(order, (refund_no, trade_no), amount, (reason, options_json), fingerprint)| RefundCommand {
             order,
             refund_no,
             trade_no,
             amount,
             reason,
+            options_json,
             fingerprint,
         },
     )
+}
+
+/// The provider's number of a refund and its time, each stated or not.
+fn refunded_at() -> impl Strategy<Value = (Option<String>, Option<Timestamp>)> {
+    (option::of("[0-9]{1,28}"), option::of(time()))
 }
 
 fn refund_word() -> impl Strategy<Value = RefundWord> {
@@ -327,12 +342,13 @@ fn refund_word() -> impl Strategy<Value = RefundWord> {
         RefundProgress::NotExist,
     ]);
     let no = option::of(named("[0-9a-f]{32}"));
-    (no, progress, option::of(any::<i64>()), option::of("[0-9]{1,28}"), text()).prop_map(
-        |(out_refund_no, progress, amount_minor, provider_refund_no, code)| RefundWord {
+    (no, progress, option::of(any::<i64>()), refunded_at(), text()).prop_map(
+        |(out_refund_no, progress, amount_minor, (provider_refund_no, success_time), code)| RefundWord {
             out_refund_no,
             progress,
             amount_minor,
             provider_refund_no,
+            success_time,
             code,
         },
     )
@@ -354,8 +370,8 @@ fn refund_body() -> impl Strategy<Value = (FactKey, FactBody)> {
         (no(), n(), attempt_outcome()).prop_map(|(no, n, outcome)| {
             (FactKey::RefundCallOutcome(no, n), FactBody::RefundCallOutcome(outcome))
         }),
-        (no(), option::of("[0-9]{1,28}")).prop_map(|(no, provider_refund_no)| {
-            (FactKey::RefundDone(no), FactBody::RefundDone(RefundDone { provider_refund_no }))
+        (no(), refunded_at()).prop_map(|(no, (provider_refund_no, success_time))| {
+            (FactKey::RefundDone(no), FactBody::RefundDone(RefundDone { provider_refund_no, success_time }))
         }),
         (no(), text(), text()).prop_map(|(no, code, message)| {
             (FactKey::RefundFailed(no), FactBody::RefundFailed(RefundFailed { code, message }))

@@ -1,6 +1,6 @@
 //! Bodies that commands, notifications and facts share: launch parameters, payments, a provider's words.
 
-use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
+use paymux_domain::launch::{AlipayMiniProgram, Launch, LaunchParams, WechatJsapi};
 use paymux_domain::outcome::Word;
 use paymux_domain::payment::Payment;
 
@@ -19,11 +19,26 @@ pub(super) fn launch_message(launch: &Launch) -> v1::LaunchFact {
             sign_type: jsapi.sign_type.clone(),
             pay_sign: jsapi.pay_sign.clone(),
         }),
+        LaunchParams::AlipayMiniProgram(mini) => Params::AlipayMiniProgram(mini.into()),
+        LaunchParams::AlipayTradeNo(number) => Params::AlipayTradeNo(number.clone()),
     };
     v1::LaunchFact {
         params: Some(params),
         expire_time_ms: millis(launch.expire_time),
-        provider_order_no: None,
+        provider_order_no: launch.provider_order_no.clone(),
+    }
+}
+
+/// The same message stands in records and in the API.
+impl From<&AlipayMiniProgram> for v1::AlipayMiniProgram {
+    fn from(mini: &AlipayMiniProgram) -> Self {
+        Self {
+            app_id: mini.app_id.clone(),
+            path: mini.path.clone(),
+            data: mini.data.clone(),
+            sign: mini.sign.clone(),
+            app_uri: mini.app_uri.clone().unwrap_or_default(),
+        }
     }
 }
 
@@ -39,12 +54,20 @@ pub(super) fn launch(message: v1::LaunchFact) -> Result<Launch, RecordError> {
             sign_type: jsapi.sign_type,
             pay_sign: jsapi.pay_sign,
         }),
-        Params::AlipayTradeNo(_)
-        | Params::AlipayMiniProgram(_)
-        | Params::QrCode(_)
-        | Params::AppPayload(_) => return Err(RecordError::Unknown("a form of launch parameters")),
+        Params::AlipayMiniProgram(mini) => LaunchParams::AlipayMiniProgram(AlipayMiniProgram {
+            app_id: mini.app_id,
+            path: mini.path,
+            data: mini.data,
+            sign: mini.sign,
+            app_uri: (!mini.app_uri.is_empty()).then_some(mini.app_uri),
+        }),
+        Params::AlipayTradeNo(number) => LaunchParams::AlipayTradeNo(number),
+        Params::QrCode(_) | Params::AppPayload(_) => {
+            return Err(RecordError::Unknown("a form of launch parameters"));
+        }
     };
-    Ok(Launch { params, expire_time: time(message.expire_time_ms) })
+    let expire_time = time(message.expire_time_ms);
+    Ok(Launch { params, expire_time, provider_order_no: message.provider_order_no })
 }
 
 pub(super) fn paid_message(payment: &Payment) -> v1::PaidFact {
@@ -84,25 +107,29 @@ pub(super) fn word_message(word: &Word) -> v1::Word {
         Word::Closed => Body::Closed(v1::Nothing {}),
         Word::Expired => Body::Expired(v1::Nothing {}),
         Word::NotExist => Body::NotExist(v1::Nothing {}),
+        Word::Hint => Body::Hint(v1::Nothing {}),
         Word::Mismatch { field } => Body::MismatchField((*field).to_owned()),
     };
     v1::Word { body: Some(body) }
 }
 
 /// The fields in which a provider's message can differ from the order that it names.
-const MISMATCH_FIELDS: [&str; 12] = [
+const MISMATCH_FIELDS: [&str; 15] = [
     "account",
     "amount",
     "appid",
     "attach",
     "currency",
     "mchid",
+    "merch_no",
+    "out_refund_no",
     "out_trade_no",
     "provider_trade_no",
     "sp_appid",
     "sp_mchid",
     "sub_appid",
     "sub_mchid",
+    "trade_no",
 ];
 
 /// A field's own name where it is known, else a word that says so: the mismatch counts, not its spelling.
@@ -122,6 +149,7 @@ pub(super) fn word(message: v1::Word) -> Result<Word, RecordError> {
         Body::Closed(_) => Word::Closed,
         Body::Expired(_) => Word::Expired,
         Body::NotExist(_) => Word::NotExist,
+        Body::Hint(_) => Word::Hint,
         Body::MismatchField(field) if field.is_empty() => return Err(malformed("mismatch_field is empty")),
         Body::MismatchField(field) => Word::Mismatch { field: mismatch_field(&field) },
         Body::Refund(message) => Word::Refund(refund::word(message)?),

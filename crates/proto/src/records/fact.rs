@@ -6,7 +6,7 @@ use paymux_domain::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactK
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
-use super::{RecordError, bodies, created, malformed, operator, present, refund, words};
+use super::{RecordError, bodies, created, malformed, operator, present, refund, time, words};
 use crate::api::{closure_word, fulfilment_word, reason_word};
 use crate::v1;
 use crate::v1::fact::Body;
@@ -122,7 +122,8 @@ fn body(key: &FactKey, body: Body) -> Result<FactBody, RecordError> {
         (FactKey::RefundDone(_), Body::RefundOutcome(ended)) => {
             refund::ended_as(&ended, v1::RefundState::Done)?;
             let provider_refund_no = Some(ended.provider_refund_no).filter(|no| !no.is_empty());
-            FactBody::RefundDone(RefundDone { provider_refund_no })
+            let success_time = time(ended.success_time_ms);
+            FactBody::RefundDone(RefundDone { provider_refund_no, success_time })
         }
         (FactKey::RefundFailed(_), Body::RefundOutcome(ended)) => {
             refund::ended_as(&ended, v1::RefundState::Failed)?;

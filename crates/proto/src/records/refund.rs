@@ -6,7 +6,7 @@ use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequ
 
 use super::command::{head, head_message};
 use super::created::{amount_message, digests, fingerprint};
-use super::{RecordError, malformed, name, present};
+use super::{RecordError, malformed, millis, name, present, time};
 use crate::v1;
 
 pub(super) fn command_message(command: &RefundCommand) -> v1::RefundCommand {
@@ -17,6 +17,7 @@ pub(super) fn command_message(command: &RefundCommand) -> v1::RefundCommand {
         amount: Some(amount_message(command.amount)),
         reason: command.reason.clone(),
         request_fingerprint: digests(&command.fingerprint),
+        options_json: command.options_json.clone(),
     }
 }
 
@@ -27,6 +28,7 @@ pub(super) fn command(message: v1::RefundCommand) -> Result<RefundCommand, Recor
         trade_no: message.provider_trade_no.map(|no| name(&no)).transpose()?,
         amount: amount(message.amount)?,
         reason: message.reason,
+        options_json: message.options_json,
         fingerprint: fingerprint(message.request_fingerprint),
     })
 }
@@ -43,6 +45,7 @@ pub(super) fn request_message(request: &RefundRequest) -> v1::RefundRequestedFac
         reason: request.reason.clone(),
         automatic: request.automatic,
         request_fingerprint: digests(&request.fingerprint),
+        options_json: request.options_json.clone(),
     }
 }
 
@@ -52,6 +55,7 @@ pub(super) fn request(message: v1::RefundRequestedFact) -> Result<RefundRequest,
         out_refund_no: name(&message.out_refund_no)?,
         amount: amount(message.amount)?,
         reason: message.reason,
+        options_json: message.options_json,
         automatic: message.automatic,
         fingerprint: fingerprint(message.request_fingerprint),
     })
@@ -61,6 +65,7 @@ pub(super) fn done_message(done: &RefundDone) -> v1::RefundOutcomeFact {
     v1::RefundOutcomeFact {
         state: v1::RefundState::Done.into(),
         provider_refund_no: done.provider_refund_no.clone().unwrap_or_default(),
+        success_time_ms: millis(done.success_time),
         ..v1::RefundOutcomeFact::default()
     }
 }
@@ -88,6 +93,7 @@ pub(super) fn word_message(word: &RefundWord) -> v1::RefundWord {
         progress: progress_word(word.progress).into(),
         provider_refund_no: word.provider_refund_no.clone().unwrap_or_default(),
         amount_minor: word.amount_minor,
+        success_time_ms: millis(word.success_time),
         code: word.code.clone(),
     }
 }
@@ -99,6 +105,7 @@ pub(super) fn word(message: v1::RefundWord) -> Result<RefundWord, RecordError> {
         progress: progress(message.progress)?,
         amount_minor: message.amount_minor,
         provider_refund_no: stated(message.provider_refund_no),
+        success_time: time(message.success_time_ms),
         code: message.code,
     })
 }

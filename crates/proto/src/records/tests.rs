@@ -13,7 +13,7 @@ use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttemptOutcome, AttentionReason, Cause, Closure, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
 use paymux_domain::followup::{Followup, NotExist, RefundFollowup};
-use paymux_domain::launch::{Launch, LaunchParams, WechatJsapi};
+use paymux_domain::launch::{AlipayMiniProgram, Launch, LaunchParams, WechatJsapi};
 use paymux_domain::name::NameError;
 use paymux_domain::outcome::{Class, Operation, Word};
 use paymux_domain::payment::{Evidence, Payment};
@@ -128,7 +128,7 @@ fn launch() -> Launch {
         sign_type: "RSA".to_owned(),
         pay_sign: "c2lnbg==".to_owned(),
     });
-    Launch { params, expire_time: Some(at(1_767_232_801_000)) }
+    Launch { params, expire_time: Some(at(1_767_232_801_000)), provider_order_no: None }
 }
 
 fn reply_to() -> Option<ReplyAddress> {
@@ -165,6 +165,19 @@ fn notification() -> Notification {
     }
 }
 
+/// A notification that proves nothing, and launch parameters of another form.
+fn hinted() -> Notification {
+    let params = LaunchParams::AlipayMiniProgram(AlipayMiniProgram {
+        app_id: "2021004118660126".to_owned(),
+        path: "pages/cashier/cashier".to_owned(),
+        data: "{}".to_owned(),
+        sign: "c2lnbg==".to_owned(),
+        app_uri: Some("alipays://platformapi/startapp".to_owned()),
+    });
+    let launched = Word::Launched(Launch { params, expire_time: None, provider_order_no: None });
+    Notification { words: vec![Word::Hint, launched], ..notification() }
+}
+
 fn said() -> OperatorWord {
     OperatorWord {
         caller: "ann".to_owned(),
@@ -181,10 +194,11 @@ fn facts() -> Vec<Fact> {
         out_refund_no: name("0011"),
         amount: created().amount,
         reason: "broken".to_owned(),
+        options_json: String::new(),
         automatic: true,
         fingerprint: created().fingerprint,
     };
-    let done = RefundDone { provider_refund_no: Some("5030001".to_owned()) };
+    let done = |success_time| RefundDone { provider_refund_no: Some("5030001".to_owned()), success_time };
     let failed = RefundFailed { code: "NOT_ENOUGH".to_owned(), message: "no".to_owned() };
     let bodies = [
         ("created", FactBody::Created(Arc::new(created())), Cause::Command(created().request_id)),
@@ -201,7 +215,12 @@ fn facts() -> Vec<Fact> {
         ("refund/r1/requested", FactBody::RefundRequested(Arc::new(request)), Cause::Timer),
         ("refund/r1/call/1", FactBody::RefundCall, Cause::Timer),
         ("refund/r1/call/1/outcome", FactBody::RefundCallOutcome(refused.clone()), Cause::Answer),
-        ("refund/r1/outcome/DONE", FactBody::RefundDone(done), Cause::Answer),
+        ("refund/r1/outcome/DONE", FactBody::RefundDone(done(None)), Cause::Answer),
+        (
+            "refund/r2/outcome/DONE",
+            FactBody::RefundDone(done(Some(at(1_767_225_701_000)))),
+            Cause::Notification("EV-3".to_owned()),
+        ),
         ("refund/r1/outcome/FAILED", FactBody::RefundFailed(failed), Cause::Timer),
         ("attention/PAYMENT_MISMATCH/1", FactBody::Attention("1 of 2 fen".to_owned()), Cause::Answer),
         (
@@ -277,6 +296,7 @@ fn refund_command() -> RefundCommand {
         trade_no: Some(name("4200001")),
         amount: created().amount,
         reason: "broken".to_owned(),
+        options_json: String::new(),
         fingerprint: created().fingerprint,
     }
 }
@@ -301,12 +321,13 @@ fn confirmations() -> [(&'static str, Confirmation); 4] {
     ]
 }
 
-fn refund_told() -> Notification {
+fn refund_told(success_time: Option<Timestamp>) -> Notification {
     let word = RefundWord {
         out_refund_no: Some(name("0011")),
         progress: RefundProgress::Done,
         amount_minor: Some(5),
         provider_refund_no: Some("5030001".to_owned()),
+        success_time,
         code: "SUCCESS".to_owned(),
     };
     Notification { words: vec![Word::Refund(word)], ..notification() }
@@ -396,7 +417,12 @@ fn samples() -> Vec<(String, Vec<u8>)> {
         ("record.close".to_owned(), encode_record(&Record::Close(command()))),
         ("record.requery".to_owned(), encode_record(&Record::Requery(command()))),
         ("record.notification".to_owned(), encode_record(&Record::Notification(notification()))),
-        ("record.notification_of_refund".to_owned(), encode_record(&Record::Notification(refund_told()))),
+        ("record.notification_of_refund".to_owned(), encode_record(&Record::Notification(refund_told(None)))),
+        (
+            "record.notification_of_timed_refund".to_owned(),
+            encode_record(&Record::Notification(refund_told(Some(at(1_767_225_701_000))))),
+        ),
+        ("record.notification_that_hints".to_owned(), encode_record(&Record::Notification(hinted()))),
         ("record.refund".to_owned(), encode_record(&Record::Refund(refund_command()))),
         ("record.replay".to_owned(), encode_record(&Record::Replay(replay_command()))),
         ("event.rejected".to_owned(), encode_event(&rejected())),

@@ -171,6 +171,7 @@ fn a_request_shows_neither_headers_nor_body() {
         headers: vec![("authorization".to_owned(), "secret".to_owned())],
         body: b"secret".to_vec(),
         timeout: Duration::from_secs(1),
+        detour: None,
     };
     assert!(!format!("{request:?}").contains("secret"));
 }

@@ -7,6 +7,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use paymux_domain::http::Detour;
+
 use super::*;
 
 fn request(url: String) -> HttpRequest {
@@ -16,6 +18,7 @@ fn request(url: String) -> HttpRequest {
         headers: vec![("x-test".to_owned(), "yes".to_owned())],
         body: b"{}".to_vec(),
         timeout: Duration::from_secs(5),
+        detour: None,
     }
 }
 
@@ -161,4 +164,62 @@ async fn a_slow_body_ends_at_the_deadline_too() {
     let result = Transport::new().unwrap().send(request).await;
     assert_eq!(result, Err(TransportError::Unknown(TIMEOUT.to_owned())));
     drop(held.await.unwrap());
+}
+
+/// A port on which nobody listens.
+async fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap()
+}
+
+fn detoured(own: String, there: SocketAddr, is_repeatable: bool) -> HttpRequest {
+    let detour = Detour { url: format!("http://{there}/v3"), is_repeatable };
+    HttpRequest { detour: Some(detour), ..request(own) }
+}
+
+#[tokio::test]
+async fn what_provably_did_not_leave_goes_to_the_stand_by_host_and_so_does_what_follows() {
+    let (there, seen) = server(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
+    let own = format!("http://{}/v3", nobody().await);
+    let transport = Transport::new().unwrap();
+    let response = transport.send(detoured(own.clone(), there, false)).await.unwrap();
+    assert_eq!(response.status, 204);
+    assert!(seen.await.unwrap().starts_with("POST /v3 "));
+    assert_eq!(transport.detours.way(detours::host_of(&own), Duration::ZERO), Way::StandBy);
+    assert_eq!(transport.send(detoured(own, there, false)).await.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn without_a_connection_only_what_may_be_repeated_goes_to_both_hosts() {
+    // It hangs up before TLS is agreed upon: no connection is made, and how far one got is not known.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let deaf = listener.local_addr().unwrap();
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let (there, _) = server(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
+    let own = format!("https://{deaf}/v3");
+    let once = Transport::new().unwrap().send(detoured(own.clone(), there, false)).await;
+    assert_eq!(once, Err(unknown(UNREACHABLE)));
+    let twice = Transport::new().unwrap().send(detoured(own, there, true)).await;
+    assert_eq!(twice.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn what_reached_its_own_host_stays_there_whatever_came_of_it() {
+    let (own, _) = server(Vec::new()).await;
+    let (there, _) = server(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()).await;
+    let own = format!("http://{own}/v3");
+    let transport = Transport::new().unwrap();
+    assert_eq!(transport.send(detoured(own.clone(), there, true)).await, Err(unknown(CONNECTION)));
+    assert_eq!(transport.detours.way(detours::host_of(&own), Duration::ZERO), Way::Own);
+}
+
+#[tokio::test]
+async fn with_both_hosts_away_nothing_has_left_and_the_own_one_is_tried_first_again() {
+    let (own, there) = (format!("http://{}/v3", nobody().await), nobody().await);
+    let transport = Transport::new().unwrap();
+    for _ in 0..2 {
+        let result = transport.send(detoured(own.clone(), there, false)).await;
+        assert_eq!(result, Err(TransportError::NotSent(CONNECTION_REFUSED.to_owned())));
+    }
+    assert_eq!(transport.detours.way(detours::host_of(&own), Duration::ZERO), Way::Own);
 }

@@ -109,6 +109,7 @@ fn refunded(code: &str) -> RefundWord {
         progress: RefundProgress::Done,
         amount_minor: None,
         provider_refund_no: None,
+        success_time: None,
         code: code.to_owned(),
     }
 }

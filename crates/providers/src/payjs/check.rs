@@ -6,13 +6,12 @@
 
 use paymux_domain::amount::Currency;
 use paymux_domain::command::Created;
-use paymux_domain::limits::{ATTACH_BYTES_MAX, URL_BYTES_MAX};
+use paymux_domain::limits::ATTACH_BYTES_MAX;
 use paymux_domain::ports::FieldFault;
 
 use super::options::Options;
 use super::{CASHIER, ORDER_NO_CHARS, sign};
 use crate::faults::Faults;
-use crate::url;
 
 /// Characters of `body`.
 const BODY_CHARS_MAX: usize = 32;
@@ -58,11 +57,7 @@ fn check_texts(faults: &mut Faults, created: &Created) {
 
 fn check_urls(faults: &mut Faults, created: &Created) {
     let Some(page) = created.return_url.as_deref() else { return };
-    if page.len() > URL_BYTES_MAX {
-        faults.add("return_url", format!("must have at most {URL_BYTES_MAX} bytes"));
-    } else if !url::is_web_url(page) || !page.bytes().all(|byte| byte.is_ascii_graphic()) {
-        faults.add("return_url", "must be an http or https URL");
-    }
+    faults.page("return_url", page);
     value(faults, "return_url", page);
 }
 

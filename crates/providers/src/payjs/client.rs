@@ -51,7 +51,7 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
     };
     let infos = accounts.values().map(|account| (account.id.clone(), info(account))).collect();
     let provider = Arc::new(Payjs { id, accounts, by_mchid });
-    Loaded { workbench: provider.clone(), provider, accounts: infos, keys: Vec::new() }
+    Loaded { workbench: provider.clone(), provider, upkeep: None, accounts: infos, keys: Vec::new() }
 }
 
 impl Payjs {

@@ -5,12 +5,11 @@ use std::time::Duration;
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::limits::EXPIRY_GRACE_MAX;
 use paymux_domain::name::AccountId;
-use secrecy::{ExposeSecret as _, SecretString};
 
 use super::CAPABILITIES;
 use crate::key_ring::KeyRing;
 use crate::settings::{AccountSection, Reader};
-use crate::url;
+use crate::{shared_key, url};
 
 /// The production host (`providers.md` section 1.1).
 const BASE_URL: &str = "https://payjs.cn";
@@ -24,8 +23,6 @@ const _: () =
     assert!(EXPIRY_GRACE_S_MAX as u64 == EXPIRY_GRACE_MAX.as_secs(), "the domain knows the longest grace");
 /// Longest time until an answer must be complete, in milliseconds.
 pub(super) const TIMEOUT_MS_MAX: u32 = 15_000;
-/// Bytes of a key; PayJS's own have 16.
-const KEY_BYTES_MAX: usize = 256;
 
 /// A section with every key, for the example configuration.
 pub(super) const EXAMPLE: &str = r#"# The merchant number.
@@ -66,8 +63,8 @@ pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<Acco
     // Everything is read before anything is given up, so that all faults are noted.
     let base_url = url::base_url(reader, BASE_URL);
     let mchid = reader.required("mchid", "1 to 16 letters and digits", is_mchid);
-    let keys = reader.key_ring("key", key);
-    let confirm = confirm_above_minor(reader);
+    let keys = reader.key_ring("key", shared_key::text);
+    let confirm = shared_key::confirm_above_minor(reader);
     let grace_s = reader.number("expiry_grace_s", 0..=EXPIRY_GRACE_S_MAX, EXPIRY_GRACE_S);
     let timeout_ms = reader.number("timeout_ms", 100..=TIMEOUT_MS_MAX, 5_000);
     reader.finish();
@@ -84,41 +81,6 @@ pub(super) fn read(section: &AccountSection, reader: &Reader<'_>) -> Option<Acco
         timeout: Duration::from_millis(u64::from(timeout_ms)),
         capabilities,
     })
-}
-
-/// A communication key. A file often ends in a line break, which is no part of it.
-fn key(secret: &SecretString) -> Result<SecretString, String> {
-    let text = secret.expose_secret().trim_end_matches(['\r', '\n']);
-    if (1..=KEY_BYTES_MAX).contains(&text.len()) && !text.chars().any(char::is_control) {
-        Ok(SecretString::from(text))
-    } else {
-        Err(format!("must be 1 to {KEY_BYTES_MAX} bytes of one line"))
-    }
-}
-
-/// `Capabilities::confirm_above_minor`; the outer `None`: a fault was noted.
-fn confirm_above_minor(reader: &Reader<'_>) -> Option<Option<i64>> {
-    let is_word = |text: &str| matches!(text, "always" | "never" | "above");
-    let word = if reader.has("confirm_by_query") {
-        reader.optional("confirm_by_query", "always, never or above", is_word)
-    } else {
-        Some("always".to_owned())
-    };
-    let above = reader.has("confirm_above_amount_minor");
-    let minor = reader.number("confirm_above_amount_minor", 1..=u32::MAX, 1);
-    match word?.as_str() {
-        "above" if above => Some(Some(i64::from(minor))),
-        "above" => {
-            reader.fault("confirm_above_amount_minor", "is missing; confirm_by_query is \"above\"");
-            None
-        }
-        _ if above => {
-            reader.fault("confirm_above_amount_minor", "stands without confirm_by_query = \"above\"");
-            None
-        }
-        "never" => Some(None),
-        _ => Some(Some(0)),
-    }
 }
 
 fn is_mchid(text: &str) -> bool {

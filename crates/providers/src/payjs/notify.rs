@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
 use paymux_domain::name::OutTradeNo;
 use paymux_domain::outcome::Word;
@@ -20,6 +19,7 @@ use super::config::Account;
 use super::sign::{self, Proof};
 use super::transaction;
 use super::wire::Fields;
+use crate::signing::body_id;
 
 /// Accounts by their merchant number.
 pub(super) type ByMchid = BTreeMap<String, Arc<Account>>;
@@ -46,7 +46,7 @@ pub(super) fn verify(
         Proof::Wrong => return Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
     }
     let (out_trade_no, words) = said(&fields)?;
-    let notification_id = notification_id(&raw.body);
+    let notification_id = body_id(&raw.body);
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id, words })
 }
 
@@ -59,11 +59,6 @@ pub(super) fn said(fields: &Fields) -> Result<(OutTradeNo, Vec<Word>), Notificat
     let out_trade_no = fields.get("out_trade_no").and_then(|number| number.parse().ok());
     let payment = transaction::payment(fields, "time_end").map_err(unreadable)?;
     Ok((out_trade_no.ok_or_else(|| unreadable("out_trade_no"))?, vec![Word::Paid(payment)]))
-}
-
-/// PayJS gives its notifications no id: the SHA-256 of the body, so that the same push again has the same.
-fn notification_id(body: &[u8]) -> String {
-    hex::encode(digest(&SHA256, body))
 }
 
 /// 200 marks a notification as delivered, any other answer ends its pushing for ever (`providers.md` section 1.7). So

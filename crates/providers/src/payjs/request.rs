@@ -1,8 +1,6 @@
 //! Requests: the cashier's URL, which a payer's browser opens, and the forms of check, close and refund.
 
 use paymux_domain::command::Created;
-use paymux_domain::fact::FactKey;
-use paymux_domain::fold::Order;
 use paymux_domain::http::{HttpRequest, Method};
 use paymux_domain::launch::{Launch, LaunchParams};
 use paymux_domain::name::ProviderTradeNo;
@@ -12,7 +10,7 @@ use paymux_domain::ports::{BuildError, Built, Call};
 use super::config::Account;
 use super::options::Options;
 use super::{CASHIER, sign};
-use crate::form;
+use crate::{form, shared_key};
 
 /// Builds what a call needs. A create needs no call: its launch parameters are a pure function of the order.
 pub(super) fn build(account: &Account, call: &Call) -> Result<Built, BuildError> {
@@ -39,25 +37,19 @@ pub(super) fn build(account: &Account, call: &Call) -> Result<Built, BuildError>
         ],
         body: body.into_bytes(),
         timeout: account.timeout,
+        detour: None,
     }))
 }
 
 /// The `payjs_order_id` that a call is about; `None` while no notification has brought one.
 ///
-/// A refund names its payment. Of several payments the first is asked about that no answer has confirmed yet, so that
-/// one query after the other reaches each. About a refund there is nothing to ask.
+/// A refund names its payment. About a refund there is nothing to ask.
 pub(super) fn asked_id(call: &Call) -> Option<&ProviderTradeNo> {
     match (call.operation, &call.refund) {
         (Operation::Refund, Some((_, request))) => Some(&request.trade_no),
-        (Operation::Query | Operation::Close, None) => known_id(&call.order),
+        (Operation::Query | Operation::Close, None) => shared_key::asked_payment(&call.order),
         _ => None,
     }
-}
-
-fn known_id(order: &Order) -> Option<&ProviderTradeNo> {
-    let ids = || order.payments().map(|payment| &payment.trade_no);
-    let is_unconfirmed = |id: &&ProviderTradeNo| !order.has(&FactKey::PaidConfirmed((*id).clone()));
-    ids().find(is_unconfirmed).or_else(|| ids().next())
 }
 
 /// A refund at PayJS has no amount: it gives back all of the payment. So nothing but all of it may be asked for.
@@ -73,7 +65,7 @@ fn check_refund(call: &Call) -> Result<(), BuildError> {
 /// The order as the payer's browser opens it. The URL does not expire (`providers.md` section 1.2).
 fn launched(account: &Account, created: &Created) -> Result<CallReport, BuildError> {
     let params = LaunchParams::RedirectUrl(cashier_url(account, created)?);
-    Ok(CallReport::done(vec![Word::Launched(Launch { params, expire_time: None })]))
+    Ok(CallReport::done(vec![Word::Launched(Launch { params, expire_time: None, provider_order_no: None })]))
 }
 
 /// The signed URL of the cashier: the same order gives the same URL to the byte.

@@ -7,11 +7,11 @@
 //! signature over a payment that never was. Therefore a signature counts only if each field that matters stands in its
 //! text exactly once, however the text is cut.
 
-use secrecy::SecretString;
-
 use super::wire::Fields;
 use crate::key_ring::KeyRing;
-use crate::signing::{Digest, from_hex, is_sealed, md5, seal};
+use crate::signing::{self, Digest, from_hex, is_sealed, md5, pairs, seal};
+
+pub(super) use crate::signing::pairs::keyed;
 
 /// The field of the signature.
 pub(super) const SIGN: &str = "sign";
@@ -56,9 +56,7 @@ pub(super) fn text<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>, zeros: 
     let takes_part = |(name, value): &(&str, &str)| {
         *name != SIGN && !value.is_empty() && (zeros == Zeros::Kept || *value != "0")
     };
-    let mut fields: Vec<_> = fields.filter(takes_part).collect();
-    fields.sort_unstable();
-    fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    pairs::joined(fields.filter(takes_part))
 }
 
 /// The fields with their signature, sorted by name. None of them may be empty or `0`.
@@ -86,15 +84,8 @@ pub(super) fn sealed_by(keys: &KeyRing, fields: &Fields) -> Option<(usize, Zeros
     let given = from_hex(fields.get(SIGN)?)?;
     [Zeros::Kept, Zeros::Dropped].into_iter().find_map(|zeros| {
         let text = text(fields.iter(), zeros);
-        let made_it =
-            |key: &SecretString| is_sealed(&KeyRing::new(key.clone(), Vec::new()), &given, digest(&text));
-        Some((keys.iter().position(made_it)?, zeros))
+        Some((signing::sealed_by(keys, &given, digest(&text))?, zeros))
     })
-}
-
-/// The text with the key behind it.
-pub(super) fn keyed(text: &str, key: &str) -> String {
-    format!("{text}&key={key}")
 }
 
 fn digest(text: &str) -> impl Fn(&str) -> Digest {
@@ -103,16 +94,10 @@ fn digest(text: &str) -> impl Fn(&str) -> Digest {
 
 /// Whether each field that counts stands in the text once at most, whichever `&` ends a value.
 pub(super) fn is_unambiguous(text: &str) -> bool {
-    let times = |name: &str| {
-        text.split('&').filter(|part| part.split_once('=').is_some_and(|(known, _)| known == name)).count()
-    };
-    COUNTING.iter().all(|name| times(name) <= 1)
+    pairs::is_unambiguous(text, &COUNTING)
 }
 
 /// Whether a value would make a message ambiguous in which it stands.
 pub(super) fn names_a_field(value: &str) -> bool {
-    let mut parts = value.split('&');
-    // Before the first `&` stands the value itself.
-    parts.next();
-    parts.any(|part| part.split_once('=').is_some_and(|(name, _)| COUNTING.contains(&name)))
+    pairs::names_a_field(value, &COUNTING)
 }

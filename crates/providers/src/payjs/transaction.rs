@@ -1,12 +1,10 @@
 //! A payment as PayJS states it, in a check's answer or a notification.
 
-use jiff::civil::DateTime;
-use jiff::tz::{TimeZone, offset};
 use paymux_domain::amount::Currency;
 use paymux_domain::payment::{Evidence, Payment};
-use paymux_domain::time::Timestamp;
 
 use super::wire::Fields;
+use crate::beijing;
 
 /// Digits of an amount in fen (`total_fee` is an int(16)).
 const FEE_DIGITS_MAX: usize = 16;
@@ -20,7 +18,7 @@ pub(super) fn payment(fields: &Fields, time: &str) -> Result<Payment, &'static s
         total_minor: fields.get("total_fee").and_then(fen).ok_or("total_fee")?,
         payer_total_minor: None,
         currency: Some(Currency::Cny),
-        success_time: fields.get(time).and_then(beijing_time),
+        success_time: fields.get(time).and_then(beijing::time),
         fee_minor: None,
         bank_type: None,
         evidence: Evidence::Stated,
@@ -30,11 +28,4 @@ pub(super) fn payment(fields: &Fields, time: &str) -> Result<Payment, &'static s
 fn fen(text: &str) -> Option<i64> {
     let is_plain = (1..=FEE_DIGITS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| is_plain)
-}
-
-/// `2019-10-15 03:06:10` in Beijing `[assumed]`: the pages name no zone.
-fn beijing_time(text: &str) -> Option<Timestamp> {
-    let time = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
-    let time = time.to_zoned(TimeZone::fixed(offset(8))).ok()?;
-    Some(Timestamp::from_millis(time.timestamp().as_millisecond()))
 }

@@ -44,7 +44,8 @@ fn names_are_checked_across_accounts() {
         [section("a", "wechatpay", SECTION), section("a", "paypal", ""), section("b", "wechatpay", "")];
     let faults: Vec<String> = read(&sections).unwrap_err().iter().map(ToString::to_string).collect();
     assert_eq!(faults[0], "account a: there is another account of that name");
-    assert_eq!(faults[1], "account a: provider: unknown provider; there is wechatpay, payjs");
+    let all = "wechatpay, payjs, xorpay, upaas, maqian";
+    assert_eq!(faults[1], format!("account a: provider: unknown provider; there is {all}"));
     assert!(faults.iter().any(|fault| fault.starts_with("account b: kind: is missing")), "{faults:?}");
 }
 

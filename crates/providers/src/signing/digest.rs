@@ -1,6 +1,7 @@
 //! MD5 over text and a shared key, where a provider has that in place of a signature.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest as sha2};
 use md5::{Digest as _, Md5};
 use secrecy::ExposeSecret as _;
 
@@ -31,6 +32,17 @@ pub(crate) fn is_sealed(keys: &KeyRing, given: &Digest, digest: impl Fn(&str) ->
     keys.iter().fold(false, |found, key| {
         found | verify_slices_are_equal(&digest(key.expose_secret()), given).is_ok()
     })
+}
+
+/// The key that made a digest, counted from the current one. For people who compare; the engine asks [`is_sealed`].
+pub(crate) fn sealed_by(keys: &KeyRing, given: &Digest, digest: impl Fn(&str) -> Digest) -> Option<usize> {
+    keys.iter().position(|key| digest(key.expose_secret()) == *given)
+}
+
+/// An id for a notification whose provider gives it none: the SHA-256 of the body, so that the same push again has
+/// the same.
+pub(crate) fn body_id(body: &[u8]) -> String {
+    hex::encode(sha2(&SHA256, body))
 }
 
 #[cfg(test)]
@@ -68,5 +80,8 @@ mod tests {
             assert!(!is_sealed(&both, &seal(ring, digest("a")), digest("b")));
         }
         assert!(!is_sealed(&new, &seal(&old, digest("a")), digest("a")));
+        assert_eq!(sealed_by(&both, &seal(&new, digest("a")), digest("a")), Some(0));
+        assert_eq!(sealed_by(&both, &seal(&old, digest("a")), digest("a")), Some(1));
+        assert_eq!(sealed_by(&new, &seal(&old, digest("a")), digest("a")), None);
     }
 }

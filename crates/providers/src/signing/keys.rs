@@ -140,12 +140,25 @@ impl PlatformKey {
     }
 }
 
-/// Reads a PEM certificate: its serial number as providers write it (capital hexadecimal digits, two to the byte,
-/// no leading zero byte) and its key.
+/// A certificate as far as its signatures need it.
+pub(crate) struct Certificate {
+    /// Its serial number as providers write it: capital hexadecimal digits, two to the byte, no leading zero byte.
+    pub(crate) serial: String,
+    pub(crate) key: PlatformKey,
+    /// Seconds since 1970, its first and its last.
+    pub(crate) validity_s: (i64, i64),
+}
+
+/// Reads the serial number and the key of a PEM certificate that a person has configured.
 ///
-/// Neither validity period nor chain is looked at: the operator vouches for the file, and the provider names in
-/// each answer which key signed it `[assumed]`.
+/// Its validity period is not looked at: the operator vouches for the file, and the provider names in each answer which
+/// key signed it `[assumed]`.
 pub(crate) fn certificate_key(pem: &str) -> Result<(String, PlatformKey), KeyError> {
+    certificate(pem).map(|Certificate { serial, key, .. }| (serial, key))
+}
+
+/// Reads a PEM certificate. Its chain is not looked at: whoever hands it in has another proof of where it is from.
+pub(crate) fn certificate(pem: &str) -> Result<Certificate, KeyError> {
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| KeyError::Certificate)?;
     let (_, certificate) = X509Certificate::from_der(&der).map_err(|_| KeyError::Certificate)?;
     let key = PlatformKey::from_spki(certificate.public_key().raw).ok_or(KeyError::Certificate)?;
@@ -155,7 +168,9 @@ pub(crate) fn certificate_key(pem: &str) -> Result<(String, PlatformKey), KeyErr
         .skip_while(|byte| **byte == 0)
         .map(|byte| format!("{byte:02X}"))
         .collect();
-    Ok((serial, key))
+    let validity = certificate.validity();
+    let validity_s = (validity.not_before.timestamp(), validity.not_after.timestamp());
+    Ok(Certificate { serial, key, validity_s })
 }
 
 fn check_size(modulus_bytes: usize) -> Result<(), KeyError> {

@@ -46,11 +46,24 @@ const PREPAY_LIFE: Duration = Duration::from_secs(2 * 3600);
 const PREPAY_ID_CHARS_MAX: usize = 64;
 /// Characters of an error code; the longest known has 21.
 const CODE_CHARS_MAX: usize = 64;
+/// Characters of a Request-ID that are kept `[assumed]`; those of the documents have about 50.
+const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Longest pause that is taken from `Retry-After`.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
-/// Verifies and reads an answer.
+/// Verifies and reads an answer; whatever it says, its Request-ID is kept with it.
 pub(super) async fn parse(
+    account: &Account,
+    call: &Call,
+    response: &HttpResponse,
+    signer: &dyn Signer,
+    skew_max: Duration,
+) -> CallReport {
+    let report = said(account, call, response, signer, skew_max).await;
+    CallReport { message: text::message_text(&report.message, &request_id(response)), ..report }
+}
+
+async fn said(
     account: &Account,
     call: &Call,
     response: &HttpResponse,
@@ -59,10 +72,12 @@ pub(super) async fn parse(
 ) -> CallReport {
     let is_signed = match proof(account, call, response, skew_max) {
         Ok(is_signed) => is_signed,
-        // With a wrong clock or a missing key no answer at all will be believed before a person has acted.
+        // With a wrong clock or a missing key no answer at all will be believed before a person has acted, unless a download
+        // may bring the key.
         Err(CLOCK_SKEW) => return CallReport::of(Class::Ops, CLOCK_SKEW),
         Err(UNKNOWN_KEY) => {
-            return CallReport { message: named_key(response), ..CallReport::of(Class::Ops, UNKNOWN_KEY) };
+            let class = if is_downloaded(account, response) { Class::Unknown } else { Class::Ops };
+            return CallReport { message: named_key(response), ..CallReport::of(class, UNKNOWN_KEY) };
         }
         Err(code) => return CallReport::of(Class::Unknown, code),
     };
@@ -90,7 +105,7 @@ fn proof(
         SignatureFault::Header(_) => BAD_SIGNATURE,
         SignatureFault::Probe => PROBE,
     })?;
-    let key = account.platform_keys.get(signed.serial).ok_or(UNKNOWN_KEY)?;
+    let key = account.key(signed.serial, call.now).ok_or(UNKNOWN_KEY)?;
     if !key.has_signed(&signed.message(&response.body), signed.signature()) {
         Err(BAD_SIGNATURE)
     } else if signed.is_fresh(call.now, skew_max) {
@@ -98,6 +113,12 @@ fn proof(
     } else {
         Err(CLOCK_SKEW)
     }
+}
+
+/// Asks for the certificate that an answer names; `false` where none is downloaded, or that one was not there.
+fn is_downloaded(account: &Account, response: &HttpResponse) -> bool {
+    let serial = response.header("wechatpay-serial").unwrap_or_default();
+    account.trust().is_some_and(|trust| trust.want(serial))
 }
 
 /// Which key an answer names, for whoever has to bring it.
@@ -141,7 +162,8 @@ async fn created(account: &Account, call: &Call, response: &HttpResponse, signer
         sign_type: "RSA".to_owned(),
         pay_sign: STANDARD.encode(signature),
     });
-    let launch = Launch { params, expire_time: Some(call.now + PREPAY_LIFE) };
+    // Its number of the order is the prepay_id, which stands in the package.
+    let launch = Launch { params, expire_time: Some(call.now + PREPAY_LIFE), provider_order_no: None };
     CallReport::done(vec![Word::Launched(launch)])
 }
 
@@ -201,7 +223,7 @@ fn refused(call: &Call, response: &HttpResponse, is_signed: bool) -> CallReport 
     }
     CallReport {
         words: words(verdict, call, &code),
-        message: text::message_text(&message, &support_number(response)),
+        message,
         retry_after: retry_after(response),
         ask: verdict.asks(first),
         throttled: verdict.is_throttled(),
@@ -241,12 +263,15 @@ fn code_text(code: &str, status: u16) -> String {
     if is_code { code.to_owned() } else { format!("HTTP_{status}") }
 }
 
-/// The number at the end of Request-ID, which WeChat Pay's support asks for, in brackets.
-fn support_number(response: &HttpResponse) -> String {
-    let number = response.header("request-id").and_then(|id| id.rsplit_once('-')).map(|(_, number)| number);
-    let number =
-        number.filter(|n| (2..=12).contains(&n.len()) && n.bytes().all(|byte| byte.is_ascii_digit()));
-    number.map_or_else(String::new, |number| format!(" [{number}]"))
+/// The Request-ID, which WeChat Pay's support asks for, in brackets; the number at its end says more of a refusal than
+/// its code (`providers.md` section 4.11).
+fn request_id(response: &HttpResponse) -> String {
+    let is_id = |id: &&str| {
+        (1..=REQUEST_ID_CHARS_MAX).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let id = response.header("request-id").filter(is_id);
+    id.map_or_else(String::new, |id| format!(" [Request-ID {id}]"))
 }
 
 fn retry_after(response: &HttpResponse) -> Option<Duration> {

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use paymux_domain::amount::Currency;
+use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::command::Created;
 use paymux_domain::limits::{DESCRIPTION_CHARS_MAX, OPEN_ID_CHARS_MAX};
 use paymux_domain::ports::FieldFault;
@@ -13,6 +13,7 @@ use super::ORDER_NO_CHARS;
 use super::config::Account;
 use super::options::Options;
 use super::product::{self, Misfit, Product};
+use super::refund_options::RefundOptions;
 use crate::faults::Faults;
 
 /// Characters of `attach`.
@@ -47,6 +48,20 @@ pub(super) fn faults(account: &Account, created: &Created) -> Vec<FieldFault> {
         }
         Some(_) => faults.add("method", "is not one of the account's kind (direct or partner)"),
         None => faults.add("method", "must be jsapi, or for partners partner_jsapi or scannedpos"),
+    }
+    faults.into_vec()
+}
+
+/// All faults of a refund's options.
+pub(super) fn refund_faults(options_json: &str, amount: Amount) -> Vec<FieldFault> {
+    let mut faults = Faults::default();
+    match RefundOptions::parse(options_json) {
+        Ok(options) => {
+            for (field, reason) in options.faults(amount) {
+                faults.add(&field, reason);
+            }
+        }
+        Err(reason) => faults.add("wechatpay", reason),
     }
     faults.into_vec()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use paymux_domain::amount::Amount;
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::Created;
 use paymux_domain::http::HttpResponse;
@@ -21,7 +22,13 @@ use super::sign::SKEW_MAX;
 use super::{answer, check, product, request, resolve, workbench};
 use crate::gateway::UNKNOWN_ACCOUNT;
 use crate::registry::{AccountInfo, Loaded, Loading};
+use crate::upkeep::Upkeep;
 use crate::workbench::{Examination, SignFault, SignedText, Workbench};
+
+/// No platform key is configured, and none has been downloaded.
+const NO_KEY: &str = "NO_PLATFORM_KEY";
+/// Pause of a call that waits for the first download.
+const KEY_PAUSE: Duration = Duration::from_secs(1);
 
 /// All accounts at WeChat Pay.
 pub(super) struct Wechatpay {
@@ -52,7 +59,8 @@ pub(super) fn load(loading: &Loading<'_>) -> Loaded {
     let verifiers = Verifiers::of(accounts.values());
     let skew_max = loading.clock_factor.stretch(SKEW_MAX);
     let provider = Arc::new(Wechatpay { id, accounts, verifiers, skew_max });
-    Loaded { workbench: provider.clone(), provider, accounts: infos, keys }
+    let upkeep = Some(provider.clone() as Arc<dyn Upkeep>);
+    Loaded { workbench: provider.clone(), provider, upkeep, accounts: infos, keys }
 }
 
 fn info(id: &ProviderId, account: &Account) -> AccountInfo {
@@ -70,9 +78,31 @@ fn info(id: &ProviderId, account: &Account) -> AccountInfo {
 }
 
 impl Wechatpay {
-    fn account(&self, created: &Created) -> Option<&Account> {
-        self.accounts.get(&created.account).map(Arc::as_ref)
+    /// The account of that name.
+    pub(super) fn account(&self, id: &AccountId) -> Option<&Account> {
+        self.accounts.get(id).map(Arc::as_ref)
     }
+
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values().map(Arc::as_ref)
+    }
+
+    pub(super) const fn skew_max(&self) -> Duration {
+        self.skew_max
+    }
+}
+
+/// No key at all verifies yet: a call is kept back until a download has brought one, since its answer would not be
+/// believed. Once that was tried in vain a person is called.
+fn without_key(account: &Account, now: Timestamp) -> Option<CallReport> {
+    if account.can_verify(now) {
+        return None;
+    }
+    let has_given_up = account.trust().is_none_or(|trust| trust.chore.has_given_up());
+    if has_given_up {
+        return Some(CallReport::of(Class::Ops, NO_KEY));
+    }
+    Some(CallReport { retry_after: Some(KEY_PAUSE), ..CallReport::withheld(NO_KEY) })
 }
 
 impl Provider for Wechatpay {
@@ -85,7 +115,7 @@ impl Provider for Wechatpay {
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {
-        match self.account(created) {
+        match self.account(&created.account) {
             Some(account) => check::faults(account, created),
             None => {
                 let reason = format!("account {} of the merchant is not configured", created.account);
@@ -94,8 +124,12 @@ impl Provider for Wechatpay {
         }
     }
 
+    fn check_refund(&self, options_json: &str, amount: Amount) -> Vec<FieldFault> {
+        check::refund_faults(options_json, amount)
+    }
+
     fn resolve(&self, created: Created) -> Created {
-        match self.account(&created) {
+        match self.account(&created.account) {
             Some(account) => resolve::resolve(account, created),
             None => created,
         }
@@ -107,8 +141,11 @@ impl Provider for Wechatpay {
         signer: &'a dyn Signer,
     ) -> BoxFuture<'a, Result<Built, BuildError>> {
         Box::pin(async move {
-            let account = self.account(&call.created);
+            let account = self.account(&call.created.account);
             let account = account.ok_or_else(|| BuildError::UnknownAccount(call.created.account.clone()))?;
+            if let Some(report) = without_key(account, call.now) {
+                return Ok(Built::Local(report));
+            }
             request::build(account, call, signer).await.map(Built::Request)
         })
     }
@@ -120,7 +157,7 @@ impl Provider for Wechatpay {
         signer: &'a dyn Signer,
     ) -> BoxFuture<'a, CallReport> {
         Box::pin(async move {
-            match self.account(&call.created) {
+            match self.account(&call.created.account) {
                 Some(account) => answer::parse(account, call, response, signer, self.skew_max).await,
                 None => CallReport::of(Class::Unknown, UNKNOWN_ACCOUNT),
             }
@@ -133,6 +170,11 @@ impl Provider for Wechatpay {
         now: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal> {
         notify::verify(&self.verifiers, raw, now, self.skew_max)
+    }
+
+    fn unknown_key(&self, accounts: &[AccountId]) {
+        let accounts = accounts.iter().filter_map(|id| self.account(id));
+        accounts.filter_map(Account::trust).for_each(|trust| trust.chore.wish());
     }
 
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {

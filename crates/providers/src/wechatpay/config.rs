@@ -6,16 +6,22 @@ use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
 use paymux_domain::name::AccountId;
+use paymux_domain::time::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::wire::StoreInfo;
 use crate::key_ring::KeyRing;
 use crate::settings::{AccountSection, Reader};
-use crate::signing::{KeyCache, PlatformKey, SigningKey, certificate_key};
+use crate::signing::{KeyCache, PlatformKey, SigningKey, Trust, certificate_key};
 use crate::url;
 
 /// The production host (`providers.md` section 4.1).
 const BASE_URL: &str = "https://api.mch.weixin.qq.com";
+/// The stand-by host (`providers.md` section 4.1).
+const STAND_BY_URL: &str = "https://api2.mch.weixin.qq.com";
+/// Bounds of the time from one download of certificates to the next, in seconds, and what it is by itself: WeChat Pay wants
+/// less than twelve hours, and lists a new certificate a day before it signs (section 4.14).
+const REFRESH_S: (u32, u32, u32) = (60, 43_200, 36_000);
 /// Prefix of a public key's id.
 const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_";
 /// Longest time until an answer must be complete, in milliseconds. What is credible about a request that was never
@@ -43,9 +49,16 @@ apiv3_key_env = "WECHATPAY_APIV3_KEY"
 # certificates by their serial number. Several of both may stand side by side while keys are exchanged.
 platform_keys = [{ id = "PUB_KEY_ID_0119000001092024010100000000000001", public_key_file = "secrets/wechatpay/pub_key.pem" }]
 platform_certificates = [{ certificate_file = "secrets/wechatpay/platform_cert.pem" }]
+# Whether platform certificates are downloaded too, with the APIv3 key, and trusted beside the ones above. By itself
+# only where no public key (PUB_KEY_ID_...) is given: WeChat Pay has no certificates for merchants with public keys.
+# download_certificates = false
+# Time from one download to the next, 60 to 43200 s.
+# certificates_refresh_s = 36000
 # The shop for scannedpos when the order names none: store_id (the merchant's number) or store_out_id.
 # store_id = "0001"
 # base_url = "https://api.mch.weixin.qq.com"
+# Where requests go while base_url cannot be reached; "none" for nowhere. Another base_url has none by itself.
+# stand_by_url = "https://api2.mch.weixin.qq.com"
 # Time until an answer must be complete, 100 to 15000 ms.
 # timeout_ms = 5000
 "#;
@@ -70,6 +83,14 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// The number that signs: the merchant's, or the partner's.
+    pub(super) fn signing_mchid(&self) -> &str {
+        match self {
+            Self::Direct { mchid } => mchid,
+            Self::Partner { sp_mchid, .. } => sp_mchid,
+        }
+    }
+
     /// Which merchant it is: two accounts of one would share budgets and order numbers unknowingly.
     pub(super) fn identity(&self) -> String {
         match self {
@@ -91,12 +112,17 @@ pub(super) struct Account {
     pub(super) app_ids: Vec<String>,
     /// Scheme, host and port, without a slash at the end.
     pub(super) base_url: String,
+    /// The same of the stand-by host.
+    pub(super) stand_by_url: Option<String>,
     /// Serial number of the merchant's API certificate.
     pub(super) serial_no: String,
     /// Open notifications.
     pub(super) apiv3_keys: KeyRing<LessSafeKey>,
-    /// What verifies WeChat Pay's signatures, by `Wechatpay-Serial`.
+    /// What verifies WeChat Pay's signatures as configured, by `Wechatpay-Serial`.
     pub(super) platform_keys: BTreeMap<String, PlatformKey>,
+    /// What does so beside them, as downloaded, with the time from one download to the next; shared by all accounts
+    /// under one merchant number.
+    pub(super) downloads: Option<(Arc<Trust>, Duration)>,
     /// The public key id that requests name, so that answers are signed by that key and not by a certificate; the
     /// switch from one to the other asks for it on every call (pay.weixin.qq.com/doc/v3/partner/4012925289).
     pub(super) public_key_id: Option<String>,
@@ -110,10 +136,7 @@ impl Account {
     /// The number that signs: the merchant's, or the partner's. Also the space of its order numbers: for partners
     /// out_trade_no is taken to be unique per sp_mchid, the stricter reading `[assumed]`.
     pub(super) fn mchid(&self) -> &str {
-        match &self.kind {
-            Kind::Direct { mchid } => mchid,
-            Kind::Partner { sp_mchid, .. } => sp_mchid,
-        }
+        self.kind.signing_mchid()
     }
 
     /// The sub-merchant's number, for partners.
@@ -122,6 +145,29 @@ impl Account {
             Kind::Direct { .. } => None,
             Kind::Partner { sub_mchid, .. } => Some(sub_mchid),
         }
+    }
+
+    /// What is downloaded for the account, where anything is.
+    pub(super) fn trust(&self) -> Option<&Arc<Trust>> {
+        self.downloads.as_ref().map(|(trust, _)| trust)
+    }
+
+    /// The key of that name, as configured or else as downloaded.
+    pub(super) fn key(&self, serial: &str, now: Timestamp) -> Option<PlatformKey> {
+        let configured = self.platform_keys.get(serial).cloned();
+        configured.or_else(|| self.trust()?.key(serial, now))
+    }
+
+    /// All keys that verify now.
+    pub(super) fn keys(&self, now: Timestamp) -> BTreeMap<String, PlatformKey> {
+        let mut keys = self.trust().map(|trust| trust.keys(now)).unwrap_or_default();
+        keys.extend(self.platform_keys.clone());
+        keys
+    }
+
+    /// Whether any key verifies now: without one no answer would be believed.
+    pub(super) fn can_verify(&self, now: Timestamp) -> bool {
+        !self.platform_keys.is_empty() || self.trust().is_some_and(|trust| trust.holds_any(now))
     }
 
     /// Apps of the sub-merchant, for partners.
@@ -147,21 +193,30 @@ pub(super) fn read(
 ) -> Option<(Account, Arc<SigningKey>)> {
     // Everything is read before anything is given up, so that all faults are noted.
     let base_url = url::base_url(reader, BASE_URL);
+    let is_own_host = base_url.as_deref() == Some(BASE_URL);
+    let stand_by_url = url::stand_by_url(reader, is_own_host, STAND_BY_URL);
     let kind = kind(reader);
     let app_ids = app_ids(reader, kind.as_ref());
     let serial_no = reader.required("serial_no", "up to 40 hexadecimal digits in capitals", is_serial);
     let signing_key = signing_key(reader, keys);
     let apiv3_keys = reader.key_ring("apiv3_key", apiv3_key);
+    let (from, to, by_itself) = REFRESH_S;
+    let refresh_s = reader.number("certificates_refresh_s", from..=to, by_itself);
+    let refresh = Duration::from_secs(u64::from(refresh_s));
     let platform_keys = platform_keys(reader);
     let store = store(reader);
     let timeout_ms = reader.number("timeout_ms", 100..=TIMEOUT_MS_MAX, 5_000);
     reader.finish();
-    let (platform_keys, public_key_id) = platform_keys?;
+    let PlatformKeys { keys: platform_keys, public_key_id, is_downloading } = platform_keys?;
+    let (kind, base_url) = (kind?, base_url?);
+    let space = format!("wechatpay certificates of {} at {base_url}", kind.signing_mchid());
     let account = Account {
         id: section.account.clone(),
-        kind: kind?,
+        downloads: is_downloading.then(|| (keys.trust(&space), refresh)),
+        kind,
         app_ids: app_ids?,
-        base_url: base_url?,
+        base_url,
+        stand_by_url,
         serial_no: serial_no?,
         apiv3_keys: apiv3_keys?,
         platform_keys,
@@ -223,7 +278,11 @@ fn apiv3_key(secret: &SecretString) -> Result<LessSafeKey, String> {
     Ok(LessSafeKey::new(unbound))
 }
 
-type PlatformKeys = (BTreeMap<String, PlatformKey>, Option<String>);
+struct PlatformKeys {
+    keys: BTreeMap<String, PlatformKey>,
+    public_key_id: Option<String>,
+    is_downloading: bool,
+}
 
 fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
     let faults_before = reader.faults_noted();
@@ -238,8 +297,7 @@ fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
             }
         }
     });
-    let public_key_id =
-        public_keys.iter().map(|(id, _)| id).find(|id| id.starts_with(PUBLIC_KEY_ID)).cloned();
+    let public_key_id = public_keys.iter().map(|(id, _)| id).find(|id| is_public_key_id(id)).cloned();
     let certificates = reader.tables("platform_certificates", |entry| {
         let (key, pem) = entry.secret("certificate")?;
         match certificate_key(pem.expose_secret()) {
@@ -257,10 +315,13 @@ fn platform_keys(reader: &Reader<'_>) -> Option<PlatformKeys> {
         }
         keys.insert(serial, key);
     }
-    if keys.is_empty() && reader.faults_noted() == faults_before {
-        reader.fault("platform_keys", "must hold at least one key here or in platform_certificates");
+    let is_downloading = reader.flag("download_certificates").unwrap_or(public_key_id.is_none());
+    if keys.is_empty() && !is_downloading && reader.faults_noted() == faults_before {
+        let reason =
+            "must hold at least one key here or in platform_certificates, or set download_certificates";
+        reader.fault("platform_keys", reason);
     }
-    (!keys.is_empty()).then_some((keys, public_key_id))
+    (reader.faults_noted() == faults_before).then_some(PlatformKeys { keys, public_key_id, is_downloading })
 }
 
 fn store(reader: &Reader<'_>) -> Option<StoreInfo> {
@@ -284,6 +345,11 @@ fn is_app_id(text: &str) -> bool {
 fn is_serial(text: &str) -> bool {
     let hex = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
     (1..=40).contains(&text.len()) && text.bytes().all(hex)
+}
+
+/// Whether `Wechatpay-Serial` names a public key and no certificate.
+pub(super) fn is_public_key_id(serial: &str) -> bool {
+    serial.starts_with(PUBLIC_KEY_ID)
 }
 
 fn is_key_id(text: &str) -> bool {

@@ -10,10 +10,13 @@
 //!   close proves that nobody paid.
 //! - A refund number refunds once and must be used again on a repeat; being accepted is not being refunded, and a
 //!   throttled refund may have been made.
-//! - Two kinds of platform keys sign answers and notifications side by side, named by `Wechatpay-Serial`.
+//! - Two kinds of platform keys sign answers and notifications side by side, named by `Wechatpay-Serial`. Certificates
+//!   are exchanged without a word: they are downloaded again and again, and when an unknown one is named.
+//! - A stand-by host answers as the main one does.
 //! - Probes with wrong signatures (`WECHATPAY/SIGNTEST/…`) arrive on purpose and must be refused.
 
 mod answer;
+mod certificates;
 mod check;
 mod client;
 mod config;
@@ -21,11 +24,13 @@ mod notify;
 mod options;
 mod product;
 mod refund;
+mod refund_options;
 mod request;
 mod resolve;
 mod sign;
 mod status;
 mod transaction;
+mod upkeep;
 mod wire;
 mod workbench;
 
@@ -79,6 +84,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // A minute apart, and a second for clocks that differ.
     refund_spacing: Duration::from_secs(61),
     refund_window: Duration::from_secs(365 * 24 * 3600),
+    notification: true,
     confirm_above_minor: None,
     order_no_chars: ORDER_NO_CHARS,
     call_spacing: Duration::ZERO,

@@ -4,6 +4,7 @@
 //! under the serial number, and holds no more than the body. A replay within the allowed age verifies again: it
 //! says the same, and the order's facts are keyed by the payment.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use super::config::Account;
 use super::sign::{SignatureFault, Signed};
 use super::wire::{NotificationBody, Parties, Refund, Resource, Transaction};
 use super::{refund, transaction};
-use crate::signing::PlatformKey;
+use crate::signing::{PlatformKey, Trust};
 
 /// The kinds of notifications that are handled (`providers.md` sections 4.9 and 4.10).
 #[derive(Clone, Copy)]
@@ -54,10 +55,16 @@ const ALGORITHM: &str = "AEAD_AES_256_GCM";
 /// Bytes of a notification's id.
 const ID_BYTES_MAX: usize = 64;
 
-/// Accounts that share a platform key, found by its serial number.
-pub(super) struct Verifiers(BTreeMap<String, Vec<Group>>);
+/// Accounts that share a platform key.
+pub(super) struct Verifiers {
+    /// By configured keys, found by the serial number.
+    configured: BTreeMap<String, Vec<Group>>,
+    /// By what is downloaded for them.
+    downloaded: Vec<(Arc<Trust>, Vec<Arc<Account>>)>,
+}
 
 /// A platform key and the accounts that it signs for.
+#[derive(Clone)]
 struct Group {
     key: PlatformKey,
     accounts: Vec<Arc<Account>>,
@@ -66,27 +73,63 @@ struct Group {
 impl Verifiers {
     /// Groups accounts by their platform keys.
     pub(super) fn of<'a>(accounts: impl Iterator<Item = &'a Arc<Account>>) -> Self {
-        let mut by_serial: BTreeMap<String, Vec<Group>> = BTreeMap::new();
+        let mut configured: BTreeMap<String, Vec<Group>> = BTreeMap::new();
+        let mut downloaded: BTreeMap<&str, (Arc<Trust>, Vec<Arc<Account>>)> = BTreeMap::new();
         for account in accounts {
             for (serial, key) in &account.platform_keys {
-                let groups = by_serial.entry(serial.clone()).or_default();
-                match groups.iter_mut().find(|group| group.key.is_same(key)) {
-                    Some(group) => group.accounts.push(Arc::clone(account)),
-                    None => groups.push(Group { key: key.clone(), accounts: vec![Arc::clone(account)] }),
-                }
+                Group::join(
+                    configured.entry(serial.clone()).or_default(),
+                    key,
+                    std::slice::from_ref(account),
+                );
+            }
+            if let Some(trust) = account.trust() {
+                let shared = || (Arc::clone(trust), Vec::new());
+                downloaded.entry(trust.chore.name()).or_insert_with(shared).1.push(Arc::clone(account));
             }
         }
-        Self(by_serial)
+        Self { configured, downloaded: downloaded.into_values().collect() }
     }
 
     /// The accounts whose key has signed the body.
-    fn signers(&self, signed: &Signed<'_>, body: &[u8]) -> Result<&[Arc<Account>], NotificationRefusal> {
-        let unknown = || refusal(RefusalReason::UnknownKey, "no key of that serial number");
-        let groups = self.0.get(signed.serial).ok_or_else(unknown)?;
+    fn signers(
+        &self,
+        signed: &Signed<'_>,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Cow<'_, [Arc<Account>]>, NotificationRefusal> {
+        let groups = self.groups(signed.serial, now);
+        if groups.is_empty() {
+            return Err(refusal(RefusalReason::UnknownKey, "no key of that serial number"));
+        }
         let message = signed.message(body);
-        let found = groups.iter().find(|group| group.key.has_signed(&message, signed.signature()));
-        let wrong = || refusal(RefusalReason::BadSignature, "the signature does not verify");
-        Ok(&found.ok_or_else(wrong)?.accounts)
+        let at = groups.iter().position(|group| group.key.has_signed(&message, signed.signature()));
+        let at = at.ok_or_else(|| refusal(RefusalReason::BadSignature, "the signature does not verify"))?;
+        Ok(match groups {
+            Cow::Borrowed(groups) => Cow::Borrowed(&groups[at].accounts),
+            Cow::Owned(mut groups) => Cow::Owned(groups.swap_remove(at).accounts),
+        })
+    }
+
+    /// The keys under a serial number with their accounts, however they came by it.
+    fn groups(&self, serial: &str, now: Timestamp) -> Cow<'_, [Group]> {
+        let mut groups = Cow::Borrowed(self.configured.get(serial).map_or(&[][..], Vec::as_slice));
+        for (trust, accounts) in &self.downloaded {
+            if let Some(key) = trust.key(serial, now) {
+                Group::join(groups.to_mut(), &key, accounts);
+            }
+        }
+        groups
+    }
+}
+
+impl Group {
+    /// Adds accounts to the group of a key.
+    fn join(groups: &mut Vec<Self>, key: &PlatformKey, accounts: &[Arc<Account>]) {
+        match groups.iter_mut().find(|group| group.key.is_same(key)) {
+            Some(group) => group.accounts.extend_from_slice(accounts),
+            None => groups.push(Self { key: key.clone(), accounts: accounts.to_vec() }),
+        }
     }
 }
 
@@ -109,9 +152,9 @@ pub(super) fn verify(
     if !signed.is_fresh(now, skew_max) {
         return Err(refusal(RefusalReason::Stale, "signed too far from our time"));
     }
-    let accounts = verifiers.signers(&signed, &raw.body)?;
+    let accounts = verifiers.signers(&signed, &raw.body, now)?;
     let (body, event) = read_body(&raw.body)?;
-    let (account, out_trade_no, words) = said(accounts, event, &body.resource)?;
+    let (account, out_trade_no, words) = said(&accounts, event, &body.resource)?;
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id: body.id, words })
 }
 

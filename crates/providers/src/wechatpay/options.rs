@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::wire::{Detail, StoreInfo};
 
 /// Kinds of goods of one order `[assumed]`; the API names the same bound.
-const GOODS_MAX: usize = 100;
+pub(super) const GOODS_MAX: usize = 100;
 
 /// Whose app an open_id belongs to, for partners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,12 +102,12 @@ fn check_detail(faults: &mut Vec<OptionFault>, detail: &Detail) {
 }
 
 /// A text that is given has 1 to `chars_max` characters.
-fn check_text(faults: &mut Vec<OptionFault>, path: &str, text: Option<&str>, chars_max: usize) {
+pub(super) fn check_text(faults: &mut Vec<OptionFault>, path: &str, text: Option<&str>, chars_max: usize) {
     if text.is_some_and(|text| !(1..=chars_max).contains(&text.chars().count())) {
         fault(faults, path, format!("must have 1 to {chars_max} characters"));
     }
 }
 
-fn fault(faults: &mut Vec<OptionFault>, path: &str, reason: impl Into<String>) {
+pub(super) fn fault(faults: &mut Vec<OptionFault>, path: &str, reason: impl Into<String>) {
     faults.push((format!("wechatpay.{path}"), reason.into()));
 }

@@ -35,11 +35,14 @@ pub(super) fn word(stated: &Refund) -> Result<RefundWord, &'static str> {
     let is_id = |id: &String| {
         (1..=REFUND_ID_CHARS_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
     };
+    let progress = status::refund_progress(status).ok_or("status")?;
+    let success_time = transaction::time(stated.success_time.as_deref());
     Ok(RefundWord {
         out_refund_no: Some(stated.out_refund_no.parse().map_err(|_| "out_refund_no")?),
-        progress: status::refund_progress(status).ok_or("status")?,
+        progress,
         amount_minor: Some(stated.amount.refund),
         provider_refund_no: refund_id.filter(is_id),
+        success_time: success_time.filter(|_| progress == RefundProgress::Done),
         code: status.to_owned(),
     })
 }
@@ -51,6 +54,7 @@ pub(super) fn not_exist(wanted: &RefundRequest, code: &str) -> RefundWord {
         progress: RefundProgress::NotExist,
         amount_minor: None,
         provider_refund_no: None,
+        success_time: None,
         code: code.to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::tz::{TimeZone, offset};
 use paymux_domain::command::Created;
-use paymux_domain::http::{HttpRequest, Method};
+use paymux_domain::http::{Detour, HttpRequest, Method};
 use paymux_domain::limits::REFUND_REASON_BYTES_MAX;
 use paymux_domain::outcome::Operation;
 use paymux_domain::ports::{BuildError, Call, Signer};
@@ -12,14 +12,19 @@ use paymux_domain::time::Timestamp;
 use super::config::{Account, Kind};
 use super::options::{Options, PayerScope};
 use super::product::{self, Misfit, Product};
+use super::refund_options::RefundOptions;
 use super::sign;
 use super::wire::{
     CloseRequest, CreateAmount, CreatePayer, CreateRequest, RefundAmount, RefundRequest, SettleInfo,
 };
+use crate::upkeep::Moment;
 use crate::url::encoded;
 
 /// Path of refunds, the same for direct merchants and partners (`providers.md` section 4.1).
 const REFUNDS: &str = "/v3/refund/domestic/refunds";
+
+/// Path of the platform certificates (section 4.14).
+const CERTIFICATES: &str = "/v3/certificates";
 
 /// Builds and signs the request of a call.
 pub(super) async fn build(
@@ -39,8 +44,28 @@ pub(super) async fn build(
         Operation::Close => close(account, &call.created)?,
         Operation::Refund => refund(account, call)?,
     };
-    let nonce = nonce(call.nonce);
-    let time_s = call.now.as_secs();
+    let moment = Moment { now: call.now, nonce: call.nonce };
+    send(account, (method, path, body), moment, signer).await
+}
+
+/// The request that downloads the platform certificates.
+pub(super) async fn certificates(
+    account: &Account,
+    moment: Moment,
+    signer: &dyn Signer,
+) -> Result<HttpRequest, BuildError> {
+    send(account, (Method::Get, CERTIFICATES.to_owned(), Vec::new()), moment, signer).await
+}
+
+/// Signs a request. The signature does not cover the host, so that it serves at the stand-by host, too.
+async fn send(
+    account: &Account,
+    (method, path, body): (Method, String, Vec<u8>),
+    moment: Moment,
+    signer: &dyn Signer,
+) -> Result<HttpRequest, BuildError> {
+    let nonce = nonce(moment.nonce);
+    let time_s = moment.now.as_secs();
     let message = sign::request_message(method, &path, time_s, &nonce, &body);
     let signature = signer.sign(&account.signing_key(), message).await?;
     let authorization = sign::authorization(account.mchid(), &account.serial_no, time_s, &nonce, &signature);
@@ -55,7 +80,11 @@ pub(super) async fn build(
         headers.push(("wechatpay-serial".to_owned(), id.clone()));
     }
     let url = format!("{}{path}", account.base_url);
-    Ok(HttpRequest { method, url, headers, body, timeout: account.timeout })
+    // What changes nothing may reach both hosts; the rest goes to the second only if the first has surely not seen it.
+    let is_repeatable = method == Method::Get;
+    let detour = account.stand_by_url.as_ref();
+    let detour = detour.map(|host| Detour { url: format!("{host}{path}"), is_repeatable });
+    Ok(HttpRequest { method, url, headers, body, timeout: account.timeout, detour })
 }
 
 /// The nonce of a request: 32 hexadecimal digits.
@@ -152,17 +181,21 @@ fn refund(account: &Account, call: &Call) -> Result<(Method, String, Vec<u8>), B
     if refund.reason.len() > REFUND_REASON_BYTES_MAX {
         return Err(field("reason", "must have at most 80 bytes"));
     }
+    let options = RefundOptions::parse(&refund.options_json).map_err(|reason| field("wechatpay", reason))?;
     let request = RefundRequest {
         sub_mchid: account.sub_mchid(),
         transaction_id: refund.trade_no.as_str(),
         out_refund_no: refund.out_refund_no.as_str(),
         reason: Some(refund.reason.as_str()).filter(|reason| !reason.is_empty()),
         notify_url: &created.notify_url,
+        funds_account: options.funds_account(),
         amount: RefundAmount {
             refund: refund.amount.minor(),
+            from: options.from(),
             total: created.amount.minor(),
             currency: refund.amount.currency().code(),
         },
+        goods_detail: &options.goods_detail,
     };
     Ok((Method::Post, REFUNDS.to_owned(), to_json(&request)?))
 }

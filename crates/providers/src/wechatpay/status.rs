@@ -1,4 +1,4 @@
-//! WeChat Pay's codes and states → what the engine may do next: one table for each kind of call.
+//! WeChat Pay's codes and states → what the engine may do next: one table over all kinds of calls.
 //!
 //! Codes with their HTTP status and both spellings stand in `providers.md` section 4.11; the classes are ours
 //! `[assumed]`, taken from the official advice beside each code. What is not listed is UNKNOWN.
@@ -7,7 +7,7 @@ use paymux_domain::outcome::{Class, Operation};
 use paymux_domain::ports::Call;
 use paymux_domain::refund::RefundProgress;
 
-/// The kinds of calls, each with a table of its own.
+/// The kinds of calls, each with a column of its own in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     /// Create an order.
@@ -23,7 +23,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    /// The table of a call.
+    /// The column of a call.
     pub(super) fn of(call: &Call) -> Self {
         match call.operation {
             Operation::Create => Self::Create,
@@ -31,6 +31,19 @@ impl Table {
             Operation::Query => Self::Query,
             Operation::Close => Self::Close,
             Operation::Refund => Self::Refund,
+        }
+    }
+}
+
+impl Table {
+    /// Its verdict in a row of the table.
+    const fn column(self, [create, query, close, refund, refund_query]: &[Verdict; 5]) -> Verdict {
+        *match self {
+            Self::Create => create,
+            Self::Query => query,
+            Self::Close => close,
+            Self::Refund => refund,
+            Self::RefundQuery => refund_query,
         }
     }
 }
@@ -135,120 +148,64 @@ impl Family {
     }
 }
 
-type Row = (Family, &'static str, Verdict);
+/// Status and code, and what they mean to each kind of call in the order of [`Table`].
+type Row = (Family, &'static str, [Verdict; 5]);
 
-/// Create.
-const CREATE: &[Row] = &[
-    (Family::Pending, "USERPAYING", Verdict::Retry),
-    (Family::Client, "PARAM_ERROR", Verdict::Final),
-    // On a repeat it may mean "other parameters than the first time" (268498688): then the order exists.
-    (Family::Client, "INVALID_REQUEST", Verdict::FinalIfFirst),
-    (Family::Client, "APPID_MCHID_NOT_MATCH", Verdict::Ops),
-    (Family::Client, "MCH_NOT_EXISTS", Verdict::Ops),
-    // After an attempt without an answer it may be our own order that was made and closed.
-    (Family::Client, "ORDER_CLOSED", Verdict::FinalIfFirst),
-    (Family::Client, "ORDER_PAID", Verdict::Ask),
-    (Family::Client, "SIGN_ERROR", Verdict::Ops),
-    (Family::Client, "NO_AUTH", Verdict::Ops),
-    (Family::Client, "OUT_TRADE_NO_USED", Verdict::Ask),
-    (Family::Client, "RULE_LIMIT", Verdict::Final),
-    (Family::Client, "TRADE_ERROR", Verdict::Final),
-    (Family::Client, "ACCOUNT_ERROR", Verdict::Final),
-    (Family::Client, "NOT_ENOUGH", Verdict::Final),
-    (Family::Client, "FREQUENCY_LIMITED", Verdict::Throttled),
-    (Family::Server, "SYSTEM_ERROR", Verdict::Retry),
-    (Family::Server, "OPENID_MISMATCH", Verdict::Final),
-    (Family::Server, "BANK_ERROR", Verdict::Retry),
-    (Family::Server, "INVALID_TRANSACTIONID", Verdict::Final),
-];
-
-/// Query. FINAL here says that the question itself is wrong, nothing about the order.
-const QUERY: &[Row] = &[
-    (Family::Pending, "USERPAYING", Verdict::Open),
-    (Family::Client, "PARAM_ERROR", Verdict::Final),
-    (Family::Client, "INVALID_REQUEST", Verdict::Final),
-    (Family::Client, "APPID_MCHID_NOT_MATCH", Verdict::Ops),
-    (Family::Client, "MCH_NOT_EXISTS", Verdict::Ops),
-    (Family::Client, "SIGN_ERROR", Verdict::Ops),
-    (Family::Client, "NO_AUTH", Verdict::Ops),
-    (Family::Client, "RULE_LIMIT", Verdict::Retry),
-    (Family::Client, "ORDER_NOT_EXIST", Verdict::NotExist),
-    (Family::Client, "FREQUENCY_LIMITED", Verdict::Throttled),
-    (Family::Server, "SYSTEM_ERROR", Verdict::Retry),
-    (Family::Server, "BANK_ERROR", Verdict::Retry),
-];
-
-/// Close. A paid order is refused (`providers.md` section 4.8), so that only ORDER_PAID needs asking; too early
-/// (within five minutes) is RULE_LIMIT (section 8).
-const CLOSE: &[Row] = &[
-    (Family::Pending, "USERPAYING", Verdict::Retry),
-    (Family::Client, "PARAM_ERROR", Verdict::Ask),
-    (Family::Client, "INVALID_REQUEST", Verdict::Ask),
-    (Family::Client, "APPID_MCHID_NOT_MATCH", Verdict::Ops),
-    (Family::Client, "MCH_NOT_EXISTS", Verdict::Ops),
-    (Family::Client, "ORDER_CLOSED", Verdict::Closed),
-    (Family::Client, "ORDER_PAID", Verdict::Ask),
-    (Family::Client, "SIGN_ERROR", Verdict::Ops),
-    (Family::Client, "NO_AUTH", Verdict::Ops),
-    (Family::Client, "RULE_LIMIT", Verdict::Retry),
-    (Family::Client, "TRADE_ERROR", Verdict::Retry),
-    (Family::Client, "ACCOUNT_ERROR", Verdict::Retry),
-    (Family::Client, "ORDER_NOT_EXIST", Verdict::NotExist),
-    (Family::Client, "FREQUENCY_LIMITED", Verdict::Throttled),
-    (Family::Server, "SYSTEM_ERROR", Verdict::Retry),
-    (Family::Server, "BANK_ERROR", Verdict::Retry),
-];
-
-/// Refund. What is throttled may have been done all the same (section 4.9); RULE_LIMIT is a refund within the minute of
-/// another (section 8). A payment whose read side lags is not there at first.
-const REFUND: &[Row] = &[
-    (Family::Client, "PARAM_ERROR", Verdict::Final),
-    (Family::Client, "INVALID_REQUEST", Verdict::Final),
-    (Family::Client, "APPID_MCHID_NOT_MATCH", Verdict::Ops),
-    (Family::Client, "MCH_NOT_EXISTS", Verdict::Ops),
-    (Family::Client, "ORDER_CLOSED", Verdict::Final),
-    (Family::Client, "SIGN_ERROR", Verdict::Ops),
-    (Family::Client, "NO_AUTH", Verdict::Ops),
-    (Family::Client, "RULE_LIMIT", Verdict::Retry),
-    (Family::Client, "TRADE_ERROR", Verdict::Final),
-    (Family::Client, "ACCOUNT_ERROR", Verdict::Final),
-    (Family::Client, "NOT_ENOUGH", Verdict::Ops),
-    (Family::Client, "ORDER_NOT_EXIST", Verdict::Final),
-    (Family::Client, "RESOURCE_NOT_EXISTS", Verdict::FinalIfAgain),
-    (Family::Client, "FREQUENCY_LIMITED", Verdict::ThrottledAsk),
-    (Family::Server, "SYSTEM_ERROR", Verdict::Retry),
-];
-
-/// Query of a refund: as the query of an order `[assumed]`.
-const REFUND_QUERY: &[Row] = &[
-    (Family::Client, "PARAM_ERROR", Verdict::Final),
-    (Family::Client, "INVALID_REQUEST", Verdict::Final),
-    (Family::Client, "APPID_MCHID_NOT_MATCH", Verdict::Ops),
-    (Family::Client, "MCH_NOT_EXISTS", Verdict::Ops),
-    (Family::Client, "SIGN_ERROR", Verdict::Ops),
-    (Family::Client, "NO_AUTH", Verdict::Ops),
-    (Family::Client, "RULE_LIMIT", Verdict::Retry),
-    (Family::Client, "RESOURCE_NOT_EXISTS", Verdict::NoRefund),
-    (Family::Client, "FREQUENCY_LIMITED", Verdict::Throttled),
-    (Family::Server, "SYSTEM_ERROR", Verdict::Retry),
-    (Family::Server, "BANK_ERROR", Verdict::Retry),
-];
+/// Every code of the documents. `Unknown` where the documents know it for other calls only.
+///
+/// HTTP status and code are from the error tables named in `providers.md` section 4.11, which also give each advice that
+/// the classes follow; what has another source says so. FINAL of a question says that the question itself is wrong, nothing
+/// about what it asks for. A refund's query is taken as an order's `[assumed]`.
+#[rustfmt::skip]
+const CODES: &[Row] = {
+    use Family::{Client, Pending, Server};
+    use Verdict::{
+        Ask, Closed, Final, FinalIfAgain, FinalIfFirst, NoRefund, NotExist, Open, Ops, Retry, Throttled, ThrottledAsk,
+        Unknown,
+    };
+    &[
+        //                                    create        query      close      refund        refund's query
+        (Pending, "USERPAYING",            [Retry,        Open,      Retry,     Unknown,      Unknown]),
+        // A close of a paid order is refused (section 4.8): where it is not said which fault it has, a query decides.
+        (Client,  "PARAM_ERROR",           [Final,        Final,     Ask,       Final,        Final]),
+        // A repeated create may mean "other parameters than the first time" (268498688): then the order exists.
+        (Client,  "INVALID_REQUEST",       [FinalIfFirst, Final,     Ask,       Final,        Final]),
+        (Client,  "APPID_MCHID_NOT_MATCH", [Ops,          Ops,       Ops,       Ops,          Ops]),
+        (Client,  "MCH_NOT_EXISTS",        [Ops,          Ops,       Ops,       Ops,          Ops]),
+        // After a create without an answer it may be our own order that was made and closed.
+        (Client,  "ORDER_CLOSED",          [FinalIfFirst, Unknown,   Closed,    Final,        Unknown]),
+        (Client,  "ORDER_PAID",            [Ask,          Unknown,   Ask,       Unknown,      Unknown]),
+        (Client,  "SIGN_ERROR",            [Ops,          Ops,       Ops,       Ops,          Ops]),
+        (Client,  "NO_AUTH",               [Ops,          Ops,       Ops,       Ops,          Ops]),
+        (Client,  "OUT_TRADE_NO_USED",     [Ask,          Unknown,   Unknown,   Unknown,      Unknown]),
+        // A close within five minutes of the create, a refund within the minute of another (section 8).
+        (Client,  "RULE_LIMIT",            [Final,        Retry,     Retry,     Retry,        Retry]),
+        (Client,  "TRADE_ERROR",           [Final,        Unknown,   Retry,     Final,        Unknown]),
+        (Client,  "ACCOUNT_ERROR",         [Final,        Unknown,   Retry,     Final,        Unknown]),
+        // The payer's money, and the merchant's for refunds.
+        (Client,  "NOT_ENOUGH",            [Final,        Unknown,   Unknown,   Ops,          Unknown]),
+        // The payer's account is gone; the refund has failed (section 4.9).
+        (Client,  "USER_ACCOUNT_ABNORMAL", [Unknown,      Unknown,   Unknown,   Final,        Unknown]),
+        (Client,  "ORDER_NOT_EXIST",       [Unknown,      NotExist,  NotExist,  Final,        Unknown]),
+        // A payment whose read side lags is not there at first (section 4.9).
+        (Client,  "RESOURCE_NOT_EXISTS",   [Unknown,      Unknown,   Unknown,   FinalIfAgain, NoRefund]),
+        // A throttled refund may have been made all the same (section 4.9).
+        (Client,  "FREQUENCY_LIMITED",     [Throttled,    Throttled, Throttled, ThrottledAsk, Throttled]),
+        (Server,  "SYSTEM_ERROR",          [Retry,        Retry,     Retry,     Retry,        Retry]),
+        (Server,  "OPENID_MISMATCH",       [Final,        Unknown,   Unknown,   Unknown,      Unknown]),
+        (Server,  "BANK_ERROR",            [Retry,        Retry,     Retry,     Unknown,      Retry]),
+        (Server,  "INVALID_TRANSACTIONID", [Final,        Unknown,   Unknown,   Unknown,      Unknown]),
+    ]
+};
 
 /// What a refusal means. `code` is empty where the body had none.
 pub(super) fn verdict(table: Table, status: u16, code: &str) -> Verdict {
-    let rows = match table {
-        Table::Create => CREATE,
-        Table::Query => QUERY,
-        Table::Close => CLOSE,
-        Table::Refund => REFUND,
-        Table::RefundQuery => REFUND_QUERY,
-    };
     let (family, code) = (Family::of(status), current_spelling(code));
-    let row = rows.iter().find(|(known_family, known, _)| *known_family == family && *known == code);
-    match row {
-        Some((_, _, verdict)) => *verdict,
+    let row = CODES.iter().find(|(known_family, known, _)| *known_family == family && *known == code);
+    match row.map(|(_, _, verdicts)| table.column(verdicts)) {
+        Some(verdict) if verdict != Verdict::Unknown => verdict,
         // The gateway before WeChat Pay answers without a code that we know.
-        None => match status {
+        _ => match status {
             401 => Verdict::Ops,
             429 if table == Table::Refund => Verdict::ThrottledAsk,
             429 => Verdict::Throttled,

@@ -70,17 +70,21 @@ fn payment(transaction: &Transaction) -> Result<Payment, &'static str> {
     let number = transaction.transaction_id.as_deref().ok_or("transaction_id")?;
     let amount = transaction.amount.as_ref().ok_or("amount")?;
     let currency = amount.currency.as_deref().map_or(Some(Currency::Cny), |code| code.parse().ok());
-    let time = transaction.success_time.as_deref();
-    let time: Option<jiff::Timestamp> = time.and_then(|text| text.parse().ok());
     let bank_type = transaction.bank_type.clone();
     Ok(Payment {
         trade_no: number.parse().map_err(|_| "transaction_id")?,
         total_minor: amount.total.ok_or("amount.total")?,
         payer_total_minor: amount.payer_total,
         currency,
-        success_time: time.map(|time| Timestamp::from_millis(time.as_millisecond())),
+        success_time: time(transaction.success_time.as_deref()),
         fee_minor: None,
         bank_type: bank_type.filter(|text| text.len() <= BANK_TYPE_BYTES_MAX),
         evidence: Evidence::Stated,
     })
+}
+
+/// A time as stated (RFC 3339). One that cannot be read counts as not stated: money counts without its time.
+pub(super) fn time(stated: Option<&str>) -> Option<Timestamp> {
+    let time: jiff::Timestamp = stated?.parse().ok()?;
+    Some(Timestamp::from_millis(time.as_millisecond()))
 }

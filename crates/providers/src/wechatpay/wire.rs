@@ -183,13 +183,43 @@ pub(super) struct RefundRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
     pub(super) notify_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) funds_account: Option<&'static str>,
     pub(super) amount: RefundAmount,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub(super) goods_detail: &'a [RefundGoods],
+}
+
+/// One kind of goods that is given back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefundGoods {
+    pub(super) merchant_goods_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) wechatpay_goods_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) goods_name: Option<String>,
+    /// Fen.
+    pub(super) unit_price: i64,
+    /// Fen that go back for them.
+    pub(super) refund_amount: i64,
+    pub(super) refund_quantity: i64,
+}
+
+/// A part of a refund from one of the merchant's accounts.
+#[derive(Serialize)]
+pub(super) struct RefundSource {
+    pub(super) account: &'static str,
+    /// Fen.
+    pub(super) amount: i64,
 }
 
 #[derive(Serialize)]
 pub(super) struct RefundAmount {
     /// Fen that go back.
     pub(super) refund: i64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) from: Vec<RefundSource>,
     /// Fen of the whole order.
     pub(super) total: i64,
     pub(super) currency: &'static str,
@@ -209,6 +239,8 @@ pub(super) struct Refund {
     pub(super) status: Option<String>,
     /// Its state in a notification.
     pub(super) refund_status: Option<String>,
+    /// When the money went back (RFC 3339); stated of a refund that succeeded alone.
+    pub(super) success_time: Option<String>,
     pub(super) amount: StatedRefundAmount,
 }
 
@@ -217,6 +249,19 @@ pub(super) struct StatedRefundAmount {
     /// Fen that go back.
     pub(super) refund: i64,
     pub(super) currency: Option<String>,
+}
+
+/// The platform certificates of a merchant (section 4.14). Their times stand in the certificates themselves, too, and are
+/// read there.
+#[derive(Deserialize)]
+pub(super) struct CertificateList {
+    pub(super) data: Vec<ListedCertificate>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ListedCertificate {
+    pub(super) serial_no: String,
+    pub(super) encrypt_certificate: Resource,
 }
 
 /// A notification before it is opened.

@@ -1,5 +1,6 @@
 //! For integrators: signs a request or a launch from its fields, and makes every check of a notification.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,10 @@ use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
 use paymux_domain::ports::{RawNotification, Signer};
 use paymux_domain::time::Timestamp;
 
-use super::config::Account;
+use super::config::{Account, is_public_key_id};
 use super::notify;
 use super::sign::{self, HEADERS, SignatureFault, Signed};
+use crate::signing::PlatformKey;
 use crate::workbench::{Check, Checks, Input, Said, SignFault, SignedText, without_line_break};
 
 /// Fields of a request.
@@ -120,7 +122,7 @@ pub(super) fn examine(
         Ok(signed) => {
             checks.note("headers", Ok("all four are there".to_owned()));
             checks.note("timestamp", age(&signed, now, skew_max));
-            check_signature(&mut checks, account, &signed, &raw.body);
+            check_signature(&mut checks, &account.keys(now), &signed, &raw.body);
         }
         Err(faults) => {
             checks.note("headers", Err(faults));
@@ -156,17 +158,23 @@ fn age(signed: &Signed<'_>, now: Timestamp, skew_max: Duration) -> Result<String
     if signed.is_fresh(now, skew_max) { Ok(said) } else { Err(said) }
 }
 
-fn check_signature(checks: &mut Checks, account: &Account, signed: &Signed<'_>, body: &[u8]) {
+/// The keys are those of the account, configured or downloaded.
+fn check_signature(
+    checks: &mut Checks,
+    keys: &BTreeMap<String, PlatformKey>,
+    signed: &Signed<'_>,
+    body: &[u8],
+) {
     let verifies = |serial: &str, body: &[u8]| {
-        let key = account.platform_keys.get(serial);
+        let key = keys.get(serial);
         key.is_some_and(|key| key.has_signed(&signed.message(body), signed.signature()))
     };
-    let known = || account.platform_keys.keys().cloned().collect::<Vec<_>>();
-    let is_known = account.platform_keys.contains_key(signed.serial);
+    let known = || keys.keys().cloned().collect::<Vec<_>>();
+    let is_known = keys.contains_key(signed.serial);
     let key = if is_known {
         Ok(format!("the account has key {}", signed.serial))
     } else {
-        Err(format!("no key {} in the account, which has {}", signed.serial, known().join(", ")))
+        Err(unknown_key(signed.serial, &known()))
     };
     checks.note("key", key);
     let by_another = || known().into_iter().find(|serial| verifies(serial, body));
@@ -182,6 +190,17 @@ fn check_signature(checks: &mut Checks, account: &Account, signed: &Signed<'_>, 
         Err("does not verify: time, nonce or body are not what was signed, byte for byte".to_owned())
     };
     checks.note("signature", found);
+}
+
+/// Which key is missing, and how it is given.
+fn unknown_key(serial: &str, known: &[String]) -> String {
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let how = if is_public_key_id(serial) {
+        "bring it as platform_keys = [{ id, public_key_file }]"
+    } else {
+        "bring its PEM file as platform_certificates = [{ certificate_file }], or have it downloaded"
+    };
+    format!("no key {serial} in the account, which has {known}; {how}")
 }
 
 fn check_content(checks: &mut Checks, account: &Arc<Account>, body: &[u8]) -> Option<Said> {

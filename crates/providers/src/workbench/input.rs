@@ -75,6 +75,15 @@ impl Input {
         }
     }
 
+    /// A field that may be absent and is JSON of its own: its text, without blanks and sorted by name, or a text as it is.
+    pub(crate) fn nested(&mut self, name: &str) -> Option<String> {
+        let at = self.fields.iter().position(|(known, _)| known == name)?;
+        Some(match self.fields.remove(at).1 {
+            Value::String(text) => text,
+            other => other.to_string(),
+        })
+    }
+
     /// A field that must be there. `allowed` says in words what `is_valid` takes.
     pub(crate) fn required(
         &mut self,

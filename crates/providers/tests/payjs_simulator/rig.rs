@@ -183,6 +183,7 @@ impl Rig {
             out_refund_no: "0123456789abcdef".parse().unwrap(),
             amount: Amount::new(payment.total_minor, Currency::Cny).unwrap(),
             reason: String::new(),
+            options_json: String::new(),
             automatic: false,
             fingerprint: Fingerprint::default(),
         });

@@ -95,6 +95,7 @@ async fn a_query_that_goes_wrong_says_nothing_and_the_next_one_does() {
     for (kind, class, code) in [
         (FaultKind::QueryBadSignature, Class::Unknown, "BAD_SIGNATURE"),
         (FaultKind::QueryDropped, Class::Unknown, "CONNECTION"),
+        (FaultKind::QuerySigntest, Class::Unknown, "SIGNTEST"),
         (FaultKind::QuerySystemError, Class::Retry, "SYSTEM_ERROR"),
         (FaultKind::QueryThrottled, Class::Retry, "FREQUENCY_LIMITED"),
     ] {

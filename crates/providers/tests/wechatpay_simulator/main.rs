@@ -3,7 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "in helpers of tests too a failed unwrap is a failed test")]
 
+mod certificates;
 mod faults;
+mod hosts;
 mod notifications;
 mod orders;
 mod refunds;

@@ -26,6 +26,7 @@ fn request(order: &Created, trade_no: &ProviderTradeNo, no: &str, fen: i64) -> R
         out_refund_no: out_refund_no(&order.key, &no.parse().unwrap()).unwrap(),
         amount: Amount::new(fen, Currency::Cny).unwrap(),
         reason: "商品已售完".to_owned(),
+        options_json: String::new(),
         automatic: false,
         fingerprint: Fingerprint::default(),
     }
@@ -73,6 +74,7 @@ impl<'a> Wanted<'a> {
         assert_eq!(report.class, Class::Done, "{report:?}");
         let word = word(&report.words);
         assert_eq!(word.out_refund_no.as_ref(), Some(&self.request.out_refund_no));
+        assert_eq!(word.success_time.is_some(), word.progress == RefundProgress::Done, "{word:?}");
         word.progress
     }
 }

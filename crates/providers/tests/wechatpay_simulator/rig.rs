@@ -23,6 +23,7 @@ use paymux_domain::refund::RefundRequest;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use paymux_providers::http::Transport;
 use paymux_providers::signing::PoolOptions;
+use paymux_providers::upkeep::{Ended, Moment};
 use paymux_providers::{AccountSection, Accounts, Gateway, Registry, SecretRef, SigningPool};
 use paymux_simulators::clock::SimClock;
 use paymux_simulators::wechatpay::{ApiV3Key, PlatformPublic, PlatformVerifier, SubMerchant, WechatMerchant};
@@ -79,8 +80,24 @@ fn merchant(mchid: &str, verifier: PlatformVerifier, sub_merchants: Vec<SubMerch
     }
 }
 
-fn section(account: &str, numbers: &str, base_url: &str, platform: &PlatformPublic) -> AccountSection {
+/// The stand-by host and both keys of the platform.
+fn everything(stand_by_url: &str, platform: &PlatformPublic) -> String {
     let PlatformPublic { certificate_serial, public_key_id, .. } = platform;
+    format!(
+        r#"
+        stand_by_url = "{stand_by_url}"
+        [[platform_keys]]
+        id = "{certificate_serial}"
+        public_key_file = "certificate"
+        [[platform_keys]]
+        id = "{public_key_id}"
+        public_key_file = "public"
+        "#
+    )
+}
+
+/// `more` are further keys of the section.
+fn section(account: &str, numbers: &str, base_url: &str, more: &str) -> AccountSection {
     let settings = format!(
         r#"
         {numbers}
@@ -90,12 +107,7 @@ fn section(account: &str, numbers: &str, base_url: &str, platform: &PlatformPubl
         apiv3_key_env = "APIV3"
         base_url = "{base_url}"
         timeout_ms = {TIMEOUT_MS}
-        [[platform_keys]]
-        id = "{certificate_serial}"
-        public_key_file = "certificate"
-        [[platform_keys]]
-        id = "{public_key_id}"
-        public_key_file = "public"
+        {more}
         "#
     );
     AccountSection {
@@ -105,13 +117,13 @@ fn section(account: &str, numbers: &str, base_url: &str, platform: &PlatformPubl
     }
 }
 
-fn accounts(base_url: &str, platform: &PlatformPublic) -> Accounts {
+fn accounts(base_url: &str, platform: &PlatformPublic, more: &str) -> Accounts {
     let direct = "kind = \"direct\"\nmchid = \"1900000109\"";
     let partner = "kind = \"partner\"\nsp_mchid = \"1230000109\"\nsub_mchid = \"1900000222\"\n\
                    sub_app_ids = [\"wxd678efh567hg6999\"]";
     let stranger = "kind = \"direct\"\nmchid = \"1900000333\"";
     let sections = [("direct", direct), ("partner", partner), ("stranger", stranger)]
-        .map(|(account, numbers)| section(account, numbers, base_url, platform));
+        .map(|(account, numbers)| section(account, numbers, base_url, more));
     let secrets = |reference: &SecretRef| {
         let text = match reference {
             SecretRef::Env(_) => APIV3_KEY,
@@ -128,7 +140,22 @@ fn accounts(base_url: &str, platform: &PlatformPublic) -> Accounts {
 }
 
 impl Rig {
+    /// Merchants that have everything.
     pub(crate) async fn start() -> Self {
+        Self::start_with(everything).await
+    }
+
+    /// Merchants without a stand-by host.
+    pub(crate) async fn start_alone() -> Self {
+        Self::start_with(|_, platform| everything("none", platform)).await
+    }
+
+    /// Merchants without a key of the platform and without a stand-by host.
+    pub(crate) async fn start_bare() -> Self {
+        Self::start_with(|_, _| String::new()).await
+    }
+
+    async fn start_with(more: fn(&str, &PlatformPublic) -> String) -> Self {
         let mut config = SimulatorConfig::default();
         config.faults.by_amount = true;
         config.fault_tuning.hang_ms = HANG_MS;
@@ -139,8 +166,11 @@ impl Rig {
             merchant("1230000109", PlatformVerifier::PublicKey, vec![sub]),
             merchant("1900000333", PlatformVerifier::Certificate, Vec::new()),
         ];
+        config.stand_by_listen = Some(config.listen);
         let simulator = Simulator::start(config).await.unwrap();
-        let accounts = accounts(&simulator.base_url(), &simulator.platform());
+        let platform = simulator.platform();
+        let more = more(&simulator.stand_by_url().unwrap(), &platform);
+        let accounts = accounts(&simulator.base_url(), &platform, &more);
         let pool =
             SigningPool::start(PoolOptions { threads: 1, queue: 64 }, accounts.signing_keys()).unwrap();
         let registry = Arc::new(Registry::new(accounts));
@@ -152,6 +182,17 @@ impl Rig {
         let notify_url = serve(merchant).await;
         let control = reqwest::Client::builder().no_proxy().build().unwrap();
         Self { simulator, clock, provider, gateway, control, notify_url, inbox }
+    }
+
+    /// Fetches what is due, as the server does on its schedule: what, and what became of it.
+    pub(crate) async fn fetch(&self) -> Vec<(String, Ended, String)> {
+        let mut fetched = Vec::new();
+        for due in self.gateway.due() {
+            let moment = Moment { now: self.now(), nonce: [1, 2] };
+            let (ended, told) = self.gateway.fetch(&due, moment).await;
+            fetched.push((due.name().to_owned(), ended, told));
+        }
+        fetched
     }
 
     pub(crate) fn now(&self) -> Timestamp {

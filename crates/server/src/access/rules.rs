@@ -15,12 +15,13 @@ const OURS: &str = "/paymux.v1.";
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Each method of our services with the rights of which a caller needs one.
-const METHODS: [(&str, &[Right]); 19] = [
+const METHODS: [(&str, &[Right]); 20] = [
     ("OrderService/CreateOrder", SUBMIT),
     ("OrderService/SubmitOrders", SUBMIT),
     ("OrderService/GetOrder", READ),
     ("OrderService/ListOrders", READ),
     ("OrderService/FindOrder", READ),
+    ("OrderService/ListMovements", READ),
     ("OrderService/WatchOrders", READ),
     ("OrderService/CloseOrder", SUBMIT_OR_OPERATE),
     ("OrderService/RequeryOrder", SUBMIT_OR_OPERATE),

@@ -28,6 +28,7 @@ Exit codes: 0 nothing is missing, or all of it was repaired; 4 something is miss
 
 Examples:
   paymux audit --config cluster.toml
+  paymux audit --config cluster.toml --reindex
   paymux audit --config cluster.toml --repair --orders-per-second 2000 --output json")]
 pub(super) struct AuditArgs {
     #[command(flatten)]
@@ -35,13 +36,17 @@ pub(super) struct AuditArgs {
     /// Write the missing rows. A row only makes the engine look at its order again.
     #[arg(long)]
     repair: bool,
+    /// Also list each order under the business dates of its money, for `order export` and `totals`: once after an upgrade
+    /// from a release that did not do so.
+    #[arg(long)]
+    reindex: bool,
     /// How many orders are looked at per second at most; ten due rows count as one.
     #[arg(long, value_name = "NUMBER", default_value = "500")]
     orders_per_second: NonZeroU32,
 }
 
 pub(super) async fn run(args: AuditArgs, output: &Output) -> anyhow::Result<Exit> {
-    let AuditArgs { source, repair, orders_per_second } = args;
+    let AuditArgs { source, repair, reindex, orders_per_second } = args;
     let parts = audit_parts(source.load()?).await;
     let is_in_use = |error: &StartError| {
         matches!(error, StartError::Backend(BackendError::Embedded(OpenError::InUse { .. })))
@@ -52,7 +57,7 @@ pub(super) async fn run(args: AuditArgs, output: &Output) -> anyhow::Result<Exit
         }
         parts => parts?,
     };
-    let mut audit = Audit::new(parts, AuditSettings { repair, orders_per_second });
+    let mut audit = Audit::new(parts, AuditSettings { repair, reindex, orders_per_second });
     let mut progress = Progress::new();
     loop {
         match audit.next().await {
@@ -93,8 +98,8 @@ impl Progress {
             return;
         }
         *self = Self::new();
-        let AuditCounts { scanned, ended, parked, with_row, missing, repaired } = counts;
-        tracing::info!(scanned, ended, parked, with_row, missing, repaired, "auditing");
+        let AuditCounts { scanned, ended, parked, with_row, missing, repaired, reindexed } = counts;
+        tracing::info!(scanned, ended, parked, with_row, missing, repaired, reindexed, "auditing");
     }
 }
 
@@ -125,15 +130,19 @@ fn as_json(missing: &Missing) -> Value {
 }
 
 fn summary(counts: AuditCounts) -> String {
-    let AuditCounts { scanned, ended, parked, with_row, missing, repaired } = counts;
+    let AuditCounts { scanned, ended, parked, with_row, missing, repaired, reindexed } = counts;
+    let listed = match reindexed {
+        0 => String::new(),
+        orders => format!("; {orders} listed under the days of their money"),
+    };
     format!(
         "{scanned} orders scanned: {ended} ended, {parked} parked, {with_row} with their row, {missing} without, \
-         {repaired} of these repaired"
+         {repaired} of these repaired{listed}"
     )
 }
 
 fn counts_json(counts: AuditCounts) -> Value {
-    let AuditCounts { scanned, ended, parked, with_row, missing, repaired } = counts;
+    let AuditCounts { scanned, ended, parked, with_row, missing, repaired, reindexed } = counts;
     json!({
         "scanned": scanned,
         "ended": ended,
@@ -141,5 +150,6 @@ fn counts_json(counts: AuditCounts) -> Value {
         "with_row": with_row,
         "missing": missing,
         "repaired": repaired,
+        "reindexed": reindexed,
     })
 }

@@ -40,6 +40,8 @@ fn payment(payment: &v1::Payment) -> Value {
         "success_time": time(payment.success_time.as_ref()),
         "record_time": time(payment.record_time.as_ref()),
         "evidence": word(payment.evidence().as_str_name(), "PAYMENT_EVIDENCE_"),
+        "fee": amount(payment.fee.as_ref()),
+        "bank_type": payment.bank_type,
         "late": payment.late,
         "duplicate": payment.duplicate,
     })
@@ -60,6 +62,7 @@ pub(super) fn refund(refund: &v1::Refund) -> Value {
         "create_time": time(refund.create_time.as_ref()),
         "end_time": time(refund.end_time.as_ref()),
         "automatic": refund.automatic,
+        "success_time": time(refund.success_time.as_ref()),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod confirm;
 mod create;
+mod export;
 mod refund;
 mod text;
 
@@ -17,6 +18,7 @@ use super::{Exit, Output, json as to_json, pages};
 use crate::shutdown::Signals;
 
 pub(super) use confirm::attention;
+pub(super) use export::{amount, kind};
 
 /// Arguments of `order`.
 #[derive(Debug, Args)]
@@ -45,6 +47,16 @@ enum OrderCommand {
   paymux order list --merchant m01 --limit 20
   paymux order list --merchant m01 --state paid --state closed")]
     List(ListArgs),
+    /// Write the movements of money of a span of time, each with what books need, as CSV or lines of JSON.
+    #[command(after_help = "\
+A day is one in Asia/Shanghai, by the provider's time of the payment or refund, else by the time at which it was
+recorded; the column business_date_basis says by which. Amounts are in minor units (fen). What each column means stands
+in docs/finance.md. In CSV a text that a spreadsheet would take for a formula has an apostrophe before it.
+
+Examples:
+  paymux order export --merchant m01 --from 2026-05-01 --to 2026-05-31 --file may.csv
+  paymux order export --merchant m01 --from 2026-05-10T09:00:00+08:00 --to 2026-05-10T10:00:00+08:00 --format jsonl")]
+    Export(export::ExportArgs),
     /// Find an order by the provider's number of a payment.
     #[command(after_help = "Examples:
   paymux order find --merchant m01 --provider wechatpay --trade-no 4200000000202401010000000001")]
@@ -181,6 +193,7 @@ pub(super) async fn run(args: OrderArgs, output: &Output) -> anyhow::Result<Exit
         OrderCommand::Create(create) => create::run(&client, *create, output).await,
         OrderCommand::Get(get) => self::get(&client, get, output).await,
         OrderCommand::List(list) => self::list(&client, list, output).await,
+        OrderCommand::Export(export) => export::run(&client, export, output).await,
         OrderCommand::Find(find) => self::find(&client, find, output).await,
         OrderCommand::Watch(watch) => self::watch(&client, watch, output).await,
         OrderCommand::Close(close) => self::close(&client, close, output).await,

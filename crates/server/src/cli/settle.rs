@@ -9,18 +9,18 @@ mod report;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use futures_util::{StreamExt as _, stream};
 use paymux_domain::shard::stable_hash;
-use paymux_proto::client::{Client, Refusal};
+use paymux_proto::client::Client;
 use paymux_proto::v1;
 use paymux_proto::v1::confirm_outcome_request::Outcome;
 
 use super::connect::ConnectArgs;
-use super::order::{self, refused};
+use super::order;
+use super::patience::patiently;
 use super::{Exit, Output};
 use crate::ingest::REASON_CHARS_MAX;
 use columns::Column;
@@ -31,12 +31,6 @@ use report::Report;
 
 /// Lines whose orders are looked up at once.
 const AT_ONCE: usize = 32;
-
-/// Tries of one call that may help.
-const TRIES_MAX: u32 = 10;
-
-/// The pause between two tries where the server names none.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Arguments of `settle`.
 #[derive(Debug, Args)]
@@ -250,25 +244,5 @@ impl Import<'_> {
             }
             Err(refusal) => Err(refusal.into()),
         }
-    }
-}
-
-/// Calls again while the server is too busy or away, or does not know what came of it; every call here may be sent
-/// twice.
-async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, Refusal>
-where
-    F: Future<Output = Result<T, tonic::Status>>,
-{
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let refusal = match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(status) => refused(status),
-        };
-        if !refusal.may_be_sent_again() || tries >= TRIES_MAX {
-            return Err(refusal);
-        }
-        tokio::time::sleep(refusal.retry_after.unwrap_or(PAUSE)).await;
     }
 }

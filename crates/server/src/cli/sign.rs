@@ -26,6 +26,11 @@ Fields of the input, all of them texts; whole numbers may stand without quotes:
              a launch:  appId, timeStamp, nonceStr, package
   payjs      the cashier: mchid, total_fee, out_trade_no, and as sent body, attach, notify_url, callback_url, auto,
              hide, logo;  check, close and refund: payjs_order_id, and mchid where it is sent
+  xorpay     a create: name, pay_type, price, order_id, notify_url;  a query: order_id;  a refund: price
+  maqian     a launch: app_id, app_name, merch_no, out_trade_no, pn, total_amount, and as sent the optional fields of its
+             page (goods_detail and terminal_info as JSON or as its text);  a call of the server API: accessid, and as
+             sent req_id, agent_no, merch_no, out_trade_no, trade_no, pn, out_refund_no, refund_amount
+  upaas      a request: store_num, and the fields of the create or those that the account names, as sent
 
 Exit codes: 0 signed; 1 a file cannot be read; 2 wrong usage; 64 the account has faults; 65 the input has faults, all of
 them named.

@@ -16,7 +16,8 @@ use crate::shutdown::Signals;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Accounts are registered in the configuration or at POST /control/merchants,
-those of PayJS at POST /control/merchants/payjs.
+those of PayJS at POST /control/merchants/payjs, of XorPay at POST /control/merchants/xorpay,
+of UPaaS at POST /control/merchants/upaas, of 码钱 at POST /control/merchants/maqian.
 
 Examples:
   paymux simulator --listen 127.0.0.1:7702

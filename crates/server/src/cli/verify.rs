@@ -3,18 +3,23 @@
 mod told;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
-use paymux_domain::ports::{Clock as _, RawNotification};
+use paymux_domain::ports::{Clock as _, Entropy as _, RawNotification};
 use paymux_domain::time::{ClockFactor, Timestamp};
+use paymux_providers::http::Transport;
+use paymux_providers::signing::PoolOptions;
+use paymux_providers::upkeep::{Ended, Moment};
+use paymux_providers::{Gateway, SigningPool};
 use serde_json::json;
 
 use super::account::{AccountArgs, read_input};
 use super::config_cmd::faults_json;
 use super::{Exit, Output};
-use crate::clock::ScaledClock;
-use crate::config::ClockConfig;
+use crate::clock::{ScaledClock, SystemEntropy};
+use crate::config::{ClockConfig, Providers};
 
 /// The merchant that the URL would name: whose a notification is follows from the account here.
 const NOBODY: &str = "verify";
@@ -66,9 +71,12 @@ pub(super) struct VerifyArgs {
     /// When it was received, as RFC 3339 or in seconds since 1970; absent: now.
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Timestamp>,
+    /// First download what the account downloads by itself when it serves: for wechatpay the platform certificates.
+    #[arg(long)]
+    download: bool,
 }
 
-pub(super) fn run(args: &VerifyArgs, output: &Output) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: &VerifyArgs, output: &Output) -> anyhow::Result<Exit> {
     let account = match args.account.read() {
         Ok(account) => account,
         Err(faults) => {
@@ -94,14 +102,33 @@ pub(super) fn run(args: &VerifyArgs, output: &Output) -> anyhow::Result<Exit> {
     let body = read_input("--body", &args.body)?;
     let merchant_id = NOBODY.parse().context("no name of a merchant")?;
     let raw = RawNotification { merchant_id, headers, body };
-    let now = args.at.unwrap_or_else(|| {
-        ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None }).now()
-    });
+    let clock = ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None });
+    let now = args.at.unwrap_or_else(|| clock.now());
+    if args.download {
+        download(&account.providers, clock.now()).await?;
+    }
     let workbench = account.providers.registry.in_force().workbench(&account.provider);
     let examination = workbench.and_then(|workbench| workbench.examine(&account.id, &raw, now));
     let examination = examination.context("the provider has no account")?;
     output.print(told::text(&examination), &told::json(&examination))?;
     Ok(if examination.verdict.is_ok() { Exit::Ok } else { Exit::Refused })
+}
+
+/// Fetches, once, what the account needs beside its file.
+async fn download(providers: &Providers, now: Timestamp) -> anyhow::Result<()> {
+    let keys = providers.signing_keys.clone();
+    let pool =
+        SigningPool::start(PoolOptions { threads: 1, queue: 1 }, keys).context("no thread for signing")?;
+    let gateway = Gateway::new(Arc::clone(&providers.registry), Arc::new(pool), Transport::new()?);
+    let entropy = SystemEntropy::from_system();
+    let all = gateway.due();
+    anyhow::ensure!(!all.is_empty(), "--download: the account downloads nothing");
+    for due in all {
+        let moment = Moment { now, nonce: [entropy.next_u64(), entropy.next_u64()] };
+        let (ended, told) = gateway.fetch(&due, moment).await;
+        anyhow::ensure!(ended == Ended::Done, "--download: {}: {told}", due.name());
+    }
+    Ok(())
 }
 
 fn header(line: &str) -> Result<(String, String), String> {

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use paymux_domain::fold::State;
 use paymux_proto::v1::{AttentionReason, Closure, Fulfilment, OrderEventKind, OrderState};
 use paymux_proto::{api, v1};
-use paymux_simulators::control::view::{OrderTruth, Provider, Pushing, TradeState};
+use paymux_simulators::control::view::{OrderTruth, Pushing, TradeState};
 use paymux_simulators::payers::PayerAct;
 
+use super::providers::at;
 use super::world::GivesBack;
 
 use payments::there;
 pub(super) use payments::{
     is_paid_twice, is_undeterminable, money_parked, money_recorded, money_taken, money_undeterminable,
 };
-pub(super) use refunds::{Counts, recorded as refunds_recorded};
+pub(super) use refunds::{Counts, recorded as refunds_recorded, undeterminable as refunds_undeterminable};
 
 /// What an order's end is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,14 +74,14 @@ pub(super) fn is_settled(order: &v1::Order, truth: Option<&OrderTruth>, gives_ba
     has_ended(order)
         && !there(truth).any(is_awaited)
         && !truth.is_some_and(will_be_paid)
-        && refunds::are_settled(order, gives_back)
+        && refunds::are_settled(order, truth, gives_back)
 }
 
-/// Whether a payer has the cashier of PayJS open, which takes the money whenever they come, and has decided to pay, be it
-/// for the second time.
+/// Whether a payer has a cashier that takes the money whenever they open it, and has decided to pay, be it for the second
+/// time.
 fn will_be_paid(truth: &OrderTruth) -> bool {
     let decided = truth.payer.is_some_and(|act| act != PayerAct::DropsOut);
-    let comes = decided && truth.provider == Provider::Payjs && truth.trade_state == TradeState::Notpay;
+    let comes = decided && at(truth.provider).opened_by.is_some() && truth.trade_state == TradeState::Notpay;
     let second = truth.payjs.as_ref().and_then(|payjs| payjs.second.as_ref());
     comes || second.is_some_and(|second| second.payment.is_none())
 }
@@ -126,7 +127,7 @@ pub(super) fn judge(
         return Verdict::Wrong(format!("it has not ended: {}", order.state().as_str_name()));
     }
     let agreed = agrees(order, truth)
-        .and_then(|()| goods(order, gives_back))
+        .and_then(|()| goods(order, truth, gives_back))
         .and_then(|()| refunds::agree(order, truth, told, gives_back));
     if let Err(lie) = agreed {
         return Verdict::Wrong(lie);
@@ -187,7 +188,7 @@ fn agrees(order: &v1::Order, truth: Option<&OrderTruth>) -> Result<(), String> {
 }
 
 /// Whether what is said about the goods follows from the money and the merchant's policy.
-fn goods(order: &v1::Order, gives_back: GivesBack) -> Result<(), String> {
+fn goods(order: &v1::Order, truth: Option<&OrderTruth>, gives_back: GivesBack) -> Result<(), String> {
     let is_late = order.payments.iter().any(|payment| payment.late);
     match order.fulfilment() {
         Fulfilment::Fulfil if order.payments.is_empty() => Err("FULFIL without a payment".to_owned()),
@@ -197,7 +198,7 @@ fn goods(order: &v1::Order, gives_back: GivesBack) -> Result<(), String> {
         Fulfilment::DoNotFulfil if order.state() == OrderState::Paid && !(is_late && gives_back.late) => {
             Err("paid, and not to be fulfilled".to_owned())
         }
-        _ if !refunds::are_settled(order, gives_back) => {
+        _ if !refunds::are_settled(order, truth, gives_back) => {
             Err("late or surplus money did not go back".to_owned())
         }
         _ => Ok(()),

@@ -101,12 +101,12 @@ pub(super) fn plan(merchants: &[DemoMerchant], orders: u32, seed: u64, factor: C
     let order = |(n, merchant): (usize, &DemoMerchant)| {
         // The last two digits 00 to 49 choose no behaviour of the simulator, so its rates do.
         let minor = rng.random_range(1..=999_i64) * 100 + rng.random_range(0..50_i64);
-        let order_no = format!("S{seed}-{n:06}");
+        let order_no = format!("S{seed}N{n:06}");
         Planned {
             merchant_id: merchant.id.clone(),
             account: merchant.account.clone(),
             mchid: merchant.mchid.clone(),
-            out_trade_no: format!("{}{order_no}", merchant.prefix),
+            out_trade_no: merchant.number_there(&order_no),
             gives_back: merchant.gives_back,
             script: Script::draw(&mut refunds, merchant.provider, minor),
             request: v1::CreateOrderRequest {

@@ -18,7 +18,7 @@ const STRANGE: &str = "(of no merchant)";
 pub(super) struct Balance {
     /// What the simulator took, but for what cannot be known here.
     pub(super) taken: i64,
-    /// What it gave back.
+    /// What it gave back, but for what cannot be known here.
     pub(super) refunded: i64,
     /// Payments on record, those that are parked included.
     pub(super) recorded: i64,
@@ -26,6 +26,8 @@ pub(super) struct Balance {
     pub(super) refunds_recorded: i64,
     /// What it took for orders of which no word ever came.
     pub(super) undeterminable: i64,
+    /// What it gave back of refunds that wait for a person, since nobody here can ask about them.
+    pub(super) refunds_undeterminable: i64,
 }
 
 impl Balance {
@@ -39,6 +41,7 @@ impl Balance {
         self.recorded += other.recorded;
         self.refunds_recorded += other.refunds_recorded;
         self.undeterminable += other.undeterminable;
+        self.refunds_undeterminable += other.refunds_undeterminable;
     }
 }
 
@@ -77,6 +80,9 @@ impl Money {
         let balance = &mut self.accounts.entry(account.to_owned()).or_default().balance;
         balance.recorded += audit::money_recorded(order, truth);
         balance.refunds_recorded += audit::refunds_recorded(order);
+        let unknown = audit::refunds_undeterminable(order, truth);
+        balance.refunded -= unknown;
+        balance.refunds_undeterminable += unknown;
     }
 
     /// All accounts together.
@@ -146,8 +152,14 @@ mod tests {
 
     #[test]
     fn an_account_is_uneven_by_a_single_fen_either_way() {
-        let even =
-            Balance { taken: 300, refunded: 100, recorded: 300, refunds_recorded: 100, undeterminable: 7 };
+        let even = Balance {
+            taken: 300,
+            refunded: 100,
+            recorded: 300,
+            refunds_recorded: 100,
+            undeterminable: 7,
+            refunds_undeterminable: 9,
+        };
         let told = |balance: Balance| {
             let account = Account { provider: "payjs", balance };
             Money { accounts: BTreeMap::from([("a".to_owned(), account)]) }.uneven().len()

@@ -1,4 +1,5 @@
-//! Payers of PayJS: they open the launch URL, as a browser would; the simulator then plays what they do with it.
+//! Payers who open a launch: the URL of PayJS, as a browser would, or 码钱's mini program; the simulator then plays what
+//! they do with it.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ const OPENS_MAX: u32 = 3;
 /// Pause before a payer tries again, in real time.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Opens launch URLs at one simulator.
+/// Opens launches at one simulator.
 #[derive(Clone, Debug)]
 pub(super) struct Payers {
     client: reqwest::Client,
@@ -32,16 +33,22 @@ impl Payers {
     /// Opens the page of an order that has one. Whoever sees nothing but errors gives up.
     pub(super) async fn open(&self, order: &v1::Order) -> anyhow::Result<()> {
         let params = order.launch.as_ref().and_then(|launch| launch.params.as_ref());
-        let Some(Params::RedirectUrl(url)) = params else { return Ok(()) };
+        let opened = match params {
+            Some(Params::RedirectUrl(url)) => json!({ "url": url }),
+            Some(Params::AlipayMiniProgram(launch)) => json!({
+                "app_id": launch.app_id, "path": launch.path, "data": launch.data, "sign": launch.sign,
+            }),
+            _ => return Ok(()),
+        };
         for tries in 1..=OPENS_MAX {
-            let sent = self.client.post(&self.url).json(&json!({ "url": url })).send().await;
+            let sent = self.client.post(&self.url).json(&opened).send().await;
             let status = sent.context("the simulator does not answer")?.status();
             if status.is_success() {
                 return Ok(());
             }
             anyhow::ensure!(
                 status == reqwest::StatusCode::CONFLICT,
-                "a launch URL was refused with status {status}"
+                "a launch was refused with status {status}"
             );
             if tries < OPENS_MAX {
                 tokio::time::sleep(PAUSE).await;

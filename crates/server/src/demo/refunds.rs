@@ -13,8 +13,8 @@ use rand::Rng;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::providers::{PROVIDERS, Refunds, at};
 use super::watching::Name;
-use super::world::provider_name;
 
 /// Share of paid orders for which refunds are asked.
 const SHARE: f64 = 0.6;
@@ -56,9 +56,9 @@ impl Script {
             return Self::default();
         }
         let plot = rng.random_range(0..6_u8);
-        Self(match provider {
-            Provider::Wechatpay => in_parts(plot, total),
-            Provider::Payjs => as_a_whole(plot, total),
+        Self(match at(provider).refunds {
+            Refunds::NumberedParts | Refunds::UnnumberedParts => in_parts(plot, total),
+            Refunds::WholePayments => as_a_whole(plot, total),
         })
     }
 
@@ -183,14 +183,16 @@ impl Refunding {
             return;
         }
         self.under_way.insert(name.clone());
-        // Payers of PayJS may pay again meanwhile, so the payment is named there.
-        let may_double = order.provider == provider_name(Provider::Payjs);
+        // Whoever opens the cashier may pay again meanwhile, so the payment is named there.
+        let may_double = PROVIDERS.iter().any(|at| at.name == order.provider && at.opened_by.is_some());
         let trade_no = first.filter(|_| may_double).map(|payment| payment.provider_trade_no.clone());
+        let may_be_doubted =
+            PROVIDERS.iter().any(|at| at.name == order.provider && at.refunds == Refunds::UnnumberedParts);
         let (client, at_once, name) = (self.client.clone(), Arc::clone(&self.at_once), name.clone());
         self.jobs.spawn(async move {
             // It is never closed.
             let _permit = at_once.acquire().await;
-            let answers = play(&client, &name, &script, trade_no).await;
+            let answers = play(&client, &name, &script, (trade_no, may_be_doubted)).await;
             (name, answers)
         });
     }
@@ -227,7 +229,15 @@ impl Refunding {
 }
 
 /// Asks for everything of one order.
-async fn play(client: &Client, name: &Name, script: &Script, trade_no: Option<String>) -> Answers {
+///
+/// At XorPay the goods are promised before a push has stated the amount: where it states another, the payment is in doubt
+/// from then on, and a person has to look before anything more goes back.
+async fn play(
+    client: &Client,
+    name: &Name,
+    script: &Script,
+    (trade_no, may_be_doubted): (Option<String>, bool),
+) -> Answers {
     let mut answers = Answers::default();
     for (step, calls) in script.0.iter().enumerate() {
         let calls = calls.iter().enumerate().map(|(n, asked)| {
@@ -236,6 +246,13 @@ async fn play(client: &Client, name: &Name, script: &Script, trade_no: Option<St
             async move { (asked, ask(client, name, asked, trade_no, request_id).await) }
         });
         let answered = futures_util::future::join_all(calls).await;
+        let is_doubt = |answer: &Result<v1::Refund, Refusal>| matches!(answer, Err(refusal) if refusal.reason == ErrorReason::OrderParked);
+        if may_be_doubted && answered.iter().any(|(_, answer)| is_doubt(answer)) {
+            answers.asked += u64::try_from(answered.len()).unwrap_or(u64::MAX);
+            answers.refused +=
+                u64::try_from(answered.iter().filter(|(_, a)| is_doubt(a)).count()).unwrap_or(u64::MAX);
+            break;
+        }
         let taken = answered.iter().filter(|(_, answer)| answer.is_ok()).count();
         for (asked, answer) in &answered {
             answers.asked += 1;
@@ -268,6 +285,7 @@ async fn ask(
         amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: asked.minor }),
         reason: "Demo".to_owned(),
         wait: asked.waits.then(|| prost_types::Duration { seconds: wait_s.into(), nanos: 0 }),
+        options: None,
     };
     let wait = Duration::from_secs(wait_s.into());
     let answer = client.orders().refund_order(Client::request(request, Some(wait))).await;

@@ -5,7 +5,7 @@ mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use paymux_proto::{api, v1};
-use paymux_simulators::control::view::{OrderTruth, Provider, StatsView};
+use paymux_simulators::control::view::{OrderTruth, StatsView};
 use paymux_simulators::faults::{FaultKind, Stage};
 use paymux_simulators::payers::PayerAct;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use super::audit::{self, Told, Verdict};
 use super::load::{Created, Planned, percentile_ms};
 use super::money::Money;
 use super::newcomer::Joined;
+use super::providers::at;
 use super::refunds::Answers;
 use super::truth::Book;
 use super::world::DemoMerchant;
@@ -141,8 +142,7 @@ impl Report {
     pub(super) fn add_stats(&mut self, stats: &StatsView, merchants: &[DemoMerchant]) {
         let count = |kind: FaultKind| (kind.name(), stats.faults.get(&kind).copied().unwrap_or(0));
         let is_met = |kind: &FaultKind| {
-            // Orders of PayJS are never closed there: before its push nobody knows their number.
-            let is_called = kind.provider() != Provider::Payjs || kind.stage() != Stage::Close;
+            let is_called = at(kind.provider()).is_closed_there || kind.stage() != Stage::Close;
             is_called && merchants.iter().any(|merchant| merchant.provider == kind.provider())
         };
         self.faults = FaultKind::ALL.into_iter().filter(is_met).map(count).collect();
@@ -229,6 +229,7 @@ impl Report {
                 "unresolved": self.refunds.unresolved(),
             },
             "money_refunded": money.refunded,
+            "refunds_undeterminable": money.refunds_undeterminable,
             "refunds_recorded": money.refunds_recorded,
             "accounts": self.money.json(),
             "joined": self.joined.as_ref().map(|joined| json!({

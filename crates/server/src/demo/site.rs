@@ -3,7 +3,6 @@
 //! Everything goes through the configuration file, as it would in production: the same file serves
 //! `paymux serve --config`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -11,16 +10,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use paymux_simulators::RunningSimulator;
-use paymux_simulators::control::view::Provider;
-use paymux_simulators::keys::GeneratedKey;
-use paymux_simulators::wechatpay::PlatformVerifier;
 
 use super::kept;
 use super::newcomer::MERCHANTS_FOLDER;
-use super::world::{DemoMerchant, GRACE, Wishes, app_id, payjs_key, verifier};
-
-/// Key of every account's notifications at WeChat Pay; a demo has nothing to hide.
-pub(super) const APIV3_KEY: &str = "demo-apiv3-key-of-thirty-two-byt";
+use super::providers::{Keys, at};
+use super::world::{DemoMerchant, Wishes};
 
 /// Real time for an answer of the simulator.
 const CALL_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -43,12 +37,10 @@ pub(super) fn write_secrets(
     let write = |name: &str, text: &str| {
         fs::write(secrets.join(name), text).with_context(|| format!("secrets/{name} cannot be written"))
     };
-    let platform = simulator.platform();
-    write("certificate_pub.pem", &platform.certificate_public_key_pem)?;
-    write("platform_pub.pem", &platform.public_key_pem)?;
-    write("apiv3_key", APIV3_KEY)?;
-    for merchant in merchants.iter().filter(|merchant| merchant.provider == Provider::Payjs) {
-        write(&format!("{}.key", merchant.mchid), &payjs_key(&merchant.mchid))?;
+    for merchant in merchants {
+        for (name, text) in (at(merchant.provider).secrets)(merchant, simulator) {
+            write(&name, &text)?;
+        }
     }
     Ok(())
 }
@@ -77,7 +69,7 @@ pub(super) fn config_toml(wishes: &Wishes, merchants: &str, origin_ms: i64) -> S
 pub(super) fn merchants_toml(
     merchants: &[DemoMerchant],
     others: &[DemoMerchant],
-    keys: &BTreeMap<String, GeneratedKey>,
+    keys: &Keys,
     simulator: &RunningSimulator,
 ) -> String {
     let mut toml = String::new();
@@ -104,15 +96,8 @@ pub(super) fn merchants_toml(
     toml
 }
 
-fn account_toml(
-    merchant: &DemoMerchant,
-    keys: &BTreeMap<String, GeneratedKey>,
-    simulator: &RunningSimulator,
-) -> String {
-    let own = match merchant.provider {
-        Provider::Wechatpay => wechatpay_toml(merchant, keys, simulator),
-        Provider::Payjs => payjs_toml(merchant),
-    };
+fn account_toml(merchant: &DemoMerchant, keys: &Keys, simulator: &RunningSimulator) -> String {
+    let own = (at(merchant.provider).account_toml)(merchant, keys, simulator);
     let (account, provider) = (&merchant.account, merchant.provider_name());
     format!(
         "[accounts.{account}]\nprovider = \"{provider}\"\nbase_url = \"{}\"\ntimeout_ms = {}\n{own}\
@@ -121,37 +106,4 @@ fn account_toml(
         simulator.base_url(),
         CALL_TIMEOUT.as_millis(),
     )
-}
-
-fn wechatpay_toml(
-    merchant: &DemoMerchant,
-    keys: &BTreeMap<String, GeneratedKey>,
-    simulator: &RunningSimulator,
-) -> String {
-    let DemoMerchant { mchid, sub_mchid, .. } = merchant;
-    let serial = keys.get(mchid).map(|key| key.serial.as_str()).unwrap_or_default();
-    let who = match sub_mchid {
-        None => format!("kind = \"direct\"\nmchid = \"{mchid}\""),
-        Some(sub) => {
-            format!(
-                "kind = \"partner\"\nsp_mchid = \"{mchid}\"\nsub_mchid = \"{sub}\"\nstore_out_id = \"0001\""
-            )
-        }
-    };
-    let platform = simulator.platform();
-    let (id, file) = match verifier(mchid) {
-        PlatformVerifier::Certificate => (platform.certificate_serial, "certificate_pub.pem"),
-        PlatformVerifier::PublicKey => (platform.public_key_id, "platform_pub.pem"),
-    };
-    format!(
-        "{who}\napp_ids = [\"{}\"]\nserial_no = \"{serial}\"\nprivate_key_file = \"secrets/{mchid}.pem\"\n\
-         apiv3_key_file = \"secrets/apiv3_key\"\n\
-         platform_keys = [{{ id = \"{id}\", public_key_file = \"secrets/{file}\" }}]\n",
-        app_id(mchid),
-    )
-}
-
-fn payjs_toml(merchant: &DemoMerchant) -> String {
-    let mchid = &merchant.mchid;
-    format!("mchid = \"{mchid}\"\nkey_file = \"secrets/{mchid}.key\"\nexpiry_grace_s = {}\n", GRACE.as_secs())
 }

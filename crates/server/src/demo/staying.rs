@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use paymux_domain::limits::EXPIRY_DEFAULT;
-use paymux_simulators::control::view::Provider;
 use serde_json::json;
 
+use super::providers::{PROVIDERS, ROUND, Refunds, at, of};
 use super::running::{Folder, Running, loopback, near};
 use super::site::embedded_toml;
 use super::world::{DemoMerchant, Wishes, World};
@@ -18,7 +18,7 @@ use crate::roles::Listeners;
 use crate::shutdown::Signals;
 
 /// Number and amount in fen of the order in the commands that `dev` prints; the amount, and its half, choose no fault.
-const ORDER_NO: &str = "ORDER-1";
+const ORDER_NO: &str = "ORDER1";
 const AMOUNT: i64 = 1240;
 
 /// Arguments of `dev`.
@@ -38,8 +38,8 @@ pub(crate) struct DevArgs {
     /// Port of the simulator and its control API; 0 takes a free one.
     #[arg(long, default_value_t = 7702)]
     simulator_port: u16,
-    /// How many merchants: four at WeChat Pay (on direct and partner accounts) and four at PayJS by turns.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    /// How many merchants, of all providers by turns; by default one round of them.
+    #[arg(long, default_value_t = ROUND, value_parser = clap::value_parser!(u16).range(1..=64))]
     merchants: u16,
     /// What is drawn at random follows this number.
     #[arg(long, default_value_t = 1)]
@@ -115,9 +115,9 @@ fn told(wishes: &Wishes, world: &World) -> String {
         // Writing to a string cannot fail.
         let _ok = writeln!(text, "{id:9} {provider:10} {method:14} {mchid:11} {prefix}");
     }
-    for (title, provider) in [("WeChat Pay", Provider::Wechatpay), ("PayJS", Provider::Payjs)] {
-        if let Some(merchant) = world.merchants.iter().find(|merchant| merchant.provider == provider) {
-            let _ok = write!(text, "\n{title}: create an order, pay it, give it back, look at it\n\n");
+    for at in PROVIDERS {
+        if let Some(merchant) = of(at.provider, &world.merchants).first() {
+            let _ok = write!(text, "\n{}: create an order, pay it, give it back, look at it\n\n", at.title);
             for command in commands(&grpc.to_string(), &sim, merchant) {
                 let _ok = writeln!(text, "  {command}");
             }
@@ -134,15 +134,17 @@ fn told(wishes: &Wishes, world: &World) -> String {
 
 /// Commands that take an order of a merchant from its creation to its refund, ready to paste.
 fn commands(grpc: &str, sim: &str, merchant: &DemoMerchant) -> Vec<String> {
-    let DemoMerchant { id, mchid, prefix, .. } = merchant;
-    let paid = json!({ "mchid": mchid, "out_trade_no": format!("{prefix}{ORDER_NO}") });
-    let (create, refunded) = match merchant.provider {
-        Provider::Wechatpay => (create_command(grpc, merchant), AMOUNT / 2),
-        // The payer's browser opens the URL of the launch: only then does PayJS know the order.
-        Provider::Payjs => {
-            let open = format!("jq '{{url: .order.launch.redirectUrl}}' | curl -s {sim}/control/open -d @-");
-            (format!("{} | {open}", create_command(grpc, merchant)), AMOUNT)
-        }
+    let DemoMerchant { id, mchid, .. } = merchant;
+    let paid = json!({ "mchid": mchid, "out_trade_no": merchant.number_there(ORDER_NO) });
+    let at = at(merchant.provider);
+    let mut create = create_command(grpc, merchant);
+    if let Some(filter) = at.opened_by {
+        // The payer opens the launch: only then does the provider know the order.
+        let _ok = write!(create, " | jq '{filter}' | curl -s {sim}/control/open -d @-");
+    }
+    let refunded = match at.refunds {
+        Refunds::NumberedParts | Refunds::UnnumberedParts => AMOUNT / 2,
+        Refunds::WholePayments => AMOUNT,
     };
     let refund = json!({
         "merchant_id": id,

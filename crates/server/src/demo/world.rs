@@ -1,6 +1,6 @@
 //! The world of a demo: merchants, a simulator that knows their accounts, a folder with keys and a configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,14 @@ use paymux_domain::ports::{BoxFuture, Call, ProviderGateway};
 use paymux_domain::time::ClockFactor;
 use paymux_simulators::control::view::Provider;
 use paymux_simulators::faults::{FaultPlan, FaultTuning, Preset};
-use paymux_simulators::keys::GeneratedKey;
 use paymux_simulators::payers::PayerPlan;
-use paymux_simulators::payjs::{CommunicationKey, PayjsConfig, PayjsMerchant};
-use paymux_simulators::wechatpay::{
-    ApiV3Key, PlatformVerifier, SubMerchant, WechatMerchant, WechatpayConfig,
-};
+use paymux_simulators::wechatpay::{PlatformKeys, WechatpayConfig};
 use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 
 use super::kept;
 use super::newcomer::{MERCHANTS_FOLDER, Newcomer};
-use super::site::{APIV3_KEY, config_toml, merchants_toml, write_secrets};
+use super::providers::{Keys, PROVIDERS, at, merchants, of};
+use super::site::{config_toml, merchants_toml, write_secrets};
 use crate::clock::ScaledClock;
 use crate::config::{ClockConfig, Config};
 
@@ -101,15 +98,12 @@ pub(super) struct GivesBack {
 impl DemoMerchant {
     /// The provider's name in configuration and reports.
     pub(super) fn provider_name(&self) -> &'static str {
-        provider_name(self.provider)
+        at(self.provider).name
     }
-}
 
-/// A provider's name in configuration, reports and orders.
-pub(super) fn provider_name(provider: Provider) -> &'static str {
-    match provider {
-        Provider::Wechatpay => "wechatpay",
-        Provider::Payjs => "payjs",
+    /// The number under which the provider knows an order.
+    pub(super) fn number_there(&self, order_no: &str) -> String {
+        format!("{}{order_no}{}", self.prefix, at(self.provider).number_end)
     }
 }
 
@@ -130,9 +124,9 @@ impl World {
     pub(super) async fn build(wishes: &Wishes, folder: &Path) -> anyhow::Result<Self> {
         let origin_ms = kept::origin_ms(folder, wishes.factor)?;
         let clock = ScaledClock::new(ClockConfig { factor: wishes.factor, origin_ms });
-        let merchants = merchants(wishes.merchants);
-        let at_wechatpay = merchants.iter().filter(|merchant| merchant.provider == Provider::Wechatpay);
-        let mchids: BTreeSet<String> = at_wechatpay.map(|merchant| merchant.mchid.clone()).collect();
+        let merchants = merchants(wishes.merchants.min(MERCHANTS_MAX));
+        let signing = merchants.iter().filter(|merchant| at(merchant.provider).has_rsa_keys);
+        let mchids: BTreeSet<String> = signing.map(|merchant| merchant.mchid.clone()).collect();
         let secrets = folder.join("secrets");
         fs::create_dir_all(&secrets).context("the folder for secrets cannot be made")?;
         let keys = make_keys(mchids.into_iter().collect(), &secrets).await?;
@@ -140,31 +134,11 @@ impl World {
             let secrets = secrets.clone();
             tokio::task::spawn_blocking(move || kept::platform(&secrets)).await??
         };
-        let simulator = Simulator::start(SimulatorConfig {
-            listen: wishes.simulator,
-            clock_factor: f64::from(wishes.factor.get()),
-            clock_origin_ms: Some(clock.origin_ms()),
-            faults: FaultPlan::preset(wishes.faults, wishes.seed),
-            fault_tuning: FaultTuning {
-                hang_ms: HANG_MS,
-                query_lag_ms: query_lag_ms(wishes.factor),
-                payjs_notify_delay_ms: millis(wishes.life + GRACE + LATE),
-                ..FaultTuning::default()
-            },
-            payers: PayerPlan {
-                enabled: wishes.payers,
-                seed: wishes.seed,
-                payjs_expiry_ms: millis(wishes.life),
-                pays_after_expiry: PAYS_AFTER_EXPIRY,
-                after_expiry_ms: millis(GRACE + LATE),
-                ..PayerPlan::default()
-            },
-            wechatpay: WechatpayConfig { merchants: accounts(&merchants, &keys), platform: Some(platform) },
-            payjs: PayjsConfig { merchants: payjs_accounts(&merchants), ..PayjsConfig::default() },
-            ..SimulatorConfig::default()
-        })
-        .await
-        .context("the simulator does not start")?;
+        let mut config = simulator_config(wishes, clock.origin_ms(), platform);
+        for at in PROVIDERS {
+            (at.introduce)(&mut config, &of(at.provider, &merchants), &keys);
+        }
+        let simulator = Simulator::start(config).await.context("the simulator does not start")?;
         let config_file = folder.join(kept::CONFIG_FILE);
         write_secrets(&secrets, &merchants, &simulator)?;
         let comes_later = wishes.newcomer && merchants.len() > 1;
@@ -183,6 +157,33 @@ impl World {
     }
 }
 
+/// A simulator that is as wished, without merchants yet.
+fn simulator_config(wishes: &Wishes, origin_ms: i64, platform: PlatformKeys) -> SimulatorConfig {
+    SimulatorConfig {
+        listen: wishes.simulator,
+        clock_factor: f64::from(wishes.factor.get()),
+        clock_origin_ms: Some(origin_ms),
+        faults: FaultPlan::preset(wishes.faults, wishes.seed),
+        fault_tuning: FaultTuning {
+            hang_ms: HANG_MS,
+            query_lag_ms: query_lag_ms(wishes.factor),
+            payjs_notify_delay_ms: millis(wishes.life + GRACE + LATE),
+            ..FaultTuning::default()
+        },
+        payers: PayerPlan {
+            enabled: wishes.payers,
+            seed: wishes.seed,
+            payjs_expiry_ms: millis(wishes.life),
+            maqian_expiry_ms: millis(wishes.life),
+            pays_after_expiry: PAYS_AFTER_EXPIRY,
+            after_expiry_ms: millis(GRACE + LATE),
+            ..PayerPlan::default()
+        },
+        wechatpay: WechatpayConfig { platform: Some(platform), ..WechatpayConfig::default() },
+        ..SimulatorConfig::default()
+    }
+}
+
 /// The lag in provider time; at least the simulator's own.
 fn query_lag_ms(factor: ClockFactor) -> u32 {
     millis(factor.stretch(QUERY_LAG)).max(FaultTuning::default().query_lag_ms)
@@ -192,120 +193,19 @@ fn millis(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// Four merchants at WeChat Pay and four at PayJS by turns.
-fn merchants(count: usize) -> Vec<DemoMerchant> {
-    let merchant = |n: usize| {
-        let id = format!("m{:02}", n + 1);
-        let nth = n / 8 * 4 + n % 4;
-        if n % 8 < 4 { at_wechatpay(id, nth) } else { at_payjs(id, nth) }
-    };
-    (0..count.min(MERCHANTS_MAX)).map(merchant).collect()
-}
-
-/// In turns of four: two that share a direct account, one with an account of its own, one sub-merchant of the one
-/// partner.
-fn at_wechatpay(id: String, n: usize) -> DemoMerchant {
-    let (turn, place) = (n / 4, n % 4);
-    let direct = |account: String, mchid: String, prefix: &str| DemoMerchant {
-        id: id.clone(),
-        provider: Provider::Wechatpay,
-        account,
-        mchid,
-        sub_mchid: None,
-        prefix: prefix.to_owned(),
-        method: "jsapi",
-        gives_back: GivesBack { late: place == 1, duplicates: false },
-    };
-    match place {
-        0 => direct(format!("direct-shared-{turn}"), format!("19{:08}", 100 + turn), "A-"),
-        1 => direct(format!("direct-shared-{turn}"), format!("19{:08}", 100 + turn), "B-"),
-        2 => direct(format!("direct-own-{turn}"), format!("19{:08}", 200 + turn), ""),
-        _ => DemoMerchant {
-            account: format!("partner-{turn}"),
-            mchid: "1230000109".to_owned(),
-            sub_mchid: Some(format!("18{turn:08}")),
-            prefix: format!("P{turn:02}-"),
-            method: if turn.is_multiple_of(2) { "scannedpos" } else { "partner_jsapi" },
-            gives_back: GivesBack { late: true, duplicates: false },
-            ..direct(String::new(), String::new(), "")
-        },
-    }
-}
-
-/// In turns of four: two that share an account, two with accounts of their own. Every other one gives late money back,
-/// all but the first what was paid twice.
-fn at_payjs(id: String, n: usize) -> DemoMerchant {
-    let (turn, place) = (n / 4, n % 4);
-    let (account, number, prefix) = match place {
-        0 => (format!("payjs-shared-{turn}"), 100 + turn, "C-"),
-        1 => (format!("payjs-shared-{turn}"), 100 + turn, "D-"),
-        _ => (format!("payjs-own-{n}"), 200 + n, ""),
-    };
-    DemoMerchant {
-        id,
-        provider: Provider::Payjs,
-        account,
-        mchid: format!("16{number:08}"),
-        sub_mchid: None,
-        prefix: prefix.to_owned(),
-        method: "cashier",
-        gives_back: GivesBack { late: !place.is_multiple_of(2), duplicates: place != 0 },
-    }
-}
-
-/// The key that both sides of an account at PayJS sign with.
-pub(super) fn payjs_key(mchid: &str) -> String {
-    format!("demo-key-of-{mchid}")
-}
-
-/// The accounts as PayJS knows them.
-fn payjs_accounts(merchants: &[DemoMerchant]) -> Vec<PayjsMerchant> {
-    let at_payjs = merchants.iter().filter(|merchant| merchant.provider == Provider::Payjs);
-    let mchids: BTreeSet<&str> = at_payjs.map(|merchant| merchant.mchid.as_str()).collect();
-    let account = |mchid: &str| PayjsMerchant::new(mchid, CommunicationKey::new(payjs_key(mchid)));
-    mchids.into_iter().map(account).collect()
-}
-
 /// A key for each merchant number, made in parallel and off the async workers.
-async fn make_keys(mchids: Vec<String>, secrets: &Path) -> anyhow::Result<BTreeMap<String, GeneratedKey>> {
+async fn make_keys(mchids: Vec<String>, secrets: &Path) -> anyhow::Result<Keys> {
     let key = |mchid: String| {
         let secrets = secrets.to_owned();
         move || kept::key(&secrets, &mchid).map(|key| (mchid, key))
     };
     let making: Vec<_> = mchids.into_iter().map(|mchid| tokio::task::spawn_blocking(key(mchid))).collect();
-    let mut made = BTreeMap::new();
+    let mut made = Keys::new();
     for making in making {
         let (mchid, key) = making.await.context("making keys was interrupted")??;
         made.insert(mchid, key);
     }
     Ok(made)
-}
-
-pub(super) fn app_id(mchid: &str) -> String {
-    format!("wx{mchid:0>16}")
-}
-
-/// The accounts as WeChat Pay knows them.
-fn accounts(merchants: &[DemoMerchant], keys: &BTreeMap<String, GeneratedKey>) -> Vec<WechatMerchant> {
-    let account = |(mchid, key): (&String, &GeneratedKey)| {
-        let subs = merchants.iter().filter(|merchant| merchant.mchid == *mchid);
-        let subs = subs.filter_map(|merchant| merchant.sub_mchid.clone());
-        WechatMerchant {
-            mchid: mchid.clone(),
-            appids: vec![app_id(mchid)],
-            serial: key.serial.clone(),
-            public_key_pem: key.public_key_pem.clone(),
-            apiv3_key: ApiV3Key::new(APIV3_KEY.to_owned()),
-            verifier: verifier(mchid),
-            sub_merchants: subs.map(|mchid| SubMerchant { mchid, appids: Vec::new() }).collect(),
-        }
-    };
-    keys.iter().map(account).collect()
-}
-
-/// Partners are on the public key already, direct merchants still on the certificate.
-pub(super) fn verifier(mchid: &str) -> PlatformVerifier {
-    if mchid.starts_with("12") { PlatformVerifier::PublicKey } else { PlatformVerifier::Certificate }
 }
 
 /// The engine's gateway, told that these providers are on the same machine: calls land sooner than they may elsewhere,
@@ -322,21 +222,5 @@ impl ProviderGateway for Nearby {
             let report = self.0.call(call).await;
             CallReport { retry_after: report.retry_after.map(|wait| wait.min(THROTTLED_PAUSE)), ..report }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn merchants_of_one_number_have_prefixes_that_do_not_begin_each_other() {
-        let merchants = merchants(MERCHANTS_MAX);
-        assert_eq!(merchants.len(), MERCHANTS_MAX);
-        for (n, one) in merchants.iter().enumerate() {
-            for other in merchants.iter().skip(n + 1).filter(|other| other.mchid == one.mchid) {
-                assert!(!one.prefix.starts_with(&other.prefix) && !other.prefix.starts_with(&one.prefix));
-            }
-        }
     }
 }

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{Gate, watch};
 use crate::access::Caller;
-use crate::ingest::{Answer, CommandRequest, Ingest, ListedPage, RefundAnswer, Refusal};
+use crate::ingest::{Answer, CommandRequest, Ingest, ListedPage, MovedPage, RefundAnswer, Refusal};
 
 /// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
 const UNANSWERED_MAX: usize = 1024;
@@ -83,6 +83,15 @@ impl v1::order_service_server::OrderService for Orders {
         let _slot = self.gate.enter()?;
         let ListedPage { orders, next_page_token } = self.ingest.list(request.get_ref()).await?;
         Ok(Response::new(v1::ListOrdersResponse { orders, next_page_token }))
+    }
+
+    async fn list_movements(
+        &self,
+        request: Request<v1::ListMovementsRequest>,
+    ) -> Result<Response<v1::ListMovementsResponse>, Status> {
+        let _slot = self.gate.enter()?;
+        let MovedPage { movements, next_page_token } = self.ingest.movements(request.get_ref()).await?;
+        Ok(Response::new(v1::ListMovementsResponse { movements, next_page_token }))
     }
 
     async fn find_order(

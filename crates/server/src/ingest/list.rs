@@ -24,13 +24,39 @@ const PAGE_TIME_MAX: Duration = Duration::from_secs(5);
 const PAGE_BYTES_MAX: usize = 3 << 20;
 
 /// Entries of the index that are read at once.
-const ENTRIES_AT_ONCE: usize = 128;
+pub(super) const ENTRIES_AT_ONCE: usize = 128;
 
 /// Orders that are read at once.
 const READS_AT_ONCE: usize = 16;
 
 /// States in the filter of a list.
 const STATES_MAX: usize = 16;
+
+/// What one page has cost so far.
+pub(super) struct Cost {
+    begun: Instant,
+    looked_at: usize,
+}
+
+impl Cost {
+    pub(super) fn begin() -> Self {
+        Self { begun: Instant::now(), looked_at: 0 }
+    }
+
+    /// How many of the wanted entries of the index are read next.
+    pub(super) fn entries(&self, wanted: usize) -> usize {
+        wanted.min(ENTRIES_AT_ONCE).min(LOOKED_AT_MAX - self.looked_at)
+    }
+
+    pub(super) const fn look(&mut self) {
+        self.looked_at += 1;
+    }
+
+    /// The page ends with what it has.
+    pub(super) fn is_over(&self) -> bool {
+        self.looked_at == LOOKED_AT_MAX || self.begun.elapsed() >= PAGE_TIME_MAX
+    }
+}
 
 /// A page of orders.
 #[derive(Clone, Debug, Default)]
@@ -55,16 +81,15 @@ impl Ingest {
     /// As the API lists them for ListOrders.
     pub async fn list(&self, request: &v1::ListOrdersRequest) -> Result<ListedPage, Refusal> {
         let Listing { mut query, states, pages } = self.listing(request)?;
-        let begun = Instant::now();
-        let (mut page, mut bytes, mut looked_at) = (ListedPage::default(), 0, 0);
+        let (mut page, mut bytes, mut cost) = (ListedPage::default(), 0, Cost::begin());
         loop {
             // Without a filter, nearly every entry is shown.
             let wanted = if states.is_empty() { pages.size() - page.orders.len() } else { ENTRIES_AT_ONCE };
-            query.limit = wanted.min(ENTRIES_AT_ONCE).min(LOOKED_AT_MAX - looked_at);
+            query.limit = cost.entries(wanted);
             let ListPage { entries, more } = self.parts.store.list_orders(&query).await?;
             let last = entries.len();
             for (number, (time, key, order)) in (1..).zip(self.orders_of(entries).await?) {
-                looked_at += 1;
+                cost.look();
                 let place = (time, key.order_no.clone());
                 // An index row may be there before the facts, or be read just before both go: that shows no order.
                 if !order.is_empty() && (states.is_empty() || states.contains(&order.state())) {
@@ -74,8 +99,7 @@ impl Ingest {
                 }
                 let is_full = page.orders.len() == pages.size() || bytes >= PAGE_BYTES_MAX;
                 let is_last = number == last;
-                let is_over = looked_at == LOOKED_AT_MAX || begun.elapsed() >= PAGE_TIME_MAX;
-                if is_full || (is_last && is_over) {
+                if is_full || (is_last && cost.is_over()) {
                     if more || !is_last {
                         page.next_page_token = pages.token(&write_place(&place));
                     }
@@ -114,20 +138,20 @@ impl Ingest {
     }
 
     /// The orders of some entries of the index, in their order.
-    async fn orders_of(
+    pub(super) async fn orders_of<T>(
         &self,
-        entries: Vec<(Timestamp, OrderKey)>,
-    ) -> Result<Vec<(Timestamp, OrderKey, Order)>, Refusal> {
-        let reads = entries.into_iter().map(|(time, key)| async move {
+        entries: Vec<(T, OrderKey)>,
+    ) -> Result<Vec<(T, OrderKey, Order)>, Refusal> {
+        let reads = entries.into_iter().map(|(place, key)| async move {
             let order = Order::from_facts(self.read(&key).await?.facts);
-            Ok::<_, Refusal>((time, key, order))
+            Ok::<_, Refusal>((place, key, order))
         });
         futures_util::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await
     }
 }
 
-/// A bound of creation times.
-fn bound(
+/// A bound of times.
+pub(super) fn bound(
     faults: &mut Faults,
     field: &str,
     time: Option<&prost_types::Timestamp>,
@@ -138,7 +162,7 @@ fn bound(
         faults.add(field, "must be a valid time");
         return absent;
     };
-    // Orders are created at whole milliseconds: "at or after" and "before" a part of one mean the next.
+    // Times are kept as whole milliseconds: "at or after" and "before" a part of one mean the next.
     let rest = u64::from(time.nanos % 1_000_000 != 0);
     instant + Duration::from_millis(rest)
 }

@@ -6,14 +6,15 @@ use paymux_domain::amount::Amount;
 use paymux_domain::command::{Fingerprint, OrderCommand, Record, RefundCommand};
 use paymux_domain::fold::Order;
 use paymux_domain::limits::REFUND_REASON_BYTES_MAX;
-use paymux_domain::name::{OrderKey, ProviderTradeNo, RefundNo, RequestId};
+use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo, RequestId};
+use paymux_domain::ports::FieldFault;
 use paymux_domain::refund::AUTOMATIC_PREFIX;
 use paymux_proto::v1;
 use tokio::time::Instant;
 
 use super::fields::Faults;
 use super::waits::Waiting;
-use super::{Ingest, Refusal, order_key};
+use super::{Ingest, Refusal, options, order_key};
 
 /// How long a refund without `wait` waits for its reservation, real time.
 const RESERVATION_WAIT: Duration = Duration::from_secs(5);
@@ -43,11 +44,18 @@ impl Ingest {
         let mut faults = Faults::default();
         let wait = faults.wait(request.wait.as_ref());
         let command = command(&mut faults, request, caller);
+        let at = request.options.as_ref().map(options::refund_provider_of);
+        if let (Some(at), Some(command)) = (at, &command) {
+            faults.add_missing(self.refund_option_faults(at, command));
+        }
         let (Some(mut command), true) = (command, faults.is_empty()) else {
             return Err(faults.or(Refusal::OrderNotFound));
         };
         let key = command.order.key.clone();
         let (partition, accept_per_s_max) = self.home_of(&key)?;
+        if let Some(at) = at {
+            self.is_order_at(&key, at).await?;
+        }
         let waiting = self.parts.waits.register();
         command.order.reply_to = Some(Waiting::address(&waiting));
         let (no, amount, fingerprint) =
@@ -71,6 +79,27 @@ impl Ingest {
         };
         let ended = self.refund_ended(&key, &no, order, start + wait).await?;
         Ok(RefundAnswer::Current(key, no, Box::new(ended)))
+    }
+
+    /// What the provider does not take of a refund's options.
+    fn refund_option_faults(&self, at: &str, command: &RefundCommand) -> Vec<FieldFault> {
+        let id: Option<ProviderId> = at.parse().ok();
+        match id.and_then(|id| self.parts.registry.load().provider(&id)) {
+            Some(provider) => provider.check_refund(&command.options_json, command.amount),
+            None => vec![FieldFault { field: at.to_owned(), reason: "has no account here".to_owned() }],
+        }
+    }
+
+    /// Options of a provider go to it alone: an order that has a payment to give back is known by now.
+    async fn is_order_at(&self, key: &OrderKey, at: &str) -> Result<(), Refusal> {
+        let order = Order::from_facts(self.read(key).await?.facts);
+        let created = order.created().ok_or(Refusal::OrderNotFound)?;
+        if created.provider.as_str() == at {
+            return Ok(());
+        }
+        let mut faults = Faults::default();
+        faults.add(at, format!("the order is at {}", created.provider));
+        Err(faults.or(Refusal::OrderNotFound))
     }
 
     /// One refund as it is now, with `wait` once it has ended.
@@ -149,18 +178,24 @@ fn command(faults: &mut Faults, request: &v1::RefundOrderRequest, caller: &str) 
     }
     let (refund_no, amount) = (refund_no?, amount?);
     let minor = amount.minor().to_string();
-    let fingerprint = Fingerprint::of([
+    let options_json = request.options.as_ref().map(options::refund_to_json).unwrap_or_default();
+    let fields = [
         ("amount.minor", minor.as_str()),
         ("amount.currency", amount.currency().code()),
         ("provider_trade_no", request.provider_trade_no.as_deref().unwrap_or_default()),
         ("reason", request.reason.as_str()),
-    ]);
+    ];
+    // Refunds that were recorded before there were options have no such field.
+    let given =
+        request.options.as_ref().map(|given| (options::refund_provider_of(given), options_json.as_str()));
+    let fingerprint = Fingerprint::of(fields.into_iter().chain(given));
     Some(RefundCommand {
         order: OrderCommand { key: key?, request_id: request_id?, caller: caller.to_owned(), reply_to: None },
         refund_no,
         trade_no: trade_no?,
         amount,
         reason: request.reason.clone(),
+        options_json,
         fingerprint,
     })
 }

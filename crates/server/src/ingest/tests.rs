@@ -109,7 +109,7 @@ fn created(command: &CreateCommand) -> (FactKey, FactBody) {
 
 fn launch() -> (FactKey, FactBody) {
     let params = LaunchParams::RedirectUrl("https://pay.example.com/1".to_owned());
-    (FactKey::Launch(1), FactBody::Launch(Launch { params, expire_time: None }))
+    (FactKey::Launch(1), FactBody::Launch(Launch { params, expire_time: None, provider_order_no: None }))
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,10 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use super::backend::Backend;
 use super::health::Readiness;
 use super::reach::Reach;
-use super::{Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, door, health, open, pruning};
+use super::{
+    Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, door, health, open, pruning, upkeep,
+};
+use crate::clock::SystemEntropy;
 use crate::config::Config;
 use crate::door::Door;
 use crate::grpc::{self, Guards, OperatorParts, ServeError};
@@ -215,13 +218,18 @@ async fn close(backend: Backend, deadline: Instant) -> Result<(), NodeError> {
     Ok(())
 }
 
-/// What goes on beside the roles: pruning, reloading, certificates that are exchanged.
+/// What goes on beside the roles: pruning, reloading, upkeep of the providers, certificates that are exchanged.
 fn keep_house(shared: &Shared, roles: Roles, doors: [&Option<Door>; 2], background: &mut JoinSet<()>) {
     if let Some(pruner) = shared.backend.pruner().filter(|_| roles.worker) {
         let retention = shared.config.backend.retention;
         background.spawn(pruning::run(pruner, Arc::clone(&shared.clock), retention));
     }
     background.spawn(Arc::clone(&shared.reloader).run(shared.doors.clone()));
+    // Ingest alone calls no provider and hears from none.
+    if roles.worker || roles.notify {
+        let (gateway, clock) = (Arc::clone(&shared.gateway), Arc::clone(&shared.clock));
+        background.spawn(upkeep::run(gateway, clock, SystemEntropy::from_system(), shared.doors.clone()));
+    }
     for tls in doors.into_iter().flatten().filter_map(Door::tls) {
         background.spawn(tls.follow(shared.doors.clone()));
     }

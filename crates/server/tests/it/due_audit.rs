@@ -135,7 +135,7 @@ async fn is_found_and_repaired(site: &Site, lost: usize) {
     site.orders(lost).await;
     let told = |missing: usize, repaired: usize| {
         json!({ "scanned": lost + KEPT, "ended": 0, "parked": 0, "with_row": lost + KEPT - missing,
-            "missing": missing, "repaired": repaired })
+            "missing": missing, "repaired": repaired, "reindexed": 0 })
     };
     let (code, mut found) = site.audit(&[]);
     assert_eq!((code, found.pop()), (Some(4), Some(told(lost, 0))));

@@ -511,9 +511,9 @@ pub(crate) fn index(merchant: &str) -> usize {
     merchant.trim_start_matches('m').parse::<usize>().expect("a number") - 1
 }
 
-/// Of eight merchants in turn the last four are at PayJS.
+/// Of fourteen merchants in turn the fifth to eighth are at PayJS.
 fn is_payjs(merchant: &str) -> bool {
-    index(merchant) % 8 >= 4
+    (4..8).contains(&(index(merchant) % 14))
 }
 
 /// What the provider calls an order.

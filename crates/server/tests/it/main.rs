@@ -10,6 +10,7 @@ mod dead;
 mod demo;
 mod disk;
 mod due_audit;
+mod finance;
 mod kills;
 mod limits;
 mod lists;

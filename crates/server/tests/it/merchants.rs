@@ -1,5 +1,7 @@
-//! Thousands of merchants in a folder: reloaded under traffic, keys rotated under notifications, unknown ones waiting.
+//! Thousands of merchants in a folder: reloaded under traffic, keys rotated under notifications,
+//! certificates downloaded, unknown ones waiting.
 
+mod certificates;
 mod reload;
 mod rotation;
 mod signals;

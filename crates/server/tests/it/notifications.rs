@@ -33,7 +33,7 @@ async fn paths_methods_and_sizes_that_are_none_have_their_defined_answers() {
         http().post(url).body(body).send().await.unwrap().status().as_u16()
     };
     assert_eq!(status("/notify/wechatpay/nobody", Vec::new()).await, 400);
-    assert_eq!(status("/notify/maqian/m01", Vec::new()).await, 404);
+    assert_eq!(status("/notify/nobody/m01", Vec::new()).await, 404);
     assert_eq!(status("/notify/wechatpay/m%2001", Vec::new()).await, 400);
     assert_eq!(status("/", Vec::new()).await, 404);
     assert_eq!(status("/notify/wechatpay/m01", vec![b'x'; 65 * 1024]).await, 413);

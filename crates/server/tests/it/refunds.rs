@@ -45,6 +45,47 @@ async fn of_a_thousand_refunds_at_once_the_providers_count_binds() {
     agree(&world, "COUNT-BINDS", &tally, 100).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn options_of_a_refund_are_checked_go_to_the_provider_and_belong_to_what_is_compared() {
+    let world = World::start(&["--clock-factor", "100"]);
+    let client = world.client().await;
+    let create = v1::CreateOrderRequest {
+        wait: Some(seconds(WAIT_S)),
+        expiry: Some(Expiry::ExpireAfter(seconds(86_400))),
+        ..order("m01", "OPTIONS-1", 1_000)
+    };
+    client.create(create).await.expect("an order that is accepted");
+    let merchant = world.merchants.first().expect("a merchant");
+    let out_trade_no = format!("{}OPTIONS-1", merchant.prefix);
+    world.control("pay", &json!({ "mchid": merchant.mchid, "out_trade_no": out_trade_no })).await;
+    until(&client, "m01", "OPTIONS-1", |order| order.fulfilment() == v1::Fulfilment::Fulfil).await;
+
+    let asked = async |amount_minor: i64| {
+        let source = v1::WechatpayRefundSource { funds: v1::WechatpayFunds::Available.into(), amount_minor };
+        let options =
+            v1::WechatpayRefundOptions { sources: vec![source], ..v1::WechatpayRefundOptions::default() };
+        let request = v1::RefundOrderRequest {
+            merchant_id: "m01".to_owned(),
+            merchant_order_no: "OPTIONS-1".to_owned(),
+            refund_no: "r1".to_owned(),
+            request_id: "r1".to_owned(),
+            amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: 400 }),
+            wait: Some(seconds(WAIT_S)),
+            options: Some(v1::refund_order_request::Options::Wechatpay(options)),
+            ..v1::RefundOrderRequest::default()
+        };
+        let request = Client::request(request, Some(Duration::from_secs(30)));
+        client.orders().refund_order(request).await
+    };
+    let refused = Refusal::of(&asked(399).await.expect_err("the sum is not the refund's"));
+    let wanted = ("wechatpay.sources".to_owned(), "must sum up to the refund, 400 fen".to_owned());
+    assert_eq!((refused.code, refused.violations), (Code::InvalidArgument, vec![wanted]));
+    let refund = asked(400).await.expect("it is taken").into_inner().refund.expect("a refund");
+    assert_eq!(refund.state(), RefundState::Done, "{refund:?}");
+    let again = asked(400).await.expect("the same again").into_inner().refund.expect("a refund");
+    assert_eq!(again.state(), RefundState::Done);
+}
+
 /// Asks for a thousand refunds of one paid order at once, while half of the provider's answers time out or get lost.
 async fn thousand(number: &str, paid_minor: i64, refund_minor: i64) -> (World, Tally) {
     let world = World::start(&["--clock-factor", "100"]);

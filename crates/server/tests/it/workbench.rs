@@ -95,6 +95,42 @@ async fn merchant() -> (String, mpsc::Receiver<(HeaderMap, Bytes)>) {
     (url, receiver)
 }
 
+/// The next notification: its headers as a log would show them, and its body.
+async fn push_of(pushed: &mut mpsc::Receiver<(HeaderMap, Bytes)>) -> (String, Bytes) {
+    let (headers, body) =
+        tokio::time::timeout(PATIENCE, pushed.recv()).await.expect("a push").expect("a push");
+    let lines: Vec<String> = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().expect("visible characters")))
+        .collect();
+    (format!("POST /pushed HTTP/1.1\r\n{}\r\n", lines.concat()), body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_the_file_lacks_is_named_and_downloaded_on_request() {
+    let world = World::start(&[]);
+    let account = Account::of(&world);
+    let (notify_url, mut pushed) = merchant().await;
+    let new = world.control("platform/certificate", &json!({ "step": "switch" })).await;
+    let serial = new["certificate_serial"].as_str().expect("a serial number");
+    let body = json!({
+        "appid": "wx0000001900000200", "mchid": "1900000200", "description": "Tea", "out_trade_no": "BENCH-0002",
+        "notify_url": notify_url, "amount": { "total": 1200, "currency": "CNY" }, "payer": { "openid": "o-secret" },
+    });
+    assert_eq!(account.post("/v3/pay/transactions/jsapi", &body.to_string()).await.0, 200);
+    world.control("pay", &json!({ "mchid": "1900000200", "out_trade_no": "BENCH-0002" })).await;
+    let (lines, body) = push_of(&mut pushed).await;
+
+    let folder = TempDir::new().expect("a temporary folder");
+    let without = account.verify(folder.path(), &lines, &body, &[]);
+    assert_eq!(without.status.code(), Some(3), "{without:?}");
+    let told = text(&without);
+    assert!(told.contains(&format!("no key {serial} in the account")), "{told}");
+    assert!(told.contains("platform_certificates = [{ certificate_file }]"), "{told}");
+    let with = account.verify(folder.path(), &lines, &body, &["--download"]);
+    assert_eq!(with.status.code(), Some(0), "{with:?}");
+}
+
 /// The simulator verifies signatures by another library than the one that makes them.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_signed_is_taken_and_what_is_pushed_is_verified() {
@@ -121,13 +157,7 @@ async fn what_is_signed_is_taken_and_what_is_pushed_is_verified() {
     parameters["paySign"] = signed["signature"].clone();
     world.control("launch", &parameters).await;
 
-    let (headers, body) =
-        tokio::time::timeout(PATIENCE, pushed.recv()).await.expect("a push").expect("a push");
-    let lines: Vec<String> = headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().expect("visible characters")))
-        .collect();
-    let lines = format!("POST /pushed HTTP/1.1\r\n{}\r\n", lines.concat());
+    let (lines, body) = push_of(&mut pushed).await;
     let folder = TempDir::new().expect("a temporary folder");
     let verified = account.verify(folder.path(), &lines, &body, &[]);
     let told = json_of(&verified);

@@ -14,10 +14,14 @@ use super::read;
 use super::sides::{Refused, Sides};
 use super::view::{ClockView, StatsView};
 use crate::faults::{FaultKind, FaultPlan, Preset};
+use crate::hosts::HostsView;
+use crate::maqian::MaqianMerchant;
 use crate::payers::PayerPlan;
 use crate::payjs::PayjsMerchant;
-use crate::wechatpay::{PlatformPublic, WechatMerchant, Wechatpay};
+use crate::upaas::UpaasMerchant;
+use crate::wechatpay::{CertificateStep, PlatformPublic, WechatMerchant, Wechatpay};
 use crate::world::World;
+use crate::xorpay::XorpayMerchant;
 
 type Shared = State<Arc<World>>;
 
@@ -90,6 +94,24 @@ pub(super) async fn register_payjs(State(sides): State<Sides>, body: Bytes) -> R
     Ok(StatusCode::NO_CONTENT)
 }
 
+pub(super) async fn register_xorpay(State(sides): State<Sides>, body: Bytes) -> Result<StatusCode, Refused> {
+    let merchant: XorpayMerchant = read_merchant(&body)?;
+    sides.register_xorpay(merchant).map_err(Refused::bad)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn register_maqian(State(sides): State<Sides>, body: Bytes) -> Result<StatusCode, Refused> {
+    let merchant: MaqianMerchant = read_merchant(&body)?;
+    sides.register_maqian(merchant).map_err(Refused::bad)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn register_upaas(State(sides): State<Sides>, body: Bytes) -> Result<StatusCode, Refused> {
+    let merchant: UpaasMerchant = read_merchant(&body)?;
+    sides.register_upaas(merchant).map_err(Refused::bad)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// The parser's own words could repeat a secret of the body, so only the place is told.
 fn read_merchant<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
     serde_json::from_slice(body).map_err(|error| {
@@ -98,7 +120,40 @@ fn read_merchant<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
 }
 
 pub(super) async fn platform(State(provider): State<Arc<Wechatpay>>) -> Json<PlatformPublic> {
-    Json(provider.platform.public.clone())
+    Json(provider.platform.public())
+}
+
+/// A step of the exchange of the platform certificate.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepRequest {
+    step: CertificateStep,
+}
+
+pub(super) async fn step_certificate(
+    State(provider): State<Arc<Wechatpay>>,
+    body: Bytes,
+) -> Result<Json<PlatformPublic>, Refused> {
+    let StepRequest { step } = read(&body)?;
+    provider.step_certificate(step).await.map(Json).map_err(Refused::conflict)
+}
+
+pub(super) async fn hosts(State(sides): State<Sides>) -> Json<HostsView> {
+    Json(sides.hosts.view())
+}
+
+/// Where the main host is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HostsRequest {
+    is_main_away: bool,
+}
+
+/// Only over the stand-by address: the main one could not answer what takes it away.
+pub(super) async fn set_hosts(State(sides): State<Sides>, body: Bytes) -> Result<Json<HostsView>, Refused> {
+    let HostsRequest { is_main_away } = read(&body)?;
+    sides.hosts.set_main_away(is_main_away).await.map_err(Refused::conflict)?;
+    Ok(Json(sides.hosts.view()))
 }
 
 pub(super) async fn clock(State(world): Shared) -> Json<ClockView> {
@@ -110,5 +165,6 @@ pub(super) async fn clock(State(world): Shared) -> Json<ClockView> {
 pub(super) async fn reset(State(sides): State<Sides>) -> StatusCode {
     sides.world.reset();
     sides.all().iter().for_each(|side| side.forget());
+    sides.guests.iter().for_each(|guest| guest.forget());
     StatusCode::NO_CONTENT
 }

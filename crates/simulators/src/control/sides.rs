@@ -9,10 +9,15 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::view::{OrderDetail, OrderTruth, Payment};
+use crate::guest::{self, Guest, Guests};
+use crate::hosts::Hosts;
+use crate::maqian::{Maqian, MaqianMerchant, MerchantError as MaqianError};
 use crate::payjs::{MerchantError as PayjsError, Payjs, PayjsMerchant};
-use crate::provider::OrderKey;
+use crate::provider::{OrderKey, Provider};
+use crate::upaas::{MerchantError as UpaasError, Upaas, UpaasMerchant};
 use crate::wechatpay::{MerchantError as WechatError, WechatMerchant, Wechatpay};
 use crate::world::World;
+use crate::xorpay::{MerchantError as XorpayError, Xorpay, XorpayMerchant};
 
 /// A refusal of the control API.
 pub(crate) struct Refused(StatusCode, String);
@@ -68,23 +73,46 @@ pub(crate) trait Side: Send + Sync {
 #[derive(Clone)]
 pub(crate) struct Sides {
     pub(crate) world: Arc<World>,
+    pub(crate) hosts: Arc<Hosts>,
     pub(crate) wechatpay: Arc<Wechatpay>,
     pub(crate) payjs: Arc<Payjs>,
+    pub(crate) xorpay: Arc<Xorpay>,
+    pub(crate) guests: Guests,
+    pub(crate) upaas: Arc<Upaas>,
+    pub(crate) maqian: Arc<Maqian>,
 }
 
 impl Sides {
-    pub(crate) fn all(&self) -> [Arc<dyn Side>; 2] {
-        [self.wechatpay.clone(), self.payjs.clone()]
+    pub(crate) fn all(&self) -> [Arc<dyn Side>; 5] {
+        [
+            self.wechatpay.clone(),
+            self.payjs.clone(),
+            self.xorpay.clone(),
+            self.upaas.clone(),
+            self.maqian.clone(),
+        ]
+    }
+
+    /// The provider of an account, where it is none of this crate's.
+    pub(crate) fn guest(&self, mchid: &str) -> Option<Arc<dyn Guest>> {
+        guest::of(&self.guests, mchid)
     }
 
     /// The provider of an account; WeChat Pay's for accounts that nobody knows.
     pub(crate) fn of(&self, mchid: &str) -> Arc<dyn Side> {
-        if self.payjs.knows(mchid) { self.payjs.clone() } else { self.wechatpay.clone() }
+        self.all().into_iter().find(|side| side.knows(mchid)).unwrap_or_else(|| self.wechatpay.clone())
+    }
+
+    /// Whether an account number is known to another provider than this one.
+    fn is_elsewhere(&self, own: Provider, mchid: &str) -> bool {
+        let sides = Provider::ALL.into_iter().zip(self.all());
+        sides.filter(|(provider, _)| *provider != own).any(|(_, side)| side.knows(mchid))
+            || self.guest(mchid).is_some()
     }
 
     /// Adds an account of WeChat Pay, or replaces the one of the same number.
     pub(crate) fn register(&self, merchant: WechatMerchant) -> Result<(), WechatError> {
-        if self.payjs.knows(&merchant.mchid) {
+        if self.is_elsewhere(Provider::Wechatpay, &merchant.mchid) {
             return Err(WechatError::Taken(merchant.mchid));
         }
         self.wechatpay.register(merchant)
@@ -92,10 +120,34 @@ impl Sides {
 
     /// Adds an account of PayJS, or replaces the one of the same number.
     pub(crate) fn register_payjs(&self, merchant: PayjsMerchant) -> Result<(), PayjsError> {
-        if self.wechatpay.knows(&merchant.mchid) {
+        if self.is_elsewhere(Provider::Payjs, &merchant.mchid) {
             return Err(PayjsError::Taken(merchant.mchid));
         }
         self.payjs.register(merchant)
+    }
+
+    /// Adds an account of XorPay, or replaces the one of the same number.
+    pub(crate) fn register_xorpay(&self, merchant: XorpayMerchant) -> Result<(), XorpayError> {
+        if self.is_elsewhere(Provider::Xorpay, &merchant.aid) {
+            return Err(XorpayError::Taken(merchant.aid));
+        }
+        self.xorpay.register(merchant)
+    }
+
+    /// Adds an account of 码钱, or replaces the one of the same number.
+    pub(crate) fn register_maqian(&self, merchant: MaqianMerchant) -> Result<(), MaqianError> {
+        if self.is_elsewhere(Provider::Maqian, &merchant.merch_no) {
+            return Err(MaqianError::Taken(merchant.merch_no));
+        }
+        self.maqian.register(merchant)
+    }
+
+    /// Adds a store of UPaaS, or replaces the one of the same number.
+    pub(crate) fn register_upaas(&self, merchant: UpaasMerchant) -> Result<(), UpaasError> {
+        if self.is_elsewhere(Provider::Upaas, &merchant.store_num) {
+            return Err(UpaasError::Taken(merchant.store_num));
+        }
+        self.upaas.register(merchant)
     }
 }
 

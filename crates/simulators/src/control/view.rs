@@ -14,6 +14,8 @@ pub use crate::wechatpay::{
     CallCounts, NotPayable, Payment, Push, RefundCalls, RefundState, RefundTruth, RefundsTruth, TradeState,
 };
 
+pub use crate::xorpay::Status as XorpayStatus;
+
 use crate::faults::FaultKind;
 use crate::payers::PayerAct;
 use crate::provider::OrderKey;
@@ -31,6 +33,18 @@ pub enum Product {
     PartnerScannedpos,
     /// PayJS, `/api/cashier`.
     Cashier,
+    /// XorPay, `/api/pay/{aid}` with `pay_type` jsapi.
+    XorpayJsapi,
+    /// 码钱, the cashier mini program.
+    CashierMiniProgram,
+    /// UPaaS, `/v2/pay/jsapi`, WeChat in a page of a public account.
+    UpaasWeixinJsapi,
+    /// UPaaS, `/v2/pay/jsapi`, WeChat in a mini program.
+    UpaasWeixinMiniProgram,
+    /// UPaaS, `/v2/pay/jsapi`, Alipay.
+    UpaasAlipay,
+    /// UPaaS, `/v2/pay/jsapi`, UnionPay QuickPass.
+    UpaasUnionpay,
 }
 
 impl From<wechatpay::Product> for Product {
@@ -48,7 +62,7 @@ impl From<wechatpay::Product> for Product {
 pub struct OrderTruth {
     /// Whose order it is.
     pub provider: Provider,
-    /// Account: mchid or sp_mchid.
+    /// Account: mchid or sp_mchid; XorPay's aid, UPaaS's store_num, 码钱's merch_no.
     pub mchid: String,
     /// Sub-merchant of a partner's order.
     pub sub_mchid: Option<String>,
@@ -77,6 +91,45 @@ pub struct OrderTruth {
     /// What PayJS alone has; absent for orders of other providers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payjs: Option<PayjsTruth>,
+    /// What XorPay alone has; absent for orders of other providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xorpay: Option<XorpayTruth>,
+    /// What 码钱 alone has; absent for orders of other providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maqian: Option<MaqianTruth>,
+}
+
+/// What the truth about an order of XorPay has beyond the common form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct XorpayTruth {
+    /// XorPay's number of the order.
+    pub aoid: String,
+    /// The word of its query.
+    pub status: XorpayStatus,
+    /// True pushes that were answered 200.
+    pub pushes_delivered: u32,
+    /// Verified refund calls, those included that were refused.
+    pub refund_calls: u32,
+}
+
+/// What the truth about an order of 码钱 has beyond the common form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaqianTruth {
+    /// 码钱's number of the order.
+    pub trade_no: String,
+    /// How often a payer's device got into the cashier.
+    pub opened: u32,
+    /// What the cashier shows the payer.
+    pub goods_name: Option<String>,
+    /// What has become of the pushes.
+    pub pushing: Pushing,
+    /// True pushes that were acknowledged.
+    pub pushes_delivered: u32,
+    /// Paid, but every push was lost or ended unacknowledged, and no call has told the merchant of it: without the server
+    /// API it cannot know of the payment.
+    pub undeterminable: bool,
+    /// Verified refund calls, those included that were refused.
+    pub refund_calls: u32,
 }
 
 /// What the truth about an order of PayJS has beyond the common form.
@@ -126,7 +179,7 @@ pub struct OrderDetail {
     pub calls: CallCounts,
     /// Faults injected so far.
     pub faults: BTreeSet<FaultKind>,
-    /// Prepay ids given out, oldest first.
+    /// Prepay ids given out, oldest first; at UPaaS the launch parameter of the channel.
     pub prepay_ids: Vec<String>,
     /// Notifications pushed, oldest first, the last 64.
     pub pushes: Vec<Push>,
@@ -181,6 +234,8 @@ impl OrderTruth {
             payer: order.payer,
             faults: faults.clone(),
             payjs: None,
+            xorpay: None,
+            maqian: None,
         }
     }
 }

@@ -3,19 +3,27 @@
 //!
 //! A fault is chosen per order, in one of two ways: by the last two digits of the amount in minor units (as
 //! test cards choose a behaviour; see [`FaultKind::of_amount_at`]), or by seeded rates ([`FaultPlan`]). An order
-//! has at most one fault per [`Stage`]. A refund of WeChat Pay is chosen for as an order is: by its own amount,
-//! else by rates drawn for its own number; PayJS refunds whole orders. Every injection is counted by kind and
+//! has at most one fault per [`Stage`]. A refund of WeChat Pay or UPaaS is chosen for as an order is: by its own
+//! amount, else by rates drawn for its own number; refunds of the others have the faults of their order. Every injection
+//! is counted by kind and
 //! shown at `/control/stats`.
 
+mod maqian;
 mod payjs;
 mod plan;
+mod upaas;
+mod xorpay;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use maqian::MaqianFault;
 pub use payjs::{PayjsFault, Trouble};
 pub use plan::{BadPlan, FaultPlan, OrderFaults, Preset};
+pub use xorpay::{Mishap, XorpayFault};
+
 pub(crate) use plan::{check_rate, check_sum};
+pub use upaas::UpaasFault;
 
 use crate::provider::Provider;
 
@@ -101,6 +109,8 @@ pub enum FaultKind {
     QueryBadSignature,
     /// First query: the connection ends without an answer.
     QueryDropped,
+    /// First query: the answer is a probe, its signature begins with `WECHATPAY/SIGNTEST/`.
+    QuerySigntest,
     /// First close that succeeds: the order is closed, the connection ends without an answer.
     CloseAnswerLost,
     /// First close: nothing is done, the connection ends without an answer.
@@ -164,6 +174,12 @@ pub enum FaultKind {
     RefundQueryLagging,
     /// A way in which PayJS misbehaves.
     Payjs(PayjsFault),
+    /// A way in which XorPay misbehaves.
+    Xorpay(XorpayFault),
+    /// A way in which 码钱 misbehaves.
+    Maqian(MaqianFault),
+    /// A way in which UPaaS misbehaves.
+    Upaas(UpaasFault),
 }
 
 /// What the table says of one kind.
@@ -175,7 +191,7 @@ struct Spec {
 
 impl FaultKind {
     /// WeChat Pay's kinds, in the order of the stages.
-    pub const WECHATPAY: [Self; 49] = [
+    pub const WECHATPAY: [Self; 50] = [
         Self::CreateSlow,
         Self::CreateAnswerLost,
         Self::CreateHung,
@@ -196,6 +212,7 @@ impl FaultKind {
         Self::QueryThrottled,
         Self::QueryBadSignature,
         Self::QueryDropped,
+        Self::QuerySigntest,
         Self::CloseAnswerLost,
         Self::CloseDropped,
         Self::CloseSystemError,
@@ -227,15 +244,32 @@ impl FaultKind {
         Self::RefundQueryLagging,
     ];
 
+    /// How many kinds there are.
+    const COUNT: usize = Self::WECHATPAY.len()
+        + PayjsFault::ALL.len()
+        + XorpayFault::ALL.len()
+        + UpaasFault::ALL.len()
+        + MaqianFault::ALL.len();
+
     /// Every kind, by provider.
-    pub const ALL: [Self; Self::WECHATPAY.len() + PayjsFault::ALL.len()] = {
-        let mut all = [Self::CreateSlow; Self::WECHATPAY.len() + PayjsFault::ALL.len()];
+    pub const ALL: [Self; Self::COUNT] = {
+        const PAYJS_FROM: usize = FaultKind::WECHATPAY.len();
+        const XORPAY_FROM: usize = PAYJS_FROM + PayjsFault::ALL.len();
+        const UPAAS_FROM: usize = XORPAY_FROM + XorpayFault::ALL.len();
+        const MAQIAN_FROM: usize = UPAAS_FROM + UpaasFault::ALL.len();
+        let mut all = [Self::CreateSlow; Self::COUNT];
         let mut at = 0;
         while at < all.len() {
-            all[at] = if at < Self::WECHATPAY.len() {
+            all[at] = if at < PAYJS_FROM {
                 Self::WECHATPAY[at]
+            } else if at < XORPAY_FROM {
+                Self::Payjs(PayjsFault::ALL[at - PAYJS_FROM])
+            } else if at < UPAAS_FROM {
+                Self::Xorpay(XorpayFault::ALL[at - XORPAY_FROM])
+            } else if at < MAQIAN_FROM {
+                Self::Upaas(UpaasFault::ALL[at - UPAAS_FROM])
             } else {
-                Self::Payjs(PayjsFault::ALL[at - Self::WECHATPAY.len()])
+                Self::Maqian(MaqianFault::ALL[at - MAQIAN_FROM])
             };
             at += 1;
         }
@@ -265,6 +299,7 @@ impl FaultKind {
             Self::QueryThrottled => (73, "query_throttled", Stage::Query),
             Self::QueryBadSignature => (74, "query_bad_signature", Stage::Query),
             Self::QueryDropped => (75, "query_dropped", Stage::Query),
+            Self::QuerySigntest => (99, "query_signtest", Stage::Query),
             Self::CloseAnswerLost => (80, "close_answer_lost", Stage::Close),
             Self::CloseDropped => (81, "close_dropped", Stage::Close),
             Self::CloseSystemError => (82, "close_system_error", Stage::Close),
@@ -295,6 +330,9 @@ impl FaultKind {
             Self::RefundNotifyForged => (97, "refund_notify_forged", Stage::RefundNotify),
             Self::RefundQueryLagging => (98, "refund_query_lagging", Stage::RefundQuery),
             Self::Payjs(kind) => kind.spec(),
+            Self::Xorpay(kind) => kind.spec(),
+            Self::Maqian(kind) => kind.spec(),
+            Self::Upaas(kind) => kind.spec(),
         };
         Spec { digits, name, stage }
     }
@@ -319,6 +357,9 @@ impl FaultKind {
     pub const fn provider(self) -> Provider {
         match self {
             Self::Payjs(_) => Provider::Payjs,
+            Self::Xorpay(_) => Provider::Xorpay,
+            Self::Maqian(_) => Provider::Maqian,
+            Self::Upaas(_) => Provider::Upaas,
             _ => Provider::Wechatpay,
         }
     }
@@ -440,7 +481,7 @@ mod tests {
         assert!((1..50).chain(100..150).all(|total| FaultKind::of_amount(total).is_none()));
         assert_eq!(FaultKind::of_amount(1_250), Some(FaultKind::CreateSlow));
         assert_eq!(FaultKind::of_amount(95), Some(FaultKind::AmountMisreported));
-        assert_eq!(FaultKind::of_amount(199), None);
+        assert_eq!(FaultKind::of_amount(199), Some(FaultKind::QuerySigntest));
         let at_payjs = FaultKind::of_amount_at(Provider::Payjs, 199);
         assert_eq!(at_payjs, Some(FaultKind::Payjs(PayjsFault::NotifyAttachZero)));
     }

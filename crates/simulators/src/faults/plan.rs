@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{FaultKind, PayjsFault, Stage};
+use super::{FaultKind, MaqianFault, PayjsFault, Stage, UpaasFault, XorpayFault};
 use crate::draw::rng_of;
 use crate::provider::Provider;
 
@@ -107,6 +107,9 @@ impl FaultPlan {
         let topic = match provider {
             Provider::Wechatpay => "faults",
             Provider::Payjs => "payjs faults",
+            Provider::Xorpay => "xorpay faults",
+            Provider::Maqian => "maqian faults",
+            Provider::Upaas => "upaas faults",
         };
         let mut rng = rng_of(self.seed, topic, out_trade_no);
         let drawn = Stage::ALL.into_iter().filter_map(|stage| {
@@ -138,6 +141,11 @@ fn usual_rate(kind: FaultKind) -> f64 {
     match kind {
         FaultKind::CreateNoAuth | FaultKind::AmountMisreported | FaultKind::RefundAbnormal => 0.0,
         FaultKind::Payjs(PayjsFault::RefundNoBalance | PayjsFault::AmountMisreported) => 0.0,
+        FaultKind::Xorpay(
+            XorpayFault::CreateFee | XorpayFault::QueryFee | XorpayFault::AmountMisreported,
+        ) => 0.0,
+        FaultKind::Maqian(MaqianFault::RefundNoBalance | MaqianFault::AmountMisreported) => 0.0,
+        FaultKind::Upaas(UpaasFault::RefundFailed | UpaasFault::AmountMisreported) => 0.0,
         _ => 0.01,
     }
 }
@@ -149,7 +157,11 @@ fn heavy_rate(kind: FaultKind) -> f64 {
         FaultKind::QueryStale => 0.30,
         FaultKind::NotifyLost | FaultKind::NotifyDelayed => 0.20,
         FaultKind::AmountMisreported => 0.06,
+        FaultKind::QuerySigntest => 0.08,
         FaultKind::Payjs(kind) => heavy_rate_of_payjs(kind),
+        FaultKind::Xorpay(kind) => heavy_rate_of_xorpay(kind),
+        FaultKind::Maqian(kind) => heavy_rate_of_maqian(kind),
+        FaultKind::Upaas(kind) => heavy_rate_of_upaas(kind),
         _ => match kind.stage() {
             Stage::Create | Stage::Refund => 0.05,
             Stage::Query | Stage::Notify | Stage::RefundNotify => 0.12,
@@ -172,6 +184,40 @@ fn heavy_rate_of_payjs(kind: PayjsFault) -> f64 {
             // PayJS says at once what became of a refund: it has no kinds here.
             Stage::RefundEnd | Stage::RefundNotify | Stage::RefundQuery => 0.0,
         },
+    }
+}
+
+/// XorPay can be asked at any time; each stage has many kinds.
+fn heavy_rate_of_xorpay(kind: XorpayFault) -> f64 {
+    match kind.spec().2 {
+        Stage::Query => 0.11,
+        Stage::Notify => 0.12,
+        Stage::Refund => 0.08,
+        Stage::Create | Stage::Payment => 0.06,
+        // XorPay has no close, and says at once what became of a refund.
+        Stage::Close | Stage::RefundEnd | Stage::RefundNotify | Stage::RefundQuery => 0.0,
+    }
+}
+
+/// An order that lost its push can be asked about where its merchant has the server API, so lost pushes weigh more.
+fn heavy_rate_of_maqian(kind: MaqianFault) -> f64 {
+    match kind {
+        MaqianFault::NotifyLost | MaqianFault::NotifyDelayed => 0.12,
+        _ => match kind.spec().2 {
+            Stage::Close | Stage::RefundQuery => 0.12,
+            Stage::Query | Stage::Refund => 0.09,
+            Stage::Create | Stage::Notify | Stage::Payment | Stage::RefundEnd | Stage::RefundNotify => 0.06,
+        },
+    }
+}
+
+/// Seven troubles of each call share its stage.
+fn heavy_rate_of_upaas(kind: UpaasFault) -> f64 {
+    match kind.spec().2 {
+        Stage::Close | Stage::Query | Stage::Refund | Stage::Notify => 0.10,
+        Stage::Create | Stage::Payment | Stage::RefundEnd => 0.06,
+        // UPaaS pushes no refunds, and their queries have no kinds here.
+        Stage::RefundNotify | Stage::RefundQuery => 0.0,
     }
 }
 
@@ -233,7 +279,7 @@ mod tests {
     fn an_order_has_at_most_one_fault_per_stage() {
         let plan = FaultPlan::preset(Preset::Heavy, 3);
         for n in 0..500 {
-            let provider = Provider::ALL[n % 2];
+            let provider = Provider::ALL[n % Provider::ALL.len()];
             let faults = plan.faults_at(provider, &format!("ORDER{n:06}"), NORMAL_TOTAL);
             assert!(faults.0.iter().all(|kind| kind.provider() == provider));
             for stage in Stage::ALL {

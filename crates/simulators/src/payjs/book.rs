@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::Timestamp;
-use jiff::tz::{TimeZone, offset};
+pub(super) use crate::clock::beijing_time;
 
 use super::order::{Entry, Order};
 use super::params::CashierParams;
@@ -166,12 +165,6 @@ impl Book {
 /// 25 digits, as PayJS's samples have: the second in Beijing and a running number.
 pub(super) fn order_id(now_ms: i64, serial: u64) -> String {
     format!("{}{:011}", beijing_time(now_ms, "%Y%m%d%H%M%S"), serial % 100_000_000_000)
-}
-
-/// A time in Beijing, in a format of `strftime`.
-pub(super) fn beijing_time(at_ms: i64, format: &str) -> String {
-    let at = Timestamp::from_millisecond(at_ms).unwrap_or(Timestamp::MAX);
-    at.to_zoned(TimeZone::fixed(offset(8))).strftime(format).to_string()
 }
 
 fn random_token() -> Result<String, KeyError> {

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header;
 use rand::seq::SliceRandom;
 use reqwest::StatusCode;
 
@@ -250,21 +249,8 @@ impl Payjs {
 
     /// Sends the form; `None` without an answer.
     async fn post(&self, outgoing: &Outgoing) -> Option<StatusCode> {
-        let _permit = self.world.pushes.acquire().await.ok()?;
-        let request = self
-            .world
-            .http
-            .post(&outgoing.url)
-            .timeout(Duration::from_millis(self.notify_timeout_ms))
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(outgoing.body.clone());
-        match request.send().await {
-            Ok(response) => Some(response.status()),
-            Err(error) => {
-                tracing::debug!(error = %error.without_url(), "a push got no answer");
-                None
-            }
-        }
+        let timeout = Duration::from_millis(self.notify_timeout_ms);
+        self.world.post_form(&outgoing.url, outgoing.body.clone(), timeout).await
     }
 }
 

@@ -16,7 +16,6 @@ mod book;
 mod calls;
 mod cashier;
 mod delivery;
-mod form;
 mod gate;
 mod merchant;
 mod order;
@@ -45,6 +44,7 @@ pub use order::{CASHIER_LIFE_MS, CLOSE_AGE_MAX_MS, Pushing};
 use book::Book;
 
 use crate::faults::{FaultKind, PayjsFault, Stage};
+use crate::form;
 use crate::provider::{OrderKey, Provider};
 use crate::world::World;
 

@@ -6,6 +6,7 @@
 use md5::{Digest, Md5};
 
 use super::merchant::ZeroValues;
+use crate::form::Fields;
 
 /// The text under a signature.
 fn canonical(fields: &[(&str, &str)], zeros: ZeroValues, key: &str) -> String {
@@ -37,4 +38,11 @@ pub(super) fn sign(fields: &[(&str, &str)], zeros: ZeroValues, key: &str) -> Str
 pub(super) fn is_signed(fields: &[(&str, &str)], key: &str) -> bool {
     let Some((_, claimed)) = fields.iter().find(|(name, _)| *name == "sign") else { return false };
     [ZeroValues::Kept, ZeroValues::Dropped].into_iter().any(|zeros| sign(fields, zeros, key) == *claimed)
+}
+
+impl Fields {
+    /// Whether they carry PayJS's signature, or a merchant's towards it.
+    pub(super) fn is_signed_with(&self, key: &str) -> bool {
+        is_signed(&self.iter().collect::<Vec<_>>(), key)
+    }
 }

@@ -92,6 +92,8 @@ fn truth(key: &OrderKey, entry: &Entry, second: Option<&Entry>, now_ms: i64) -> 
         payer: order.payer,
         faults: faults(entry, second),
         payjs: Some(payjs_truth(order, entry, second)),
+        xorpay: None,
+        maqian: None,
     })
 }
 

@@ -79,6 +79,11 @@ impl ApiError {
         Self::new(404, "RESOURCE_NOT_EXISTS", "订单或退款单不存在，未支付的订单不能退款")
     }
 
+    /// A merchant without platform certificates, status and code `[assumed]`.
+    pub(crate) fn no_certificate() -> Self {
+        Self::new(404, "RESOURCE_NOT_EXISTS", "无可用的平台证书，请在商户平台-API安全申请使用微信支付公钥")
+    }
+
     /// A refund against the rules of sums, counts and times.
     pub(crate) fn invalid(message: &str) -> Self {
         Self::new(400, "INVALID_REQUEST", message)
@@ -124,6 +129,8 @@ pub(crate) enum Manner {
     Signed,
     /// Under the platform's serial, signed by a stranger.
     SignedByStranger,
+    /// Under the platform's serial, with a signature that must not verify.
+    Probe,
     /// An HTML page without signature headers.
     Garbage,
     /// Well signed, but the connection breaks off in the middle of the body.

@@ -12,7 +12,7 @@ use super::merchant::PlatformVerifier;
 use super::notification::Event;
 use super::order::{Order, Payment, Push};
 use super::resource::Transaction;
-use super::send::{SignError, SignedBy, header_value, random_hex};
+use super::send::{SignError, SignedBy, header_value, make_probe, random_hex};
 use super::{Merchant, Wechatpay, notification};
 use crate::faults::{FaultKind, Stage};
 use crate::stats::{PushEnd, PushKind};
@@ -30,9 +30,6 @@ pub(super) const FORGED_EXTRA: i64 = 100;
 
 /// Serial of a key that nobody has, in a forger's second attempt.
 const FORGED_SERIAL: &str = "0000000000000000000000000000000000000BAD";
-
-/// What a probe's signature begins with.
-const PROBE_PREFIX: &str = "WECHATPAY/SIGNTEST/";
 
 /// Where a notification goes, and at which order or refund its pushes are noted.
 pub(super) struct Address {
@@ -244,14 +241,7 @@ impl Wechatpay {
         let mut headers = self.signature_headers(outgoing.verifier, by, outgoing.body.clone()).await?;
         headers.insert(header::CONTENT_TYPE, header_value("application/json")?);
         match guise {
-            Guise::Probe => {
-                let signature = headers
-                    .get("Wechatpay-Signature")
-                    .and_then(|value| value.to_str().ok())
-                    .unwrap_or_default();
-                let probe = header_value(&format!("{PROBE_PREFIX}{signature}"))?;
-                headers.insert("Wechatpay-Signature", probe);
-            }
+            Guise::Probe => make_probe(&mut headers)?,
             Guise::ForgedSerial => {
                 headers.insert("Wechatpay-Serial", header_value(FORGED_SERIAL)?);
             }

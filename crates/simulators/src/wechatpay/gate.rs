@@ -30,6 +30,7 @@ enum Target {
     Close { is_partner: bool, out_trade_no: String },
     Refund,
     RefundQuery { out_refund_no: String },
+    Certificates,
 }
 
 impl Target {
@@ -40,6 +41,7 @@ impl Target {
             Self::Close { .. } => Operation::Close,
             Self::Refund => Operation::Refund,
             Self::RefundQuery { .. } => Operation::RefundQuery,
+            Self::Certificates => Operation::Certificates,
         }
     }
 }
@@ -74,6 +76,7 @@ pub(crate) fn routes(provider: Arc<Wechatpay>) -> Router {
         .route("/v3/pay/partner/transactions/scannedpos", post(create_partner_scannedpos))
         .route("/v3/refund/domestic/refunds", post(refund))
         .route("/v3/refund/domestic/refunds/{number}", get(query_refund))
+        .route("/v3/certificates", get(certificates))
         .route("/v3/{*path}", any(not_served));
     for (prefix, is_partner) in [("/v3/pay/transactions", false), ("/v3/pay/partner/transactions", true)] {
         router = router
@@ -140,6 +143,10 @@ async fn refund(State(provider): Provider, call: Call) -> Response {
 
 async fn query_refund(State(provider): Provider, Path(out_refund_no): Path<String>, call: Call) -> Response {
     provider.serve(call, Target::RefundQuery { out_refund_no }).await
+}
+
+async fn certificates(State(provider): Provider, call: Call) -> Response {
+    provider.serve(call, Target::Certificates).await
 }
 
 /// Everything else under `/v3/`: an unsigned 404.
@@ -209,6 +216,7 @@ impl Wechatpay {
             }
             Target::Refund => self.refund(merchant, body),
             Target::RefundQuery { out_refund_no } => self.query_refund(merchant, &out_refund_no, uri),
+            Target::Certificates => self.certificates(merchant),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! WeChat Pay APIv3, the provider's side: JSAPI (direct and partner) and scannedpos, queries, closes,
-//! refunds, notifications.
+//! refunds, notifications, the list of platform certificates.
 //!
 //! Every call is verified against the merchant's public key, every answer and notification signed by the
 //! platform. Where the provider's pages leave something open, the choice is marked `[assumed]` at its place.
@@ -12,6 +12,8 @@
 mod answer;
 mod auth;
 mod book;
+mod certificate;
+mod certificates;
 mod close;
 mod create;
 mod delivery;
@@ -44,6 +46,7 @@ pub(crate) use order::{Entry, Order};
 pub(crate) use platform::Platform;
 
 pub use auth::SKEW_MAX_MS;
+pub use certificates::CertificateStep;
 pub use delivery::NOTIFY_PAUSES_MS;
 pub use launch::{Launch, LaunchRefused};
 pub use merchant::{

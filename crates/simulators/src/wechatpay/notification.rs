@@ -36,10 +36,28 @@ struct Document<'a> {
 #[derive(Serialize)]
 struct Resource<'a> {
     original_type: &'a str,
+    #[serde(flatten)]
+    sealed: Sealed<'a>,
+}
+
+/// A text that only the merchant can open.
+#[derive(Serialize)]
+pub(super) struct Sealed<'a> {
     algorithm: &'a str,
     ciphertext: String,
     associated_data: &'a str,
     nonce: &'a str,
+}
+
+/// Seals a text with a merchant's APIv3 key. `nonce` has 12 characters and is never used twice with a key.
+pub(super) fn seal<'a>(
+    apiv3_key: &[u8],
+    nonce: &'a str,
+    associated_data: &'a str,
+    plaintext: &[u8],
+) -> Result<Sealed<'a>, KeyError> {
+    let ciphertext = encrypt(apiv3_key, nonce, associated_data, plaintext)?;
+    Ok(Sealed { algorithm: "AEAD_AES_256_GCM", ciphertext, associated_data, nonce })
 }
 
 /// The body of a notification. `nonce` has 12 characters and is never used twice with a
@@ -61,10 +79,7 @@ pub(super) fn document(
         summary: event.summary,
         resource: Resource {
             original_type: event.original_type,
-            algorithm: "AEAD_AES_256_GCM",
-            ciphertext: encrypt(apiv3_key, nonce, event.original_type, &plaintext)?,
-            associated_data: event.original_type,
-            nonce,
+            sealed: seal(apiv3_key, nonce, event.original_type, &plaintext)?,
         },
     };
     serde_json::to_vec(&document).map_err(|_| KeyError::Encode)

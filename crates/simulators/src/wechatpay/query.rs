@@ -65,8 +65,15 @@ impl Wechatpay {
             Some(reply) => (reply, true),
             None => {
                 let reply = truth(entry.order.as_ref(), is_partner, sub_mchid, now_ms);
-                let is_forged = fault == Some(FaultKind::QueryBadSignature) && entry.calls.query == 1;
-                (if is_forged { reply.manner(Manner::SignedByStranger) } else { reply }, is_forged)
+                let manner = match fault.filter(|_| entry.calls.query == 1) {
+                    Some(FaultKind::QueryBadSignature) => Some(Manner::SignedByStranger),
+                    Some(FaultKind::QuerySigntest) => Some(Manner::Probe),
+                    _ => None,
+                };
+                match manner {
+                    Some(manner) => (reply.manner(manner), true),
+                    None => (reply, false),
+                }
             }
         };
         if let Some(kind) = fault.filter(|_| is_injected) {

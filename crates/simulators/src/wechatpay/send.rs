@@ -4,18 +4,20 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
 
 use super::Wechatpay;
 use super::answer::{Manner, Reply};
 use super::merchant::PlatformVerifier;
 use super::platform;
-use crate::connection::ConnectionHandle;
+use crate::connection::{ConnectionHandle, broken_off};
 use crate::keys::KeyError;
 
 /// What a proxy in between might answer.
 const GARBAGE: &str =
     "<html><head><title>502 Bad Gateway</title></head><body>upstream went away</body></html>";
+
+/// What a probe's signature begins with.
+const PROBE_PREFIX: &str = "WECHATPAY/SIGNTEST/";
 
 /// Why an answer could not be signed.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +53,7 @@ impl Wechatpay {
                 StatusCode::SERVICE_UNAVAILABLE.into_response()
             }
             Manner::Garbage => ([(header::CONTENT_TYPE, "text/html")], GARBAGE).into_response(),
-            Manner::Signed | Manner::SignedByStranger | Manner::Truncated => {
+            Manner::Signed | Manner::SignedByStranger | Manner::Probe | Manner::Truncated => {
                 self.send_signed(reply, verifier).await.unwrap_or_else(|error| {
                     tracing::error!(%error, "an answer could not be signed");
                     StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -67,6 +69,9 @@ impl Wechatpay {
             _ => SignedBy::Platform,
         };
         let mut headers = self.signature_headers(verifier, by, body.clone()).await?;
+        if reply.manner == Manner::Probe {
+            make_probe(&mut headers)?;
+        }
         let request_id = format!("{}-{}", random_hex::<16>()?, reply.number);
         headers.insert("Request-ID", header_value(&request_id)?);
         if !body.is_empty() {
@@ -109,6 +114,14 @@ impl Wechatpay {
     }
 }
 
+/// Turns a signature into a probe, which must not verify.
+pub(super) fn make_probe(headers: &mut HeaderMap) -> Result<(), SignError> {
+    let signature = headers.get("Wechatpay-Signature").and_then(|value| value.to_str().ok());
+    let probe = header_value(&format!("{PROBE_PREFIX}{}", signature.unwrap_or_default()))?;
+    headers.insert("Wechatpay-Signature", probe);
+    Ok(())
+}
+
 pub(super) fn header_value(text: &str) -> Result<HeaderValue, SignError> {
     HeaderValue::from_str(text).map_err(|_| SignError::Header)
 }
@@ -118,19 +131,4 @@ pub(super) fn random_hex<const BYTES: usize>() -> Result<String, KeyError> {
     let mut bytes = [0; BYTES];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| KeyError::Generate)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// The first half of a body, flushed, then the end of the connection.
-fn broken_off(body: Bytes) -> Body {
-    let half = body.slice(..body.len() / 2);
-    Body::from_stream(stream::unfold(Some(half), |half| async move {
-        match half {
-            Some(half) => Some((Ok(half), None)),
-            None => {
-                // Gives way once, so that the server flushes the head and the half before it sees the error.
-                tokio::task::yield_now().await;
-                Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionAborted)), None))
-            }
-        }
-    }))
 }

@@ -240,6 +240,17 @@ async fn query_bad_signature_is_not_the_platforms() {
 }
 
 #[tokio::test]
+async fn query_signtest_is_a_probe_once() {
+    let rig = created(FaultKind::QuerySigntest).await;
+    let answer = rig.query(NUMBER).await;
+    let signature = answer.headers["Wechatpay-Signature"].to_str().unwrap();
+    assert!(signature.starts_with("WECHATPAY/SIGNTEST/"), "{signature}");
+    assert!(!rig.client.is_signed(&answer.headers, &answer.body));
+    assert_eq!(rig.state(NUMBER).await, "NOTPAY");
+    assert_injected(&rig, FaultKind::QuerySigntest, 1).await;
+}
+
+#[tokio::test]
 async fn query_dropped_is_cut_once() {
     let rig = created(FaultKind::QueryDropped).await;
     assert_cut(&rig.try_query(NUMBER).await);

@@ -30,6 +30,14 @@ fn time_key() -> impl Strategy<Value = TimeKey> {
     })
 }
 
+fn day_key() -> impl Strategy<Value = DayKey> {
+    (order(), any::<i64>()).prop_map(|(order, number)| DayKey {
+        merchant_id: order.merchant_id,
+        day: BusinessDate::from_day_number(number),
+        order_no: order.order_no,
+    })
+}
+
 fn trade_key() -> impl Strategy<Value = TradeKey> {
     (named("[-_a1]{1,3}"), order()).prop_map(|(trade_no, order)| TradeKey { trade_no, order })
 }
@@ -55,6 +63,13 @@ proptest! {
         prop_assert!(TimeKey::from_time(&a.merchant_id, a.created_time) <= a.bytes());
         let is_later = b.merchant_id > a.merchant_id;
         prop_assert_eq!(TimeKey::after_merchant(&a.merchant_id) <= b.bytes(), is_later);
+    }
+
+    #[test]
+    fn day_keys(a in day_key(), b in day_key()) {
+        prop_assert_eq!(DayKey::parse(&a.bytes()), Some(a.clone()));
+        prop_assert_eq!(a.cmp(&b), a.bytes().cmp(&b.bytes()));
+        prop_assert!(DayKey::from_day(&a.merchant_id, a.day) <= a.bytes());
     }
 
     #[test]

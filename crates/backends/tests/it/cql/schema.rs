@@ -26,11 +26,16 @@ async fn a_keyspace_is_made_once_and_migrating_again_changes_nothing() {
     let made = migrate(&keyspace.config, Step::Expand).await.expect("made");
     assert_eq!(
         made,
-        Migrated { from: 0, to: 2, applied: vec!["tables", "shard_reports"], changed_retention: false }
+        Migrated {
+            from: 0,
+            to: 3,
+            applied: vec!["tables", "shard_reports", "movements"],
+            changed_retention: false
+        }
     );
     for step in [Step::Expand, Step::Contract] {
         let again = migrate(&keyspace.config, step).await.expect("nothing to do");
-        assert_eq!(again, Migrated { from: 2, to: 2, ..Migrated::default() });
+        assert_eq!(again, Migrated { from: 3, to: 3, ..Migrated::default() });
     }
     keyspace.open().await;
 }
@@ -55,7 +60,7 @@ async fn a_migration_that_ended_halfway_is_finished_by_the_next() {
         session.query_unpaged(cql, ()).await.expect("the state of a migration that ended halfway");
     }
     assert_eq!(faults(&keyspace.config).await, [SchemaFault::Missing]);
-    assert_eq!(migrate(&keyspace.config, Step::Expand).await.expect("finished").to, 2);
+    assert_eq!(migrate(&keyspace.config, Step::Expand).await.expect("finished").to, 3);
     keyspace.open().await;
 }
 
@@ -92,9 +97,9 @@ async fn what_does_not_fit_is_refused_by_name() {
     );
 
     let session = keyspace.session().await;
-    let contracted = "UPDATE cluster SET number = 3 WHERE name = 'min_compatible_binary'";
+    let contracted = "UPDATE cluster SET number = 4 WHERE name = 'min_compatible_binary'";
     session.query_unpaged(contracted, ()).await.expect("as a newer program leaves it");
-    let ahead = SchemaFault::Ahead { min_compatible_binary: 3, known: 2 };
+    let ahead = SchemaFault::Ahead { min_compatible_binary: 4, known: 3 };
     assert_eq!(faults(&keyspace.config).await, std::slice::from_ref(&ahead));
     let refused = migrate(&keyspace.config, Step::Contract).await;
     assert!(

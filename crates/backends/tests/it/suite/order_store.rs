@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use paymux_domain::business_date::BusinessDate;
 use paymux_domain::fact::{AttentionReason, FactBody};
 use paymux_domain::followup::{Followup, NotExist};
 use paymux_domain::name::OrderKey;
 use paymux_domain::ports::{
-    Bucket, CallMark, DueRow, ListPage, ListQuery, OrderStore, ParkedOrder, Reserved, Snapshot,
+    Bucket, CallMark, DueRow, ListPage, ListQuery, MovementPage, MovementQuery, OrderStore, ParkedOrder,
+    Reserved, Snapshot,
 };
 use paymux_domain::shard::Partition;
 
-use super::values::{at, attention, created, due, fact, key, paid, refund, resolved};
+use super::values::{
+    at, attention, created, due, fact, key, paid, paid_at, refund, refund_confirmed, refund_done, resolved,
+};
 use super::{StoreWorld, ends};
 
 /// One test per behaviour over a world that `$world` makes.
@@ -29,6 +33,8 @@ macro_rules! order_store_suite {
             the_floor_never_falls
             the_sweep_moves_its_position
             orders_are_listed_newest_first_and_in_pages
+            orders_are_listed_under_the_days_of_their_money
+            money_that_was_recorded_without_its_days_is_listed_afterwards
             an_order_is_found_by_its_trade_number
             parked_orders_are_listed_until_they_are_resolved
             reservations_are_judged_and_repeatable
@@ -289,6 +295,79 @@ pub(crate) async fn orders_are_listed_newest_first_and_in_pages(world: StoreWorl
     assert_eq!(done!(store.list_orders(&all_of("unknown"))), ListPage::default());
 }
 
+fn day(text: &str) -> BusinessDate {
+    text.parse().expect("a valid date")
+}
+
+fn days(merchant: &str, from: &str, through: &str) -> MovementQuery {
+    let merchant_id = key(merchant, "x").merchant_id;
+    MovementQuery { merchant_id, from: day(from), through: day(through), after: None, limit: 100 }
+}
+
+/// The suites' begin is 08:00 of 1 January 2026 in Shanghai, so that the next day begins 16 hours later.
+const HOURS_MS: i64 = 3_600_000;
+
+pub(crate) async fn orders_are_listed_under_the_days_of_their_money(world: StoreWorld) {
+    let store = &world.store;
+    let order = |number: &str| key("m", number);
+    let midnight = 16 * HOURS_MS;
+    // Paid at the last moment of a day and heard of on the next: both may be its day.
+    let facts = [created(&order("b"), "payjs", at(0)), paid_at("1", Some(at(midnight - 1)), at(midnight))];
+    done!(store.add_facts(&order("b"), &facts));
+    done!(store.add_facts(&order("a"), &[paid_at("2", None, at(midnight))]));
+    let back = [refund_done("r", Some(at(40 * HOURS_MS))), refund_confirmed("q", at(64 * HOURS_MS))];
+    done!(store.add_facts(&order("a"), &back));
+    done!(store.add_facts(&order("c"), &[created(&order("c"), "payjs", at(0))]));
+    done!(store.add_facts(&key("m-2", "z"), &[paid_at("3", None, at(0))]));
+
+    let entry = |(date, number): (&str, &str)| (day(date), order(number));
+    let expected = [
+        ("2026-01-01", "a"),
+        ("2026-01-01", "b"),
+        ("2026-01-02", "a"),
+        ("2026-01-02", "b"),
+        ("2026-01-03", "a"),
+        ("2026-01-04", "a"),
+    ]
+    .map(entry);
+    let all = days("m", "2025-12-31", "2026-01-09");
+    let listed = done!(store.list_movements(&all));
+    assert_eq!(listed, MovementPage { entries: expected.to_vec(), more: false });
+    for size in 1..4 {
+        let mut query = MovementQuery { limit: size, ..all.clone() };
+        let mut paged: Vec<(BusinessDate, OrderKey)> = Vec::new();
+        loop {
+            let page = done!(store.list_movements(&query));
+            assert!(page.entries.len() == size || !page.more);
+            paged.extend(page.entries);
+            query.after = paged.last().map(|(day, order)| (*day, order.order_no.clone()));
+            if !page.more {
+                break;
+            }
+        }
+        assert_eq!(paged, expected);
+    }
+    assert_eq!(done!(store.list_movements(&days("m", "2026-01-02", "2026-01-03"))).entries, expected[2..5]);
+    for nothing in [
+        days("m", "2026-01-03", "2026-01-02"),
+        days("m", "2026-01-05", "2026-02-01"),
+        days("m-3", "2026-01-01", "2026-01-09"),
+    ] {
+        assert_eq!(done!(store.list_movements(&nothing)), MovementPage::default());
+    }
+}
+
+pub(crate) async fn money_that_was_recorded_without_its_days_is_listed_afterwards(world: StoreWorld) {
+    let (store, order) = (&world.store, key("m", "o"));
+    let facts = [created(&order, "payjs", at(0)), paid_at("1", None, at(0))];
+    done!(store.index_movements(&order, &facts));
+    done!(store.index_movements(&order, &facts));
+    let entries = done!(store.list_movements(&days("m", "2026-01-01", "2026-01-01"))).entries;
+    assert_eq!(entries, [(day("2026-01-01"), order.clone())]);
+    assert_eq!(done!(store.read(&order)).facts, [], "nothing but the list is written");
+    assert_eq!(done!(store.list_orders(&all_of("m"))), ListPage::default());
+}
+
 pub(crate) async fn an_order_is_found_by_its_trade_number(world: StoreWorld) {
     let store = &world.store;
     let (wechat, payjs) =
@@ -435,6 +514,8 @@ pub(crate) async fn everything_is_there_after_a_restart(world: StoreWorld) {
     assert_eq!(done!(store.floor(PARTITION)), Some(Bucket(4)));
     assert_eq!(done!(store.swept_through(PARTITION)), Some(Bucket(2)));
     assert_eq!(done!(store.list_orders(&all_of("m"))).entries, [(at(0), order.clone())]);
+    let money = done!(store.list_movements(&days("m", "2026-01-01", "2026-01-01")));
+    assert_eq!(money.entries, [(day("2026-01-01"), order.clone())]);
     assert_eq!(done!(store.list_parked(None, 9)).len(), 1);
     assert_eq!(done!(store.reserve_refund(&order, &refund("r2", 6), 10, 9)), Reserved::OverSum);
     let other = CallMark { number: 1, token: 8 };

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use paymux_domain::amount::{Amount, Currency};
 use paymux_domain::command::{Created, Fingerprint, OrderCommand, Payer, Record};
+use paymux_domain::confirm::OperatorWord;
 use paymux_domain::event::{Event, EventKind};
 use paymux_domain::fact::{AttentionReason, Cause, Fact, FactBody, FactKey};
 use paymux_domain::fold::State;
 use paymux_domain::name::OrderKey;
 use paymux_domain::payment::{Evidence, Payment};
 use paymux_domain::ports::{DueRow, LedgerEntry};
+use paymux_domain::refund::RefundDone;
 use paymux_domain::time::Timestamp;
 
 /// A time in milliseconds after the suites' begin.
@@ -56,17 +58,39 @@ pub(crate) fn created(order: &OrderKey, provider: &str, time: Timestamp) -> Fact
 
 /// A `paid/…` fact.
 pub(crate) fn paid(trade_no: &str) -> Fact {
+    paid_at(trade_no, None, at(0))
+}
+
+/// A `paid/…` fact with the provider's time and the fact's own.
+pub(crate) fn paid_at(trade_no: &str, success_time: Option<Timestamp>, time: Timestamp) -> Fact {
     let payment = Payment {
         trade_no: trade_no.parse().expect("a valid number"),
         total_minor: 1234,
         payer_total_minor: None,
         currency: Some(Currency::Cny),
-        success_time: None,
+        success_time,
         fee_minor: None,
         bank_type: None,
         evidence: Evidence::Stated,
     };
-    fact(&format!("paid/{trade_no}"), FactBody::Paid(payment), at(0))
+    fact(&format!("paid/{trade_no}"), FactBody::Paid(payment), time)
+}
+
+/// A `refund/…/outcome/DONE` fact of the begin with the provider's time.
+pub(crate) fn refund_done(refund_no: &str, success_time: Option<Timestamp>) -> Fact {
+    let done = RefundDone { provider_refund_no: None, success_time };
+    fact(&format!("refund/{refund_no}/outcome/DONE"), FactBody::RefundDone(done), at(0))
+}
+
+/// A person's word that a refund is done.
+pub(crate) fn refund_confirmed(refund_no: &str, time: Timestamp) -> Fact {
+    let by = OperatorWord {
+        caller: "ann".to_owned(),
+        request_id: "req-1".parse().expect("a valid id"),
+        reason: "seen".to_owned(),
+    };
+    let body = FactBody::OperatorRefund { provider_refund_no: None, by };
+    fact(&format!("operator/refund/{refund_no}/DONE"), body, time)
 }
 
 /// An `attention/…` fact.

@@ -11,6 +11,7 @@ use crate::followup::RefundFollowup;
 use crate::limits::REFUND_CALLS_MAX;
 use crate::name::RefundNo;
 use crate::outcome::{Class, Operation};
+use crate::plant::Plant;
 use crate::refund::about;
 use crate::time::Timestamp;
 
@@ -69,7 +70,7 @@ fn next_of(draft: &mut Draft<'_>, no: &RefundNo) -> Plan {
         Some((_, time, _)) if ctx.capabilities.refund_query && calls > 1 => {
             call_at(draft, Operation::Query, again.max(time + ctx.timing.settling(ctx.capabilities)))
         }
-        Some((_, time, _)) if ctx.capabilities.refund_idempotent => {
+        Some((_, time, _)) if may_repeat(draft) => {
             call_at(draft, Operation::Refund, again.max(time + backoff(ctx.timing, 1, ctx.jitter)))
         }
         Some(_) => return unresolved(draft, no, "its call may have left and may not be repeated"),
@@ -79,6 +80,11 @@ fn next_of(draft: &mut Draft<'_>, no: &RefundNo) -> Plan {
         return unresolved(draft, no, &text);
     }
     Plan { refund: plan.call.map(|_| no.clone()), ..plan }
+}
+
+/// Whether the same refund again refunds once.
+fn may_repeat(draft: &Draft<'_>) -> bool {
+    draft.ctx.capabilities.refund_idempotent || draft.ctx.timing.lacks(Plant::UnknownRefundIsNotRepeated)
 }
 
 /// Accepted and on its way: asked at growing pauses where that can be done, else its notification is waited for.

@@ -1,11 +1,14 @@
 //! Each state, and what comes next by itself.
 
 use paymux_domain::confirm::Confirmation;
+use paymux_domain::fold::State;
 use paymux_domain::launch::Launch;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 
 use super::{answered, check, closed, closing, exhausted, explained, pending, waiting};
-use crate::support::fixtures::{at, closes_paid, hint, launch, paid, payjs, report, told, wechat, xorpay};
+use crate::support::fixtures::{
+    at, closes_paid, hint, launch, maqian, paid, payjs, report, told, wechat, xorpay,
+};
 
 #[test]
 fn accepted() {
@@ -159,6 +162,20 @@ fn orders_being_closed() {
         "CLOSING: the caller wants it closed, and how it ends is not proven yet.",
         "The engine looks again in 4 min 50 s at the latest. A close call leaves in 4 min 50 s at the \
          earliest; wechatpay refuses to close a paid order, so its yes proves that nobody paid.",
+    );
+    let mut unopened = pending(maqian());
+    while unopened.state() == State::Pending {
+        match unopened.live.clone() {
+            Some(_) => unopened.answer(told(Word::NotExist)),
+            None => unopened.tick(),
+        };
+    }
+    check(
+        &unopened,
+        &format!("{time_is_up}."),
+        "The engine looks again in 1 min at the latest. wechatpay has not heard of the order, so there is \
+         nothing to close: when its time and the grace after it are over (in 1 min), after one last query, it \
+         ends as CLOSED, LOCAL_EXPIRY, which is not proven unpaid.",
     );
 }
 

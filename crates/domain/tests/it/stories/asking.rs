@@ -6,9 +6,9 @@ use paymux_domain::fold::State;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 
 use crate::support::fixtures::{
-    EXPIRY_SECS, all_providers, at, launched, paid, payjs, report, secs, told, wechat, xorpay,
+    EXPIRY_SECS, all_providers, at, launched, maqian, paid, payjs, report, secs, told, wechat, xorpay,
 };
-use crate::support::model::Model;
+use crate::support::model::{Model, keys_of};
 
 /// An order that the payer can pay.
 fn pending(capabilities: Capabilities) -> Model {
@@ -159,4 +159,26 @@ fn a_timer_that_finds_a_call_under_way_only_looks_again_later() {
         assert_eq!((decision.call, decision.due), (None, Some(at(50))), "{provider}");
         assert_eq!(model.keys(), keys, "{provider}");
     }
+}
+
+#[test]
+fn a_hint_without_proof_asks_and_proves_nothing() {
+    let mut model = pending(maqian());
+    model.scene.now = at(20);
+    let decision = model.notify(vec![Word::Hint]);
+    assert_eq!((decision.call, keys_of(&decision)), (Some(Operation::Query), vec![]));
+    model.answer(told(Word::Open));
+    assert_eq!(model.state(), State::Pending);
+    model.scene.now = at(22);
+    model.notify(vec![Word::Hint]);
+    model.answer(told(paid("T1")));
+    assert_eq!(model.state(), State::Paid);
+
+    let decision = model.notify(vec![Word::Hint]);
+    assert_eq!(decision.call, None, "it has ended, and the provider has said how");
+
+    let mut model = Model::new(maqian());
+    let decision = model.notify(vec![Word::Hint]);
+    assert_eq!((decision.call, decision.due, decision.not_found), (None, None, false), "there is no order");
+    assert!(keys_of(&decision).is_empty());
 }

@@ -7,7 +7,7 @@ use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::time::Timestamp;
 
 use crate::support::fixtures::{
-    EXPIRY_SECS, at, closes_paid, hint, launched, paid, payjs, report, told, wechat, xorpay,
+    EXPIRY_SECS, at, closes_paid, hint, launched, maqian, paid, payjs, report, told, wechat, xorpay,
 };
 use crate::support::model::{Model, keys_of};
 
@@ -205,6 +205,72 @@ fn what_can_be_neither_closed_nor_told_ends_as_local_expiry_after_a_last_questio
     check(xorpay(), &silent_then_open, &[(Query, 60), (Query, 61), (Query, 120)]);
     // It cannot be asked.
     check(payjs(), &[], &[]);
+}
+
+/// An order of a provider that hears of it from its payer alone, asked about while the payer could pay.
+fn never_opened() -> Model {
+    let mut model = Model::created_at(maqian());
+    model.answer(launched());
+    while model.now() < at(EXPIRY_SECS) {
+        match model.live.clone() {
+            Some(_) => model.answer(told(Word::NotExist)),
+            None => model.tick(),
+        };
+    }
+    assert!(model.scene.followup.not_exist.is_some_and(|word| word.twice));
+    model
+}
+
+/// Answers each call until nothing is owed; the calls with their seconds after expiry.
+fn finished(model: &mut Model, answer: impl Fn(Operation) -> CallReport) -> Vec<(Operation, u64)> {
+    let mut calls = Vec::new();
+    while model.due.is_some() {
+        match model.live.clone() {
+            Some(call) => {
+                calls.push((call.operation, call.left_time.since(at(EXPIRY_SECS)).as_secs()));
+                model.answer(answer(call.operation));
+            }
+            None => drop(model.tick()),
+        }
+    }
+    calls
+}
+
+#[test]
+fn an_order_that_its_payer_never_opened_is_not_proven_closed_by_its_absence() {
+    use Operation::Query;
+    let mut model = never_opened();
+    let calls = finished(&mut model, |_| told(Word::NotExist));
+    // Nothing to close: asked when the grace is over, then once more when paying has surely ended.
+    assert_eq!(calls, [(Query, 60), (Query, 120)]);
+    assert_eq!((model.state(), model.order().closure()), (State::Closed, Some(Closure::LocalExpiry)));
+
+    let mut model = Model::created_at(maqian());
+    model.answer(launched());
+    for secs in [40, 100] {
+        model.scene.now = at(secs);
+        model.requery();
+        model.answer(told(Word::NotExist));
+    }
+    model.close();
+    assert_eq!((model.state(), model.order().closure()), (State::Closing, None), "its payer may still come");
+}
+
+#[test]
+fn an_order_that_its_payer_opens_in_the_last_moment_is_closed_there_or_paid() {
+    use Operation::{Close, Query};
+    let mut model = never_opened();
+    let calls = finished(&mut model, |operation| match operation {
+        Close => told(Word::Closed),
+        _ => told(Word::Open),
+    });
+    assert_eq!(calls[0], (Query, 60));
+    assert_eq!(calls.last().map(|(operation, _)| *operation), Some(Close));
+    assert_eq!(model.order().closure(), Some(Closure::ProviderConfirmed));
+
+    let mut model = never_opened();
+    finished(&mut model, |_| told(paid("T1")));
+    assert_eq!((model.state(), model.order().closure()), (State::Paid, None));
 }
 
 #[test]

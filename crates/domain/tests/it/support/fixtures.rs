@@ -124,6 +124,7 @@ pub(crate) fn refund_request(no: &str, minor: i64) -> RefundRequest {
         out_refund_no: out_refund_no(&created().key, &name(no)).expect("a number"),
         amount: Amount::new(minor, Currency::Cny).expect("an amount"),
         reason: String::new(),
+        options_json: String::new(),
         automatic: false,
         fingerprint: Fingerprint::default(),
     }
@@ -137,6 +138,7 @@ pub(crate) fn refund_command(no: &str, minor: i64) -> RefundCommand {
         trade_no: None,
         amount: Amount::new(minor, Currency::Cny).expect("an amount"),
         reason: String::new(),
+        options_json: String::new(),
         fingerprint: Fingerprint::of([("amount.minor", minor.to_string().as_str())]),
     }
 }
@@ -148,6 +150,7 @@ pub(crate) fn refund_word(no: &str, progress: RefundProgress) -> Word {
         progress,
         amount_minor: None,
         provider_refund_no: None,
+        success_time: None,
         code: format!("{progress:?}"),
     })
 }
@@ -166,6 +169,7 @@ pub(crate) fn launch() -> Launch {
     Launch {
         params: LaunchParams::RedirectUrl("https://pay.example/cashier".to_owned()),
         expire_time: Some(at(7200)),
+        provider_order_no: None,
     }
 }
 
@@ -200,6 +204,7 @@ pub(crate) fn wechat() -> Capabilities {
         refund_query: true,
         refund_spacing: secs(60),
         refund_window: secs(365 * 24 * 3600),
+        notification: true,
         confirm_above_minor: None,
         order_no_chars: (6, 32),
         call_spacing: Duration::ZERO,
@@ -245,12 +250,26 @@ pub(crate) fn closes_paid() -> Capabilities {
     }
 }
 
-pub(crate) fn all_providers() -> [(&'static str, Capabilities); 4] {
+/// 码钱 with its server API: the create is a signed payload, but the order can be asked about, closed and refunded by the
+/// number that we gave it, once its payer has opened the cashier.
+pub(crate) fn maqian() -> Capabilities {
+    Capabilities {
+        create: CreateKind::Local,
+        close: CloseKind::Call { min_age: Duration::ZERO, refuses_paid: false },
+        refund_idempotent: false,
+        refund_query: false,
+        refund_spacing: Duration::ZERO,
+        ..wechat()
+    }
+}
+
+pub(crate) fn all_providers() -> [(&'static str, Capabilities); 5] {
     [
         ("like WeChat Pay", wechat()),
         ("like XorPay", xorpay()),
         ("like PayJS", payjs()),
         ("closes paid orders", closes_paid()),
+        ("like 码钱", maqian()),
     ]
 }
 

@@ -171,6 +171,7 @@ fn refund_call(fen: i64, calls: u32, ended: &[Class]) -> Call {
         out_refund_no: "0123456789abcdef".parse().unwrap(),
         amount: Amount::new(fen, Currency::Cny).unwrap(),
         reason: String::new(),
+        options_json: String::new(),
         automatic: false,
         fingerprint: Fingerprint::default(),
     });

@@ -237,3 +237,19 @@ fn answers_for_an_account_that_has_gone_stay_unknown() {
     let order = super::Created { account: "gone".parse().unwrap(), ..created("jsapi") };
     check_unknown(&kit().parse(&call(Operation::Query, order), &signed(200, "{}")), "UNKNOWN_ACCOUNT");
 }
+
+/// WeChat Pay's support asks for it; explanations of an order show it.
+#[test]
+fn the_request_id_is_kept_with_whatever_an_answer_says() {
+    let told = |status, body: &str, id: &str| {
+        let mut response = signed(status, body);
+        response.headers.push(("request-id".to_owned(), id.to_owned()));
+        create_answered(&response).message
+    };
+    let id = "08F78BB5AF0610D302189F8FCB2A20E2E4D3051A-268435461";
+    assert_eq!(told(200, PREPAY, id), format!("[Request-ID {id}]"));
+    assert_eq!(told(400, r#"{"code":"PARAM_ERROR","message":"no"}"#, id), format!("no [Request-ID {id}]"));
+    for strange in ["", "a b", "\u{7}", &"0".repeat(129)] {
+        assert_eq!(told(200, PREPAY, strange), "");
+    }
+}

@@ -33,13 +33,18 @@ fn every_fault_of_a_direct_section_is_found_at_once() {
         store_out_id = "2"
         base_url = "http://api.mch.weixin.qq.com"
         timeout_ms = 99
+        stand_by_url = "http://api2.mch.weixin.qq.com"
+        download_certificates = "maybe"
+        certificates_refresh_s = 43201
         clock = 1
     "#;
     insta::assert_snapshot!(faults(&[("shop", toml)]), @r"
     account shop: apiv3_key_file: stands beside apiv3_key_env; give one of them
     account shop: app_ids: must hold at least one app id
     account shop: base_url: must be https://HOST[:PORT] without a path (http for a loopback address)
-    account shop: clock: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, kind, mchid, platform_certificates, platform_keys, previous_apiv3_keys, private_key_env, private_key_file, serial_no, store_id, store_out_id, timeout_ms
+    account shop: certificates_refresh_s: must be a whole number from 60 to 43200
+    account shop: clock: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, certificates_refresh_s, download_certificates, kind, mchid, platform_certificates, platform_keys, previous_apiv3_keys, private_key_env, private_key_file, serial_no, stand_by_url, store_id, store_out_id, timeout_ms
+    account shop: download_certificates: must be true or false
     account shop: mchid: must be 1 to 32 digits
     account shop: platform_certificates[0].certificate_file: must be an X.509 certificate of an RSA key in PEM form (BEGIN CERTIFICATE)
     account shop: platform_keys[0].id: must be PUB_KEY_ID_… or a certificate's serial number
@@ -47,7 +52,8 @@ fn every_fault_of_a_direct_section_is_found_at_once() {
     account shop: platform_keys[1].public_key_file: is missing; give public_key_file or public_key_env
     account shop: private_key_file: must be an RSA private key in PEM form (PKCS#8 or PKCS#1, not encrypted)
     account shop: serial_no: must be up to 40 hexadecimal digits in capitals
-    account shop: sp_mchid: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, kind, mchid, platform_certificates, platform_keys, previous_apiv3_keys, private_key_env, private_key_file, serial_no, store_id, store_out_id, timeout_ms
+    account shop: sp_mchid: unknown key; allowed are apiv3_key_env, apiv3_key_file, app_ids, base_url, certificates_refresh_s, download_certificates, kind, mchid, platform_certificates, platform_keys, previous_apiv3_keys, private_key_env, private_key_file, serial_no, stand_by_url, store_id, store_out_id, timeout_ms
+    account shop: stand_by_url: must be https://HOST[:PORT] without a path (http for a loopback address), or none
     account shop: store_out_id: stands beside store_id; give one of them
     account shop: timeout_ms: must be a whole number from 100 to 15000
     ");
@@ -64,7 +70,6 @@ fn every_fault_of_a_partner_section_is_found_at_once() {
     "#;
     insta::assert_snapshot!(faults(&[("chain", toml)]), @r"
     account chain: apiv3_key_env: is not set
-    account chain: platform_keys: must hold at least one key here or in platform_certificates
     account chain: private_key_file: no such file
     account chain: serial_no: is missing; must be up to 40 hexadecimal digits in capitals
     account chain: sp_mchid: is missing; must be 1 to 32 digits
@@ -75,7 +80,6 @@ fn every_fault_of_a_partner_section_is_found_at_once() {
     account none: apiv3_key_file: is missing; give apiv3_key_file or apiv3_key_env
     account none: app_ids: must hold at least one app id
     account none: kind: must be direct or partner
-    account none: platform_keys: must hold at least one key here or in platform_certificates
     account none: private_key_file: is missing; give private_key_file or private_key_env
     account none: serial_no: is missing; must be up to 40 hexadecimal digits in capitals
     ");
@@ -104,14 +108,17 @@ fn keys_of_the_same_serial_are_refused() {
 #[test]
 fn an_account_without_platform_keys_is_refused_however_it_has_none() {
     let platform = "platform_keys = [{ id = \"PUB_KEY_ID_0119000001092024010100000000000001\", public_key_file = \"public\" }]";
-    let none = "account a: platform_keys: must hold at least one key here or in platform_certificates";
+    let none = "account a: platform_keys: must hold at least one key here or in platform_certificates, or set \
+                download_certificates";
     for keys in [
         "",
         "platform_keys = []",
         "platform_certificates = []",
         "platform_keys = []\nplatform_certificates = []",
     ] {
-        assert_eq!(faults(&[("a", &DIRECT.replace(platform, keys))]), none, "{keys}");
+        let without = DIRECT.replace(platform, keys);
+        assert_eq!(faults(&[("a", &format!("{without}\ndownload_certificates = false"))]), none, "{keys}");
+        assert_eq!(faults(&[("a", &without)]), "", "certificates are downloaded");
     }
 }
 

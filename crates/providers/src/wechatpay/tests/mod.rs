@@ -1,6 +1,7 @@
 //! What WeChat Pay's side of the engine must do, on bytes: requests, answers, notifications, published vectors.
 
 mod answers;
+mod certificates;
 mod checks;
 mod config;
 mod notifications;
@@ -30,6 +31,7 @@ use paymux_domain::refund::RefundRequest;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use secrecy::SecretString;
 
+use crate::upkeep::Upkeep;
 use crate::{
     AccountSection, Accounts, ConfigFault, Registry, SecretRef, signing::SigningKey, signing::SigningKeys,
 };
@@ -101,6 +103,7 @@ fn read(sections: &[(&str, &str)], factor: u32) -> Result<Accounts, Vec<ConfigFa
 /// Provider and signer with the accounts `direct` and `partner`.
 struct Kit {
     provider: Arc<dyn Provider>,
+    upkeep: Arc<dyn Upkeep>,
     signer: TestSigner,
 }
 
@@ -111,8 +114,9 @@ fn kit() -> Kit {
 fn kit_of(sections: &[(&str, &str)], factor: u32) -> Kit {
     let accounts = read(sections, factor).unwrap();
     let signer = TestSigner::Keys(accounts.signing_keys());
+    let upkeep = Arc::clone(&accounts.upkeeps()[0]);
     let provider = Registry::new(accounts).provider(&"wechatpay".parse().unwrap()).unwrap();
-    Kit { provider, signer }
+    Kit { provider, upkeep, signer }
 }
 
 impl Kit {
@@ -213,6 +217,7 @@ fn refund_request() -> RefundRequest {
         out_refund_no: "0123456789abcdef0123456789abcdef".parse().unwrap(),
         amount: Amount::new(500, Currency::Cny).unwrap(),
         reason: "商品已售完".to_owned(),
+        options_json: String::new(),
         automatic: false,
         fingerprint: Fingerprint::default(),
     }

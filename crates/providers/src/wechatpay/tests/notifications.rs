@@ -58,29 +58,35 @@ pub(super) fn notification(plain: &Value, change: impl FnOnce(&mut Value)) -> Ra
     notification_by(TEST_KEY, APIV3_KEY, plain, change)
 }
 
+/// A text as WeChat Pay seals it for a merchant.
+pub(super) fn sealed(apiv3_key: &str, associated_data: &str, plain: &[u8]) -> Value {
+    let sealer = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, apiv3_key.as_bytes()).unwrap());
+    let mut sealed = plain.to_vec();
+    let nonce = Nonce::try_assume_unique_for_key(b"fdasflkja484").unwrap();
+    sealer.seal_in_place_append_tag(nonce, Aad::from(associated_data.as_bytes()), &mut sealed).unwrap();
+    json!({
+        "algorithm": "AEAD_AES_256_GCM",
+        "ciphertext": STANDARD.encode(sealed),
+        "associated_data": associated_data,
+        "nonce": "fdasflkja484",
+    })
+}
+
 fn notification_by(
     key: &str,
     apiv3_key: &str,
     plain: &Value,
     change: impl FnOnce(&mut Value),
 ) -> RawNotification {
-    let sealer = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, apiv3_key.as_bytes()).unwrap());
-    let mut sealed = plain.to_string().into_bytes();
-    let nonce = Nonce::try_assume_unique_for_key(b"fdasflkja484").unwrap();
-    sealer.seal_in_place_append_tag(nonce, Aad::from(b"transaction"), &mut sealed).unwrap();
+    let mut resource = sealed(apiv3_key, "transaction", plain.to_string().as_bytes());
+    resource["original_type"] = json!("transaction");
     let mut body = json!({
         "id": "EV-1",
         "create_time": "2024-01-01T00:01:01+08:00",
         "resource_type": "encrypt-resource",
         "event_type": "TRANSACTION.SUCCESS",
         "summary": "…",
-        "resource": {
-            "original_type": "transaction",
-            "algorithm": "AEAD_AES_256_GCM",
-            "ciphertext": STANDARD.encode(sealed),
-            "associated_data": "transaction",
-            "nonce": "fdasflkja484",
-        },
+        "resource": resource,
     });
     change(&mut body);
     let body = body.to_string().into_bytes();

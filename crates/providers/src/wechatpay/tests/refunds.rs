@@ -3,6 +3,7 @@
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::ports::{BuildError, RefusalReason};
 use paymux_domain::refund::{RefundProgress, RefundRequest, RefundWord};
+use paymux_domain::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::notifications::{notification, refused, verify};
@@ -51,6 +52,7 @@ fn word(progress: RefundProgress, code: &str) -> Word {
         progress,
         amount_minor: Some(500),
         provider_refund_no: Some("50000000382019052709732678859".to_owned()),
+        success_time: (progress == RefundProgress::Done).then_some(Timestamp::from_millis(1_704_038_520_000)),
         code: code.to_owned(),
     })
 }
@@ -102,6 +104,63 @@ fn a_reason_is_left_out_when_empty_and_bounded() {
     assert_eq!(body["reason"], whole.as_str());
     let error = now(kit.provider.build(&call(&"商".repeat(27)), &kit.signer)).unwrap_err();
     assert!(matches!(error, BuildError::Field { field: "reason", .. }), "{error:?}");
+}
+
+#[test]
+fn options_are_sent_as_the_documents_name_them() {
+    let options_json = json!({
+        "funds_account": "unsettled",
+        "from": [{"account": "available", "amount": 200}, {"account": "unsettled", "amount": 300}],
+        "goods_detail": [{
+            "merchant_goods_id": "1217752501201407033233368018", "wechatpay_goods_id": "1001",
+            "goods_name": "iPhone6s 16G", "unit_price": 500, "refund_amount": 500, "refund_quantity": 1,
+        }],
+    })
+    .to_string();
+    let mut call = refund_call(Operation::Refund, created("jsapi"), 1);
+    let request = RefundRequest { options_json: options_json.clone(), ..refund_request() };
+    assert!(kit().provider.check_refund(&options_json, request.amount).is_empty());
+    call.refund = call.refund.map(|(no, _)| (no, request.into()));
+    let body: Value = serde_json::from_slice(&kit().build(&call).body).unwrap();
+    assert_eq!(body["funds_account"], "UNSETTLED");
+    assert_eq!(
+        body["amount"]["from"],
+        json!([{"account": "AVAILABLE", "amount": 200}, {"account": "UNAVAILABLE", "amount": 300}])
+    );
+    assert_eq!(body["goods_detail"][0]["refund_quantity"], 1);
+}
+
+#[test]
+fn every_fault_of_a_refunds_options_is_found_at_once() {
+    let faults = |options: Value| {
+        let faults = kit().provider.check_refund(&options.to_string(), refund_request().amount);
+        let lines: Vec<_> = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.reason)).collect();
+        lines.join("\n")
+    };
+    let goods = json!({
+        "merchant_goods_id": "", "wechatpay_goods_id": "x".repeat(33), "goods_name": "", "unit_price": 0,
+        "refund_amount": -1, "refund_quantity": 0,
+    });
+    insta::assert_snapshot!(
+        faults(json!({
+            "from": [{"account": "available", "amount": 0}, {"account": "available", "amount": 400}, {"amount": 1}],
+            "goods_detail": [goods],
+        })),
+        @r"
+    wechatpay.sources[0].amount_minor: must be at least 1 fen
+    wechatpay.sources[1].funds: is named twice
+    wechatpay.sources[2].funds: is demanded
+    wechatpay.sources: must sum up to the refund, 500 fen
+    wechatpay.goods[0].merchant_goods_id: must have 1 to 32 characters
+    wechatpay.goods[0].wechatpay_goods_id: must have 1 to 32 characters
+    wechatpay.goods[0].goods_name: must have 1 to 256 characters
+    wechatpay.goods[0].quantity: must be 1 to 2147483647
+    wechatpay.goods[0].unit_price_minor: must be at least 1 fen
+    wechatpay.goods[0].refund_amount_minor: must be at least 1 fen
+    "
+    );
+    insta::assert_snapshot!(faults(json!({"notify_url": "https://h"})), @"wechatpay: not the options of a refund, or one of a wrong type");
+    assert_eq!(faults(json!({})), "");
 }
 
 #[test]
@@ -178,6 +237,12 @@ fn what_is_stated_is_told_right_or_wrong() {
     let report = answered(Operation::Query, &named);
     let [Word::Refund(word)] = report.words.as_slice() else { panic!("{report:?}") };
     assert_eq!((word.progress, &word.provider_refund_no), (RefundProgress::Done, &None));
+    // A time that cannot be read counts as not stated: the refund counts without it.
+    let mut timeless = answer("SUCCESS");
+    timeless["success_time"] = json!("yesterday");
+    let report = answered(Operation::Query, &timeless);
+    let [Word::Refund(word)] = report.words.as_slice() else { panic!("{report:?}") };
+    assert_eq!((word.progress, word.success_time), (RefundProgress::Done, None));
 }
 
 #[test]
@@ -190,6 +255,7 @@ fn a_refund_that_is_not_there_is_told_by_its_number() {
         progress: RefundProgress::NotExist,
         amount_minor: None,
         provider_refund_no: None,
+        success_time: None,
         code: "RESOURCE_NOT_EXISTS".to_owned(),
     };
     assert_eq!(report.words, [Word::Refund(expected)]);

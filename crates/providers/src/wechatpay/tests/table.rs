@@ -31,6 +31,7 @@ const ANSWERS: &[(u16, &str)] = &[
     (403, "TRADE_ERROR"),
     (403, "ACCOUNT_ERROR"),
     (403, "NOT_ENOUGH"),
+    (403, "USER_ACCOUNT_ABNORMAL"),
     (404, "ORDER_NOT_EXIST"),
     (404, "RESOURCE_NOT_EXISTS"),
     (429, "FREQUENCY_LIMITED"),
@@ -108,6 +109,7 @@ fn every_row() {
     403 TRADE_ERROR: FINAL | FINAL | UNKNOWN | RETRY
     403 ACCOUNT_ERROR: FINAL | FINAL | UNKNOWN | RETRY
     403 NOT_ENOUGH: FINAL | FINAL | UNKNOWN | UNKNOWN
+    403 USER_ACCOUNT_ABNORMAL: UNKNOWN | UNKNOWN | UNKNOWN | UNKNOWN
     404 ORDER_NOT_EXIST: UNKNOWN | UNKNOWN | DONE NotExist | DONE NotExist
     404 RESOURCE_NOT_EXISTS: UNKNOWN | UNKNOWN | UNKNOWN | UNKNOWN
     429 FREQUENCY_LIMITED: RETRY throttled | RETRY throttled | RETRY throttled | RETRY throttled
@@ -149,6 +151,7 @@ fn every_row_of_refunds() {
     403 TRADE_ERROR: FINAL | FINAL | UNKNOWN
     403 ACCOUNT_ERROR: FINAL | FINAL | UNKNOWN
     403 NOT_ENOUGH: OPS | OPS | UNKNOWN
+    403 USER_ACCOUNT_ABNORMAL: FINAL | FINAL | UNKNOWN
     404 ORDER_NOT_EXIST: FINAL | FINAL | UNKNOWN
     404 RESOURCE_NOT_EXISTS: UNKNOWN ask | FINAL | DONE NotExist
     429 FREQUENCY_LIMITED: UNKNOWN ask throttled | UNKNOWN ask throttled | RETRY throttled
@@ -272,7 +275,8 @@ fn codes_and_messages_are_kept_in_bounds() {
     let report = answered(Operation::Create, vec![attempt(1)], &response);
     assert!(report.message.len() <= PROVIDER_TEXT_BYTES_MAX, "{}", report.message.len());
     assert!(
-        report.message.starts_with("错错") && report.message.ends_with(" [270924358]"),
+        report.message.starts_with("错错")
+            && report.message.ends_with(" [Request-ID 08F2E999C906-270924358]"),
         "{}",
         report.message
     );

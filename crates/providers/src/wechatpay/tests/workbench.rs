@@ -184,7 +184,7 @@ fn each_header_that_is_wrong_is_named_and_the_engine_refuses_it() {
     let by_another =
         "signature: made with key PUB_KEY_ID_0119000001092024010100000000000001, not with the named one";
     let no_key = "key: no key PUB_KEY_ID_2 in the account, which has 5F1C72E2A8931B72A2E13AF8DEE92471EB397115, \
-                  PUB_KEY_ID_0119000001092024010100000000000001";
+                  PUB_KEY_ID_0119000001092024010100000000000001; bring it as platform_keys = [{ id, public_key_file }]";
     let cases = [
         ("timestamp", "yesterday", Malformed, "headers: wechatpay-timestamp cannot be read".to_owned()),
         (

@@ -63,6 +63,7 @@ pub(super) async fn run(client: &Client, args: RefundArgs, output: &Output) -> a
         provider_trade_no: args.trade_no,
         reason: args.reason,
         wait: Some(seconds(wait)),
+        options: None,
     };
     let request = Client::request(request, Some(Duration::from_secs(wait)));
     let refunded = client.orders().refund_order(request).await.map_err(super::refused)?.into_inner();

@@ -66,6 +66,7 @@ fn word_text(word: &Word) -> String {
             format!("refund {number}{amount} is {}", progress(refund))
         }
         Word::RefundedElsewhere => "refunded by somebody else".to_owned(),
+        Word::Hint => "nothing that is proven: the provider is asked".to_owned(),
         _ => "nothing that a notification should say".to_owned(),
     }
 }
@@ -84,8 +85,10 @@ fn word_json(word: &Word) -> Value {
             "progress": progress(refund),
             "minor": refund.amount_minor,
             "provider_refund_no": refund.provider_refund_no,
+            "success_time": refund.success_time.map(|time| time.as_millis()).and_then(rfc3339),
         }),
         Word::RefundedElsewhere => json!({ "word": "refunded_elsewhere" }),
+        Word::Hint => json!({ "word": "hint" }),
         _ => json!({ "word": "other" }),
     }
 }

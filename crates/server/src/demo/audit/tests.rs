@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use paymux_simulators::control::view::{
-    self, PayjsTruth, Payment, Product, RefundTruth, RefundsTruth, SecondTruth,
+    self, PayjsTruth, Payment, Product, Provider, RefundTruth, RefundsTruth, SecondTruth,
 };
 
 use super::*;
@@ -41,6 +41,8 @@ pub(super) fn truth(trade_state: TradeState, paid: Option<i64>) -> OrderTruth {
         payer: None,
         faults: BTreeSet::new(),
         payjs: None,
+        xorpay: None,
+        maqian: None,
     }
 }
 

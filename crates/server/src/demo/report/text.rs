@@ -34,7 +34,9 @@ impl Report {
             ("wrong end", self.wrong_ends().to_string()),
             (
                 "undeterminable",
-                format!("{undeterminable} (paid at PayJS and every push lost; the simulator names {there})"),
+                format!(
+                    "{undeterminable} (paid where nobody can ask, every push lost; the simulator names {there})"
+                ),
             ),
             ("parked", format!("{} (a person has to decide)", self.parked)),
             ("healed by sweep", format!("{} (paid, and learnt by asking)", self.healed_by_sweep)),
@@ -76,7 +78,14 @@ impl Report {
                 "money recorded",
                 format!("{} CNY, {} CNY of it parked", yuan(money.recorded), yuan(self.money_parked)),
             ),
-            ("money given back", format!("{} CNY", yuan(money.refunded))),
+            (
+                "money given back",
+                format!(
+                    "{} CNY, and {} CNY by refunds that wait for a person since nobody can ask",
+                    yuan(money.refunded),
+                    yuan(money.refunds_undeterminable)
+                ),
+            ),
             ("refunds recorded", format!("{} CNY", yuan(money.refunds_recorded))),
         ];
         told.extend(titled("accounts, in CNY", self.money.lines()));

@@ -37,6 +37,14 @@ impl<S: OrderService> OrderService for Guarded<S> {
         self.inner.list_orders(request).await
     }
 
+    async fn list_movements(
+        &self,
+        request: Request<v1::ListMovementsRequest>,
+    ) -> Answer<v1::ListMovementsResponse> {
+        self.allow(&request)?;
+        self.inner.list_movements(request).await
+    }
+
     async fn find_order(&self, request: Request<v1::FindOrderRequest>) -> Answer<v1::FindOrderResponse> {
         self.allow(&request)?;
         self.inner.find_order(request).await

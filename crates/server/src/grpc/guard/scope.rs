@@ -34,6 +34,7 @@ of_one_merchant!(
     CreateOrderRequest,
     GetOrderRequest,
     ListOrdersRequest,
+    ListMovementsRequest,
     FindOrderRequest,
     WatchOrdersRequest,
     CloseOrderRequest,

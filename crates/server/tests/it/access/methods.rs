@@ -78,6 +78,15 @@ fn order_rows() -> Vec<Row> {
             merchant_id: m.to_owned(),
             ..v1::ListOrdersRequest::default()
         }),
+        row!("OrderService/ListMovements", READ, Refused, orders.list_movements, |m, _n| {
+            let (first_date, last_date) = ("2026-01-01".to_owned(), "2026-01-31".to_owned());
+            let dates = v1::BusinessDates { first_date, last_date };
+            v1::ListMovementsRequest {
+                merchant_id: m.to_owned(),
+                range: Some(v1::list_movements_request::Range::Dates(dates)),
+                ..v1::ListMovementsRequest::default()
+            }
+        }),
         row!("OrderService/FindOrder", READ, Refused, orders.find_order, |m, n| v1::FindOrderRequest {
             merchant_id: m.to_owned(),
             provider: "wechatpay".to_owned(),

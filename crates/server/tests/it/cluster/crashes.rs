@@ -16,13 +16,13 @@ use crate::load::{Load, Wanted, judge};
 use crate::rig::{Ports, Process, World, is_full};
 
 /// Four on accounts of their own at WeChat Pay, then one at PayJS.
-const MERCHANTS: [&str; 5] = ["m01", "m03", "m09", "m11", "m07"];
+const MERCHANTS: [&str; 5] = ["m01", "m03", "m15", "m17", "m07"];
 
 /// So many of these are at WeChat Pay.
 const AT_WECHATPAY: usize = 4;
 
 /// So many merchants have all of them among them.
-const MERCHANTS_COUNT: u16 = 11;
+const MERCHANTS_COUNT: u16 = 17;
 
 /// Callers at once, each with an order a second.
 const CALLERS: usize = 10;

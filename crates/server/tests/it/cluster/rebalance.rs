@@ -19,16 +19,16 @@ use crate::load::{Load, Wanted, index, judge, timelines};
 use crate::rig::{WAIT_S, World, is_full, order, seconds};
 
 /// On accounts of their own at WeChat Pay, each with more orders than its budget.
-const BUSY: [&str; 4] = ["m01", "m03", "m09", "m11"];
+const BUSY: [&str; 4] = ["m01", "m03", "m15", "m17"];
 
 /// The accounts of these.
 const BUSY_ACCOUNTS: [&str; 4] = ["direct-shared-0", "direct-own-0", "direct-shared-1", "direct-own-1"];
 
 /// Others, whose orders show how long one takes.
-const TIMED: [&str; 2] = ["m17", "m19"];
+const TIMED: [&str; 2] = ["m29", "m31"];
 
 /// So many merchants have all of them among them.
-const MERCHANTS_COUNT: u16 = 19;
+const MERCHANTS_COUNT: u16 = 31;
 
 /// The budget of creates of each busy account. The burst lets it make up for moments at which a busy machine runs
 /// something else.

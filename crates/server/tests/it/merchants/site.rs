@@ -73,9 +73,13 @@ impl Site {
     }
 
     pub(super) async fn start(&self, roles: Roles) -> Running {
-        let config = self.load().unwrap_or_else(|faults| panic!("{faults}"));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let listeners = Listeners::bind(any, any).await.expect("free ports");
+        self.start_on(roles, Listeners::bind(any, any).await.expect("free ports")).await
+    }
+
+    /// On listeners whose addresses the configuration may name.
+    pub(super) async fn start_on(&self, roles: Roles, listeners: Listeners) -> Running {
+        let config = self.load().unwrap_or_else(|faults| panic!("{faults}"));
         let node = Node::start(config, roles, listeners, Surroundings::default()).await.expect("it starts");
         let status = node.status().clone();
         let stop = CancellationToken::new();

@@ -1,39 +1,37 @@
-//! Fields as PayJS takes them: a query string, a form, or a flat JSON object.
+//! Fields as providers take them: a query string, a form, or a flat JSON object.
 
 use serde_json::Value;
 
-use super::sign;
-
 /// Named values in the order in which they came. Holds personal data, so it has no `Debug`.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub(super) struct Fields(Vec<(String, String)>);
+pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     /// The value of a field; empty ones count as absent, as they do under signatures.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, value)| known == name && !value.is_empty());
         found.map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// The first name that comes twice.
-    pub(super) fn doubled(&self) -> Option<&str> {
+    pub(crate) fn doubled(&self) -> Option<&str> {
         let mut names: Vec<&str> = self.names().collect();
         names.sort_unstable();
         names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 
-    pub(super) fn is_signed_with(&self, key: &str) -> bool {
-        let fields: Vec<(&str, &str)> = self.0.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        sign::is_signed(&fields, key)
+    /// All of them, in the order in which they came.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// What makes two requests the same: everything but the signature, in the order of the names, without
     /// empty values.
-    pub(super) fn content(&self) -> Vec<(String, String)> {
+    pub(crate) fn content(&self) -> Vec<(String, String)> {
         let counts = |(name, value): &&(String, String)| name != "sign" && !value.is_empty();
         let mut content: Vec<_> = self.0.iter().filter(counts).cloned().collect();
         content.sort_unstable();
@@ -42,12 +40,12 @@ impl Fields {
 }
 
 /// Decodes a query string or form body; `+` and `%20` are spaces.
-pub(super) fn decode(text: &[u8]) -> Fields {
+pub(crate) fn decode(text: &[u8]) -> Fields {
     Fields(form_urlencoded::parse(text).into_owned().collect())
 }
 
 /// Reads a body by its content type; `None` if it is neither a form nor a flat JSON object.
-pub(super) fn read(content_type: &str, body: &[u8]) -> Option<Fields> {
+pub(crate) fn read(content_type: &str, body: &[u8]) -> Option<Fields> {
     if !content_type.starts_with("application/json") {
         return content_type.starts_with("application/x-www-form-urlencoded").then(|| decode(body));
     }
@@ -62,7 +60,7 @@ pub(super) fn read(content_type: &str, body: &[u8]) -> Option<Fields> {
 }
 
 /// Encodes fields as a form body.
-pub(super) fn encode<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+pub(crate) fn encode<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 

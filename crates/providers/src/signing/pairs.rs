@@ -1,0 +1,35 @@
+//! Texts of sorted `name=value` pairs joined by `&`, over which several providers make their digests.
+//!
+//! Values stand as they are, not percent-encoded, so a text can be cut into fields in more than one way. Whoever may
+//! choose part of a value could so try to show a provider's digest over fields that it never stated. Therefore what is
+//! received counts only if each field that matters stands in its text exactly once, however the text is cut.
+
+/// The text of fields: sorted by name in byte order. Which fields take part is the caller's to say.
+pub(crate) fn joined<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut fields: Vec<_> = fields.into_iter().collect();
+    fields.sort_unstable();
+    fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+}
+
+/// The text with the key behind it, as a last field of the name `key`.
+pub(crate) fn keyed(text: &str, key: &str) -> String {
+    format!("{text}&key={key}")
+}
+
+/// Whether each field that counts stands in the text once at most, whichever `&` ends a value.
+pub(crate) fn is_unambiguous(text: &str, counting: &[impl AsRef<str>]) -> bool {
+    let times = |name: &str| {
+        text.split('&').filter(|part| part.split_once('=').is_some_and(|(known, _)| known == name)).count()
+    };
+    counting.iter().all(|name| times(name.as_ref()) <= 1)
+}
+
+/// Whether a value would make a message ambiguous in which it stands.
+pub(crate) fn names_a_field(value: &str, counting: &[impl AsRef<str>]) -> bool {
+    let mut parts = value.split('&');
+    // Before the first `&` stands the value itself.
+    parts.next();
+    parts.any(|part| {
+        part.split_once('=').is_some_and(|(name, _)| counting.iter().any(|known| known.as_ref() == name))
+    })
+}

@@ -1,0 +1,6 @@
+//! The fuzzer's way into [`paymux_fuzz::record`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _understood = paymux_fuzz::record(data);
+});
