@@ -41,14 +41,16 @@ fn merchant(id: String, n: usize) -> DemoMerchant {
     }
 }
 
-fn account_toml(merchant: &DemoMerchant, _: &Keys, _: &RunningSimulator) -> String {
+fn account_toml(merchant: &DemoMerchant, _: &Keys, simulator: &RunningSimulator) -> String {
     let merch_no = &merchant.mchid;
     format!(
         "merch_no = \"{merch_no}\"\npn = \"{PN}\"\napp_id = \"MQ100013\"\napp_name = \"多点\"\n\
          private_key_file = \"secrets/{merch_no}.pem\"\nagent_no = \"{}\"\naccess_id = \"{}\"\n\
-         access_key_file = \"secrets/{merch_no}.key\"\nnotify_proof = \"md5\"\nrepeat_refunds = \"same_number\"\nexpiry_grace_s = {}\n",
+         access_key_file = \"secrets/{merch_no}.key\"\nnotify_proof = \"md5\"\nrepeat_refunds = \"same_number\"\n\
+         refund_query_base_url = \"{}\"\nexpiry_grace_s = {}\n",
         agent_no(merch_no),
         access_id(merch_no),
+        simulator.base_url(),
         GRACE.as_secs()
     )
 }
