@@ -29,7 +29,7 @@ const PROPERTY_SEED: (&str, &str) = ("PROPTEST_RNG_SEED", "1");
 const FULL: (&str, &str) = ("PAYMUX_FULL", "1");
 /// Seeds of the simulation, and with `--full`.
 const SIMULATION_SEEDS: u64 = 200;
-const FULL_SIMULATION_SEEDS: u64 = 2000;
+const FULL_SIMULATION_SEEDS: u64 = 5000;
 /// Seconds of fuzzing for each target, with `--full`.
 const FUZZ_S: u32 = 60;
 /// How a test says in its output that something was skipped, and why.

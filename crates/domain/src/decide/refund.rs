@@ -195,7 +195,7 @@ pub(super) fn reported(
     }
     book.ask = match (operation, report.class) {
         (Operation::Refund, Class::Unknown) => can_query,
-        (Operation::Query, Class::Done) => false,
+        (Operation::Query, class) => class != Class::Done,
         _ => book.ask || report.ask,
     };
     if report.class != Class::Done && !report.withheld {

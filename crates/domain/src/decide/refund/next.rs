@@ -65,6 +65,12 @@ fn next_of(draft: &mut Draft<'_>, no: &RefundNo) -> Plan {
         Some((_, time, _)) if ctx.capabilities.refund_query && !ctx.capabilities.refund_idempotent => {
             call_at(draft, Operation::Query, again.max(time + ctx.timing.settling(ctx.capabilities)))
         }
+        // A question about it that settled nothing is followed by the refund itself, whose answer says as much.
+        Some((_, time, _))
+            if book.ask && may_repeat(draft) && book.query_left.is_some_and(|left| left > time) =>
+        {
+            call_at(draft, Operation::Refund, again)
+        }
         Some(_) if ctx.capabilities.refund_query && book.ask => call_at(draft, Operation::Query, again),
         // Asked already, and the answer came too soon to settle it: the same answer does once it counts.
         Some((_, time, _)) if ctx.capabilities.refund_query && calls > 1 => {

@@ -232,7 +232,7 @@ fn a_question_about_a_refund_that_is_refused_itself_calls_a_person_and_waits_for
     model.answer(report(Class::Final));
     assert_eq!(model.order().attention_count(AttentionReason::ProviderOps), 1);
     assert_eq!((state(&model, "r1"), model.due), (Some(RefundState::Processing), Some(at(15))));
-    until(&mut model, Operation::Query);
+    until(&mut model, Operation::Refund);
     model.answer(told(refund_word("r1", RefundProgress::Done)));
     assert_eq!(state(&model, "r1"), Some(RefundState::Done));
 }
@@ -260,4 +260,32 @@ fn absence_that_was_told_too_soon_to_count_is_asked_for_once_more_when_it_would(
     assert!(model.now() >= called + model.scene.timing.settling(&wechat()), "not over and over: {model:?}");
     model.answer(told(refund_word("r1", RefundProgress::NotExist)));
     until(&mut model, Operation::Refund);
+}
+
+#[test]
+fn a_question_that_settles_nothing_is_followed_by_the_same_refund_where_that_is_harmless() {
+    let mut model = paid_at(wechat());
+    model.refund("r1", 1);
+    for _ in 0..3 {
+        model.answer(report(Class::Unknown));
+        until(&mut model, Operation::Query);
+        model.answer(report(Class::Retry));
+        until(&mut model, Operation::Refund);
+    }
+    model.answer(told(refund_word("r1", RefundProgress::Done)));
+    assert_eq!(state(&model, "r1"), Some(RefundState::Done));
+}
+
+#[test]
+fn a_question_that_settles_nothing_is_put_again_where_the_refund_may_not_be_repeated() {
+    let mut model = paid_at(Capabilities { refund_idempotent: false, ..wechat() });
+    model.refund("r1", 1);
+    model.answer(report(Class::Unknown));
+    until(&mut model, Operation::Query);
+    model.answer(report(Class::Retry));
+    until(&mut model, Operation::Query);
+    assert_eq!(
+        model.order().refund(&"r1".parse().expect("a valid number")).map(|r| r.calls().count()),
+        Some(1)
+    );
 }
