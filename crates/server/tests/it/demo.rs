@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cluster::rig::Services;
 use crate::rig::{is_full, paymux};
 
 fn run(args: &[&str]) -> (Option<i32>, Value) {
@@ -60,26 +61,54 @@ fn without_faults_every_order_ends_right() {
     assert!(report["create_ms"]["p50"].as_f64().unwrap() <= report["create_ms"]["p99"].as_f64().unwrap());
 }
 
+/// Every order of a demo with heavy faults ended right, or is undeterminable or parked; gives what to say of it.
+fn judge((code, report): &(Option<i32>, Value), seed: u64) -> String {
+    assert_eq!(*code, Some(0), "seed {seed}: {report}");
+    assert_eq!(number(report, "wrong_end"), 0, "{report}");
+    assert_even(report);
+    assert!(number(report, "undeterminable") > 0 && number(report, "late_recorded") > 0, "{report}");
+    assert!(number(&report["refunds"], "automatic") > 0, "{report}");
+    assert!(number(&report["refunds"], "surplus") > 0, "{report}");
+    assert!(number(report, "paid_twice") >= number(report, "duplicates_recorded"), "{report}");
+    let named = report["undeterminable_orders"].as_array().map(Vec::len).expect("their names");
+    assert_eq!(i64::try_from(named).ok(), Some(number(report, "undeterminable")), "{report}");
+    let kinds = report["faults_injected"].as_object().unwrap();
+    let never: Vec<_> = kinds.iter().filter(|(_, count)| count.as_u64() == Some(0)).collect();
+    // So many kinds of five providers need many orders; a few orders meet the half of them.
+    let most = if is_full() { 0 } else { kinds.len() / 2 };
+    assert!(never.len() <= most, "seed {seed}: never injected: {never:?}");
+    format!(
+        "seed {seed}: {} orders, wrong end 0, undeterminable {}, parked {}, taken = recorded {} fen, given back = recorded \
+         {} fen, {} of {} kinds of faults met",
+        number(report, "orders"),
+        number(report, "undeterminable"),
+        number(report, "parked"),
+        number(report, "money_taken"),
+        number(report, "money_refunded"),
+        kinds.len() - never.len(),
+        kinds.len(),
+    )
+}
+
 #[test]
 fn with_heavy_faults_every_order_ends_right_or_is_parked() {
     let orders = if is_full() { "5000" } else { "400" };
     let seeds = if is_full() { 1..=5 } else { 1..=1 };
     for seed in seeds {
-        let (code, report) = run(&["--orders", orders, "--faults", "heavy", "--seed", &seed.to_string()]);
-        assert_eq!(code, Some(0), "seed {seed}: {report}");
-        assert_eq!(number(&report, "wrong_end"), 0, "{report}");
-        assert_even(&report);
-        assert!(number(&report, "undeterminable") > 0 && number(&report, "late_recorded") > 0, "{report}");
-        assert!(number(&report["refunds"], "automatic") > 0, "{report}");
-        assert!(number(&report["refunds"], "surplus") > 0, "{report}");
-        assert!(number(&report, "paid_twice") >= number(&report, "duplicates_recorded"), "{report}");
-        let named = report["undeterminable_orders"].as_array().map(Vec::len).expect("their names");
-        assert_eq!(i64::try_from(named).ok(), Some(number(&report, "undeterminable")), "{report}");
-        let kinds = report["faults_injected"].as_object().unwrap();
-        let never: Vec<_> = kinds.iter().filter(|(_, count)| count.as_u64() == Some(0)).collect();
-        // So many kinds of five providers need many orders; a few orders meet the half of them.
-        let most = if is_full() { 0 } else { kinds.len() / 2 };
-        assert!(never.len() <= most, "seed {seed}: never injected: {never:?}");
+        let ended = run(&["--orders", orders, "--faults", "heavy", "--seed", &seed.to_string()]);
+        println!("verified: demo with heavy faults, {}", judge(&ended, seed));
+    }
+}
+
+#[test]
+fn with_heavy_faults_on_a_cluster_every_order_ends_right_or_is_parked() {
+    let Some(Services { kafka, cql, .. }) = Services::named("demo on a cluster") else { return };
+    let (orders, seeds) = if is_full() { ("5000", 2..=3) } else { ("400", 1..=1) };
+    for seed in seeds {
+        let (seed_text, on) = (seed.to_string(), ["--backend", "cluster", "--kafka", &kafka, "--cql", &cql]);
+        let args = ["--orders", orders, "--faults", "heavy", "--seed", &seed_text];
+        let ended = run(&[&on[..], &args].concat());
+        println!("verified: demo on a cluster with heavy faults, {}", judge(&ended, seed));
     }
 }
 
