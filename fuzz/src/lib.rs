@@ -18,6 +18,9 @@ pub use notification::notification;
 pub use record::record;
 pub use section::section;
 
+/// Takes any bytes; says whether it could read them.
+pub type Target = fn(&[u8]) -> bool;
+
 /// All targets by the names of their corpora.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 4] =
+pub const TARGETS: [(&str, Target); 4] =
     [("answer", answer), ("notification", notification), ("record", record), ("section", section)];

@@ -13,9 +13,9 @@ pub fn record(data: &[u8]) -> bool {
         1 => again(bytes, records::decode_fact, records::encode_fact),
         2 => again(bytes, records::decode_reply, records::encode_reply),
         3 => again(bytes, records::decode_followup, records::encode_followup),
-        4 => again(bytes, records::decode_ledger_row, |(entry, mark)| {
-            records::encode_ledger_row(entry, mark.clone())
-        }),
+        4 => {
+            again(bytes, records::decode_ledger_row, |(entry, mark)| records::encode_ledger_row(entry, *mark))
+        }
         5 => again(bytes, records::decode_shard_report, records::encode_shard_report),
         6 => again(bytes, records::decode_event, records::encode_event),
         _ => again(bytes, records::decode_dead, records::encode_dead),

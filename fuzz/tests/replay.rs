@@ -31,8 +31,9 @@ fn replayed() -> Vec<Seed> {
         for entry in entries {
             let path = entry.expect("a corpus can be listed").path();
             let bytes = std::fs::read(&path).expect("a seed can be read");
-            println!("{}", path.display());
-            seeds.push(Seed { target, path, understood: run(&bytes), bytes });
+            let understood = std::panic::catch_unwind(|| run(&bytes));
+            let understood = understood.unwrap_or_else(|_| panic!("{}: it panicked", path.display()));
+            seeds.push(Seed { target, path, understood, bytes });
         }
     }
     seeds

@@ -205,6 +205,12 @@ impl Order {
         }
     }
 
+    /// The first attempt that left or may have left.
+    #[must_use]
+    pub fn first_sent(&self) -> Option<Attempt<'_>> {
+        self.attempts().find(Attempt::may_have_left)
+    }
+
     /// The last attempt that left or may have left.
     #[must_use]
     pub fn last_sent(&self) -> Option<Attempt<'_>> {
@@ -257,6 +263,15 @@ impl Order {
     #[must_use]
     pub fn launch(&self) -> Option<&Launch> {
         self.launch_fact().and_then(|fact| match &fact.body {
+            FactBody::Launch(launch) => Some(launch),
+            _ => None,
+        })
+    }
+
+    /// All launch parameters that creates brought, the newest last.
+    pub fn launches(&self) -> impl DoubleEndedIterator<Item = &Launch> {
+        let facts = self.facts.range(FactKey::Launch(0)..=FactKey::Launch(u32::MAX));
+        facts.filter_map(|(_, fact)| match &fact.body {
             FactBody::Launch(launch) => Some(launch),
             _ => None,
         })

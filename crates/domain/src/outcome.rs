@@ -114,6 +114,8 @@ pub struct CallReport {
     pub ask: bool,
     /// The provider throttled the call: its budget is to be cut.
     pub throttled: bool,
+    /// The provider answered in its own words, whatever it refused: it is not away.
+    pub answered: bool,
     /// The call was kept back on our side: it says nothing of the provider and counts against nobody.
     pub withheld: bool,
 }
@@ -130,6 +132,7 @@ impl CallReport {
             retry_after: None,
             ask: false,
             throttled: false,
+            answered: false,
             withheld: false,
         }
     }

@@ -209,6 +209,7 @@ impl Account {
         match report.class {
             Class::Done | Class::Final => inner.breaker.answered(),
             Class::Retry | Class::Unknown if report.throttled || report.ask => inner.breaker.answered(),
+            Class::Retry | Class::NotSent if report.answered => inner.breaker.answered(),
             Class::Retry | Class::Unknown | Class::Ops | Class::NotSent => inner.breaker.failed(pass, now),
         }
     }

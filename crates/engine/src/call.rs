@@ -76,7 +76,8 @@ impl Planned {
 
     /// Marks a call that may not be repeated; `false` if it may not leave, since another owner's may have.
     ///
-    /// Marked before anything else: a call that then does not leave has certainly not left by anybody.
+    /// Marked before anything else: a call that then does not leave has certainly not left by anybody. So it is marked
+    /// even after its send margin: while the store is away nobody is called for it, and it leaves as a later call.
     async fn mark(&self, owner: &Owner, key: &OrderKey) -> bool {
         let Some((no, _)) = self.refund.as_ref().filter(|_| self.marked) else { return true };
         if owner.lacks(Plant::CallingMark) {
@@ -85,7 +86,7 @@ impl Planned {
         let same = owner.lacks(Plant::MarkOfThisCall);
         let token = if same { 1 } else { owner.shared.entropy.next_u64() };
         let mark = CallMark { number: self.number, token };
-        while owner.shared.clock.now() <= self.decided + owner.shared.config.timing.send_margin {
+        loop {
             match owner.shared.store.mark_refund_call(key, no, mark).await {
                 Ok(stands) => return stands,
                 Err(error) => {
@@ -95,7 +96,6 @@ impl Planned {
                 }
             }
         }
-        false
     }
 }
 

@@ -73,7 +73,10 @@ impl Gateway {
         };
         let parsing = provider.parse(call, &response, self.signer.as_ref());
         match tokio::time::timeout(STEP_TIMEOUT, parsing).await {
-            Ok(report) => report,
+            Ok(report) => {
+                let is_read = matches!(report.class, Class::Retry | Class::NotSent);
+                CallReport { answered: is_read && (200..300).contains(&response.status), ..report }
+            }
             Err(_) => CallReport::of(Class::Unknown, SIGNER_BUSY),
         }
     }

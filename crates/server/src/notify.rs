@@ -147,7 +147,7 @@ impl Notify {
         // The body is read in a slot, so that all bodies together stay bounded.
         let body = match body_of(request).await {
             Ok(body) => body,
-            Err(refused) => return refused,
+            Err(unread) => return answer(self.answer_unread(provider.as_ref(), unread)),
         };
         let raw = RawNotification { merchant_id, headers: headers.collect(), body: body.into() };
         let (record, partition) = match self.record(&registry, provider.as_ref(), &provider_id, &raw) {
@@ -177,6 +177,19 @@ impl Notify {
                 tracing::warn!("a notification was not durable in time");
                 self.counts.not_durable.fetch_add(1, Ordering::Relaxed);
                 answer(provider.answer(NotificationFate::NotNow))
+            }
+        }
+    }
+
+    /// What to say to a body that was not read. No answer of our own: to some providers any answer is the last word.
+    fn answer_unread(&self, provider: &dyn Provider, unread: Unread) -> Option<NotificationAnswer> {
+        match unread {
+            Unread::BrokenOff => provider.answer(NotificationFate::NotNow),
+            Unread::TooLong => {
+                self.refuse(RefusalReason::Malformed);
+                let detail = format!("the body is longer than {NOTIFICATION_BODY_BYTES_MAX} bytes");
+                let refusal = NotificationRefusal { reason: RefusalReason::Malformed, detail };
+                provider.answer(NotificationFate::Refused(&refusal))
             }
         }
     }
@@ -247,11 +260,21 @@ fn accounts_of(registry: &InForce, merchant_id: &MerchantId, provider: &Provider
     routes.map(|route| route.account.clone()).collect()
 }
 
-/// Whoever sends its body too slowly is cut off, so that strangers cannot hold slots.
-async fn body_of(request: Request) -> Result<Bytes, Response> {
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug)]
+enum Unread {
+    /// It did not come as a whole in time.
+    BrokenOff,
+    /// It is longer than any notification.
+    TooLong,
+}
+
+/// A body that comes too slowly is not waited for, so that strangers cannot hold slots.
+async fn body_of(request: Request) -> Result<Bytes, Unread> {
     match tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, &())).await {
-        Ok(read) => read.map_err(IntoResponse::into_response),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Unread::TooLong),
+        Ok(Err(_)) | Err(_) => Err(Unread::BrokenOff),
     }
 }
 

@@ -56,11 +56,10 @@ pub(super) fn requery(draft: &mut Draft<'_>) {
     ask(draft);
 }
 
-/// Asks now: an order that has not ended, or one whose end is not proven by the provider.
+/// Asks now, unless the order is paid: money may come after any other end, and where notifications prove nothing only an
+/// answer tells of it.
 fn ask(draft: &mut Draft<'_>) {
-    let unproven =
-        || draft.order.state() == State::Closed && draft.order.closure().is_some_and(Closure::is_unproven);
-    if draft.order.created().is_some() && (!draft.order.state().is_final() || unproven()) {
+    if draft.order.created().is_some() && draft.order.state() != State::Paid {
         draft.followup.ask = true;
     }
 }

@@ -45,9 +45,8 @@ pub(super) fn plan(draft: &mut Draft<'_>) -> Plan {
         return Plan::due(draft.ctx.now + draft.ctx.timing.call_horizon);
     }
     match draft.order.state() {
-        State::Failed => Plan::NOTHING,
         State::Paid => paid(draft),
-        State::Closed => after_closed(draft, &created),
+        State::Failed | State::Closed => without_money(draft, &created),
         State::Accepted | State::Submitting | State::Pending | State::Closing => open(draft, &created),
     }
 }
@@ -79,19 +78,27 @@ pub(super) fn unconfirmed(draft: &Draft<'_>) -> bool {
         && draft.order.payments().any(|payment| payment.total_minor > above && told(payment))
 }
 
-/// After an end that the provider has not proven one more query, when paying there has surely ended: money that was taken
-/// after the last word would otherwise never be seen.
-fn after_closed(draft: &mut Draft<'_>, created: &Created) -> Plan {
+/// The order has ended without money. After an end that the provider has not proven one more query, when paying there has
+/// surely ended: money that was taken after the last word would otherwise never be seen. After any end whenever somebody
+/// asks, until there is an answer; once where a person was called because none comes.
+fn without_money(draft: &mut Draft<'_>, created: &Created) -> Plan {
     let local = draft.order.closure().is_some_and(Closure::is_unproven)
         && !draft.ctx.timing.lacks(Plant::AskOnceAfterLocalExpiry);
-    if !local || !can_query(draft) {
+    if !(local || draft.followup.ask) || !can_query(draft) {
         return Plan::NOTHING;
     }
     if draft.followup.ask {
-        // Somebody asks: once more, whatever was asked before.
-        let plan = call_at(draft, Operation::Query, draft.ctx.now);
-        draft.followup.ask = plan.call.is_none();
-        return plan;
+        if exhausted(draft) {
+            park(draft);
+            draft.followup.ask = false;
+            return Plan::NOTHING;
+        }
+        if draft.order.attention().any(|(reason, _, _)| reason == AttentionReason::RetriesExhausted) {
+            let plan = call_at(draft, Operation::Query, draft.ctx.now);
+            draft.followup.ask = plan.call.is_none();
+            return plan;
+        }
+        return call_at(draft, Operation::Query, after_failures(draft));
     }
     if draft.followup.asked_after_end {
         return Plan::NOTHING;
@@ -273,7 +280,7 @@ fn wait_for_expiry(draft: &mut Draft<'_>, created: &Created, sent: Timestamp) ->
     }
     if draft.followup.answered_left.is_some_and(|left| left >= end) {
         draft.own(FactKey::Closed, FactBody::Closed(Closure::LocalExpiry));
-        return after_closed(draft, created);
+        return without_money(draft, created);
     }
     let at = if draft.followup.ask { after_failures(draft) } else { end.max(after_failures(draft)) };
     call_at(draft, Operation::Query, at)

@@ -106,6 +106,7 @@ impl Look<'_> {
             State::Accepted | State::Submitting => self.submitting(),
             State::Pending => self.pending(),
             State::Closing => format!("{} {}", self.next_look(), self.closing()),
+            State::Failed if self.asks_after_end() => self.asked_again(),
             State::Failed => {
                 "Nothing more. To try again the caller creates an order under a new number. Money that \
                  comes all the same is recorded."
@@ -125,8 +126,7 @@ impl Look<'_> {
         match order.state() {
             _ if self.teller.created.is_none() => false,
             State::Accepted | State::Submitting | State::Pending | State::Closing => true,
-            State::Failed => false,
-            State::Closed => self.asks_after_end(),
+            State::Failed | State::Closed => self.asks_after_end(),
             State::Paid => self.decides_fulfilment() || self.refunds_go_on(),
         }
     }
@@ -135,14 +135,14 @@ impl Look<'_> {
     /// ended without proof once more as any other.
     fn still_asks(&self) -> bool {
         match self.teller.order.state() {
-            State::Closed => self.asks_after_end(),
+            State::Failed | State::Closed => self.asks_after_end(),
             state => !state.is_final() && self.followup.ask && self.can_ask(),
         }
     }
 
     fn asks_after_end(&self) -> bool {
         let unproven = self.teller.order.closure().is_some_and(Closure::is_unproven);
-        unproven && (!self.followup.asked_after_end || self.followup.ask) && self.can_ask()
+        (self.followup.ask || unproven && !self.followup.asked_after_end) && self.can_ask()
     }
 
     fn decides_fulfilment(&self) -> bool {
@@ -290,11 +290,7 @@ impl Look<'_> {
 
     fn closed(&self) -> String {
         if self.asks_after_end() {
-            let provider = self.teller.provider();
-            return format!(
-                "{} Then {provider} is asked once more, for it may be paid. {LATE}",
-                self.next_look()
-            );
+            return self.asked_again();
         }
         if self.teller.order.closure() == Some(Closure::LocalExpiry) {
             return format!(
@@ -302,6 +298,11 @@ impl Look<'_> {
             );
         }
         format!("Nothing more. {LATE}")
+    }
+
+    fn asked_again(&self) -> String {
+        let provider = self.teller.provider();
+        format!("{} Then {provider} is asked once more, for it may be paid. {LATE}", self.next_look())
     }
 
     fn paid(&self) -> String {

@@ -875,7 +875,7 @@ pub struct PayjsOptions {
     /// Hide the cashier page (`hide`); PayJS then ignores auto_pay.
     #[prost(bool, optional, tag = "2")]
     pub hide_page: ::core::option::Option<bool>,
-    /// Address of a logo on the page (`logo`). At most 255 bytes.
+    /// Address of a logo on the page (`logo`). At most 32 characters.
     #[prost(string, optional, tag = "3")]
     pub logo_url: ::core::option::Option<::prost::alloc::string::String>,
 }

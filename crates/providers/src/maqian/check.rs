@@ -62,7 +62,8 @@ fn check_values(faults: &mut Faults, account: &Account, created: &Created, optio
     let is_app = created.method == APP;
     for (name, value) in data.iter() {
         let field = field_of(name, created, options);
-        if sign::names_a_field(value, &launch::FIELDS) {
+        // A value may come back in a notification, whose text must be readable in one way only, too.
+        if sign::names_a_field(value, &launch::FIELDS) || sign::names_a_field(value, &sign::COUNTING) {
             faults.add(&field, "must not hold & with a field of 码钱 and =, such as &total_amount=");
         } else if is_app && (value.contains(CUTTING) || name == "remark" && value.contains('#')) {
             let also = if name == "remark" { ", #" } else { "" };

@@ -20,7 +20,7 @@ use crate::signing::{Digest, PlatformKey, from_hex, is_sealed, md5, seal};
 pub(super) const SIGN: &str = "sign";
 
 /// The fields that decide what a received message means.
-const COUNTING: [&str; 12] = [
+pub(super) const COUNTING: [&str; 12] = [
     "error_code",
     "merch_no",
     "order_amount",

@@ -7,7 +7,8 @@ use super::wire::Fields;
 use crate::{beijing, text};
 
 /// The payment with its numbers as stated, right or wrong; the error names the field that cannot be read. 码钱 takes CNY
-/// alone and names no currency. Without a readable time the payment counts all the same.
+/// alone and names no currency. Without a readable time, fee or amount of the payer the payment counts all the same: no
+/// document says how they are written.
 ///
 /// Older messages have `total_amount` alone. Newer ones have `order_amount` too, and clients compare that with their order
 /// (`providers.md` section 5.6): so it is the order's amount, and `total_amount` beside it what the payer paid `[assumed]`.
@@ -16,7 +17,9 @@ pub(super) fn payment(fields: &Fields) -> Result<Payment, &'static str> {
         let amount = fields.get(name).map(|yuan| text::minor_of_yuan(yuan).ok_or(name));
         amount.transpose()
     };
-    let (order, total) = (read("order_amount")?, read("total_amount")?);
+    let order = read("order_amount")?;
+    let total = read("total_amount");
+    let total = if order.is_some() { total.ok().flatten() } else { total? };
     let time = fields.get("end_time").or_else(|| fields.get("trade_end_time"));
     Ok(Payment {
         trade_no: fields.get("trade_no").and_then(|number| number.parse().ok()).ok_or("trade_no")?,
@@ -24,7 +27,7 @@ pub(super) fn payment(fields: &Fields) -> Result<Payment, &'static str> {
         payer_total_minor: order.and(total),
         currency: Some(Currency::Cny),
         success_time: time.and_then(beijing::time),
-        fee_minor: read("fee")?,
+        fee_minor: read("fee").ok().flatten(),
         bank_type: None,
         evidence: Evidence::Stated,
     })

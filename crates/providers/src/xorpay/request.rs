@@ -17,7 +17,7 @@ use crate::{form, shared_key};
 pub(super) fn build(account: &Account, call: &Call) -> Result<Built, BuildError> {
     let request = match (call.operation, &call.refund) {
         (Operation::Create, _) => {
-            let fields = create(account, &call.created)?;
+            let fields = create(account, &call.created, &call.order)?;
             post(account, &format!("/api/pay/{}", account.aid), &fields)
         }
         (Operation::Query, None) => get(account, &query(account, call)),
@@ -53,9 +53,11 @@ impl Asked {
     }
 }
 
-/// The aoid that the create's answer told.
+/// The aoid that the creates' answers told; none where they told several, for then nobody knows which of them is paid.
 pub(super) fn told_aoid(order: &Order) -> Option<ProviderTradeNo> {
-    order.launch()?.provider_order_no.as_deref().and_then(transaction::aoid)
+    let mut told = order.launches().map(|launch| launch.provider_order_no.as_deref());
+    let newest = told.next_back()?;
+    if told.all(|other| other == newest) { newest.and_then(transaction::aoid) } else { None }
 }
 
 fn query(account: &Account, call: &Call) -> String {
@@ -72,11 +74,12 @@ fn query(account: &Account, call: &Call) -> String {
 
 /// The fields of a create in the order of XorPay's table: the same order gives the same bytes.
 ///
-/// `expire` counts at XorPay from the first create's arrival (section 8), here from the order's acceptance: it says how
-/// long the order lives, not until when, since that would change from repeat to repeat.
+/// `expire` counts at XorPay from the first create's arrival (section 8): so it is what was left of the order's life when
+/// the first create left that may have arrived, the same from repeat to repeat.
 pub(super) fn create(
     account: &Account,
     created: &Created,
+    order: &Order,
 ) -> Result<Vec<(&'static str, String)>, BuildError> {
     if created.method != JSAPI {
         return Err(field("method", "is not one of xorpay"));
@@ -84,7 +87,8 @@ pub(super) fn create(
     let options = Options::parse(&created.options_json).map_err(|reason| field("xorpay", reason))?;
     let open_id = created.payer.open_id.clone().filter(|id| !id.is_empty());
     let open_id = open_id.ok_or_else(|| field("payer.open_id", "is missing"))?;
-    let life_s = created.expire_time.since(created.created_time).as_secs();
+    let left = order.first_sent().map_or(created.created_time, |attempt| attempt.time);
+    let life_s = created.expire_time.since(left.max(created.created_time)).as_secs();
     let fields = [
         ("name", Some(created.description.clone())),
         ("pay_type", Some(JSAPI.to_owned())),

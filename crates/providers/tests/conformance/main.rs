@@ -12,6 +12,7 @@ mod column;
 mod inbox;
 mod matrix;
 mod need;
+mod offered;
 mod proxy;
 mod registry;
 mod rig;

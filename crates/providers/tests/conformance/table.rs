@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The table.
 pub(crate) const TEXT: &str = include_str!("lacking.txt");
 /// The contracts that it quotes.
-const CONTRACTS: &str = include_str!("../../../../docs/providers.md");
+pub(crate) const CONTRACTS: &str = include_str!("../../../../docs/providers.md");
 /// The provider whose contract is this suite's own.
 const OWN: &str = "sixth";
 const OWN_CONTRACT: &str = include_str!("sixth/mod.rs");

@@ -2,6 +2,7 @@
 
 use paymux_domain::outcome::{Operation, Word};
 use paymux_domain::ports::RefusalReason;
+use paymux_domain::refund::RefundProgress;
 use paymux_simulators::faults::{FaultKind, MaqianFault};
 
 use crate::rig::{Rig, payment_of};
@@ -58,6 +59,40 @@ async fn without_proof_true_and_forged_pushes_hint_alike_and_only_the_query_tell
     assert_eq!(rig.notified().await.unwrap().words, [Word::Hint]);
     let payment = payment_of(&rig.call(Operation::Query, &order).await.words);
     assert_eq!(payment.total_minor, order.amount.minor());
+}
+
+#[tokio::test]
+async fn the_end_of_a_refund_is_told_where_its_push_names_the_order() {
+    let mut rig = Rig::start().await;
+    for (kind, progress) in
+        [(None, RefundProgress::Done), (Some(MaqianFault::RefundFailed), RefundProgress::Closed)]
+    {
+        let order = rig.order("told", "mini_program", kind.map_or(1200, fen));
+        let payment = rig.paid(&order).await;
+        rig.refund(Operation::Refund, &order, &payment, ("a1", 500)).await;
+        let verified = rig.notified().await.unwrap();
+        assert_eq!((&verified.account, &verified.out_trade_no), (&order.account, &order.out_trade_no));
+        let [Word::Refund(word)] = verified.words.as_slice() else { panic!("{verified:?}") };
+        assert_eq!((word.progress, word.amount_minor), (progress, Some(500)));
+        assert_eq!(word.out_refund_no.as_ref().map(|no| no.as_str()), Some("a1"));
+        assert!(word.provider_refund_no.is_some());
+    }
+}
+
+/// The published fields name no order, and the engine keeps a refund with its order: the query of the refund tells.
+#[tokio::test]
+async fn a_push_of_a_refund_that_names_no_order_is_refused_as_what_it_is() {
+    let mut rig = Rig::start().await;
+    let order = rig.order("hinted", "mini_program", 1200);
+    rig.pay(&order).await;
+    assert_eq!(rig.notified().await.unwrap().words, [Word::Hint]);
+    let payment = payment_of(&rig.call(Operation::Query, &order).await.words);
+    rig.refund(Operation::Refund, &order, &payment, ("a1", 500)).await;
+    let refusal = rig.notified().await.unwrap_err();
+    assert_eq!(refusal.reason, RefusalReason::UnknownKind, "{}", refusal.detail);
+    let report = rig.refund(Operation::Query, &order, &payment, ("a1", 500)).await;
+    let [Word::Refund(word)] = report.words.as_slice() else { panic!("{report:?}") };
+    assert_eq!(word.progress, RefundProgress::Done);
 }
 
 #[tokio::test]

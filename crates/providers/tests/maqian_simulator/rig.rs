@@ -27,7 +27,9 @@ use paymux_providers::signing::PoolOptions;
 use paymux_providers::{AccountSection, Accounts, Gateway, Registry, SecretRef, SigningPool};
 use paymux_simulators::clock::SimClock;
 use paymux_simulators::keys::SecretPem;
-use paymux_simulators::maqian::{AccessKey, MaqianMerchant, NotifyFormat, NotifyProof, RepeatedRefund};
+use paymux_simulators::maqian::{
+    AccessKey, MaqianMerchant, NotifyFormat, NotifyProof, RefundPush, RepeatedRefund,
+};
 use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -46,12 +48,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Accounts with their merchant numbers: `shop` has the server API and pushes by MD5; `bare` has neither it nor another way
 /// to hear of a payment than pushes by RSA; `hinted` has the server API and cannot prove a push; `stranger` has an access key
-/// that 码钱 does not know.
-const ACCOUNTS: [(&str, &str); 4] = [
+/// that 码钱 does not know; `told` is as `shop`, and pushes of its refunds name their orders.
+const ACCOUNTS: [(&str, &str); 5] = [
     ("shop", "833651658120001"),
     ("bare", "833651658120002"),
     ("hinted", "833651658120003"),
     ("stranger", "833651658120004"),
+    ("told", "833651658120005"),
 ];
 
 pub(crate) struct Rig {
@@ -74,18 +77,22 @@ struct Merchant {
 }
 
 fn merchants() -> Vec<MaqianMerchant> {
-    let [shop, bare, hinted, stranger] = ACCOUNTS.map(|(_, merch_no)| {
+    let [shop, bare, hinted, stranger, told] = ACCOUNTS.map(|(_, merch_no)| {
         MaqianMerchant::new(merch_no, "XN000003", PUBLIC_PEM, AccessKey::new(KEY.to_owned()))
     });
     let shop = MaqianMerchant { notify_format: NotifyFormat::V2, ..shop.with_api("FW0000001", "id1") };
+    let told = MaqianMerchant { refund_push: RefundPush::WithOrder, ..told.with_api("FW0000004", "id4") };
     let bare = MaqianMerchant {
         notify_proof: NotifyProof::Rsa,
         notify_key_pem: Some(SecretPem::new(PRIVATE_PEM.to_owned())),
         ..bare
     };
-    let hinted =
-        MaqianMerchant { repeated_refund: RepeatedRefund::Refused, ..hinted.with_api("FW0000002", "id2") };
-    vec![shop, bare, hinted, stranger.with_api("FW0000003", "id3")]
+    let hinted = MaqianMerchant {
+        repeated_refund: RepeatedRefund::Refused,
+        refund_push: RefundPush::Published,
+        ..hinted.with_api("FW0000002", "id2")
+    };
+    vec![shop, bare, hinted, stranger.with_api("FW0000003", "id3"), told]
 }
 
 fn accounts(base_url: &str) -> Accounts {
@@ -100,6 +107,7 @@ fn accounts(base_url: &str) -> Accounts {
         "bare" => "launch_revision = \"v2\"\nreturn_scheme = \"myshop://\"\nnotify_proof = \"rsa\"\n\
                    notify_public_keys = [{ public_key_file = \"public\" }]"
             .to_owned(),
+        "told" => format!("{}notify_proof = \"md5\"", api("FW0000004", "id4")),
         "hinted" => api("FW0000002", "id2"),
         _ => api("FW0000003", "id3").replace("\"key\"", "\"another\""),
     };

@@ -32,7 +32,7 @@ use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
-const KEY: &str = "the communication key";
+pub(crate) const KEY: &str = "the communication key";
 
 /// The client's time-out, far below the simulator's hang time.
 const TIMEOUT_MS: u32 = 2_000;

@@ -10,3 +10,4 @@ mod notifications;
 mod orders;
 mod refunds;
 mod rig;
+mod signatures;

@@ -31,11 +31,11 @@ use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
-const KEY: &str = include_str!("../../src/wechatpay/fixtures/test_rsa_2048.pem");
-const KEY_PUBLIC: &str = include_str!("../../src/wechatpay/fixtures/test_rsa_2048_pub.pem");
+pub(crate) const KEY: &str = include_str!("../../src/wechatpay/fixtures/test_rsa_2048.pem");
+pub(crate) const KEY_PUBLIC: &str = include_str!("../../src/wechatpay/fixtures/test_rsa_2048_pub.pem");
 /// A key that the simulator does not know.
 const OTHER_KEY: &str = include_str!("../../src/wechatpay/fixtures/wechatpay_go_key.pem");
-const APIV3_KEY: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const APIV3_KEY: &str = "0123456789abcdef0123456789abcdef";
 const SERIAL: &str = "5F1C72E2A8931B72A2E13AF8DEE92471EB397115";
 
 /// The client's time-out, far below the simulator's hang time.

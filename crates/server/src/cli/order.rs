@@ -3,6 +3,7 @@
 mod confirm;
 mod create;
 mod export;
+mod options;
 mod refund;
 mod text;
 
@@ -34,7 +35,9 @@ enum OrderCommand {
     /// Create an order and wait for what the payer needs.
     #[command(after_help = "Examples:
   paymux order create --merchant m01 --order ORDER-1 --amount 1234 --description Tea --open-id oUpF8uMuAJO
-  paymux order create --merchant m01 --order ORDER-2 --amount 5000 --description Tea --open-id o1 --wait 0")]
+  paymux order create --merchant m01 --order ORDER-2 --amount 5000 --description Tea --open-id o1 --wait 0
+  paymux order create --merchant m01 --order ORDER-3 --amount 700 --description Tea --open-id o1 \\
+      --options 'wechatpay={\"goods_tag\":\"sale\",\"support_fapiao\":true}'")]
     Create(Box<create::CreateArgs>),
     /// Show an order as it is.
     #[command(mut_arg("wait", |arg| arg.help("Seconds to wait until the payer can pay or the order has ended, 0 to 30")))]
@@ -87,7 +90,9 @@ refused. PayJS gives back payments as a whole only.
 
 Examples:
   paymux order refund --merchant m01 --order ORDER-1 --refund R1 --amount 500 --reason 'one cup was cold' --wait 30
-  paymux order refund --merchant m01 --order ORDER-1 --refund R2 --amount 100 --output json")]
+  paymux order refund --merchant m01 --order ORDER-1 --refund R2 --amount 100 --output json
+  paymux order refund --merchant m01 --order ORDER-1 --refund R3 --amount 300 \\
+      --options 'wechatpay={\"funds\":\"UNSETTLED\"}'")]
     Refund(refund::RefundArgs),
     /// Show a refund as it is.
     #[command(after_help = "Examples:

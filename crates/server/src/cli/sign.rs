@@ -35,7 +35,7 @@ Fields of the input, all of them texts; whole numbers may stand without quotes:
 Exit codes: 0 signed; 1 a file cannot be read; 2 wrong usage; 64 the account has faults; 65 the input has faults, all of
 them named.
 
-A whole example:
+A whole example, for payjs:
   $ cat shop.toml
   mchid = \"123456\"
   key_env = \"PAYJS_KEY\"
@@ -45,6 +45,53 @@ A whole example:
   {
     \"canonical\": \"body=a b&mchid=123456&out_trade_no=T1&total_fee=1&key=<key>\",
     \"signature\": \"E7A75F7B39A54C137DF69AFE2EFED7F1\"
+  }
+
+For xorpay, a create:
+  $ cat xorpay.toml
+  aid = \"15627\"
+  app_secret_env = \"XORPAY_APP_SECRET\"
+  $ cat create.json
+  { \"name\": \"Tea\", \"pay_type\": \"jsapi\", \"price\": \"50.00\", \"order_id\": \"T1x\",
+    \"notify_url\": \"https://pay.example.com/notify\" }
+  $ XORPAY_APP_SECRET=xxxxxx paymux sign xorpay --account xorpay.toml --input create.json
+  {
+    \"canonical\": \"Teajsapi50.00T1xhttps://pay.example.com/notify<key>\",
+    \"signature\": \"f418ecd50fd07872a7156ef898b0f257\"
+  }
+
+For upaas, a create of an account whose requests are signed:
+  $ cat upaas.toml
+  store_num = \"1000001\"
+  key_env = \"UPAAS_KEY\"
+  request_sign = \"scalars\"
+  $ cat create.json
+  { \"store_num\": \"1000001\", \"mode_code\": \"weixin\", \"wx_appid\": \"wx7b54f0a5769316b9\",
+    \"open_id\": \"oTestOpenId0001\", \"amount\": \"0.01\", \"merchant_order_no\": \"1596004809\" }
+  $ UPAAS_KEY=upaas_test_key paymux sign upaas --account upaas.toml --input create.json
+  {
+    \"canonical\": \"amount=0.01&merchant_order_no=1596004809&mode_code=weixin&open_id=oTestOpenId0001&store_num=1000001&wx_appid=wx7b54f0a5769316b9&key=<key>\",
+    \"signature\": \"23dc0c4744627a49d13fcdb15d46ffa0\"
+  }
+
+For maqian, a query at the server API:
+  $ cat maqian.toml
+  merch_no = \"833651658120003\"
+  pn = \"XN000003\"
+  app_id = \"MQ100013\"
+  app_name = \"Tea house\"
+  private_key_file = \"private_key.pem\"
+  agent_no = \"FW0000001\"
+  access_id = \"test_accessid\"
+  access_key_env = \"MAQIAN_ACCESS_KEY\"
+  notify_proof = \"md5\"
+  $ cat query.json
+  { \"accessid\": \"test_accessid\", \"merch_no\": \"833651658120003\",
+    \"out_trade_no\": \"MQ202401010001\", \"req_id\": \"20240101000000123456\" }
+  $ MAQIAN_ACCESS_KEY=test_accesskey paymux sign maqian --account maqian.toml --input query.json
+  {
+    \"canonical\": \"accessid=test_accessid&merch_no=833651658120003&out_trade_no=MQ202401010001&req_id=20240101000000123456<key>\",
+    \"signature\": \"1D4810338CC13CD1450D45570B59661F\"
   }
 
 And for wechatpay:

@@ -37,7 +37,7 @@ that puts a line break at its end breaks the signature.
 Exit codes: 0 the engine would take it; 1 a file cannot be read; 2 wrong usage; 3 the engine would refuse it; 64 the
 account has faults; 65 the headers cannot be read.
 
-A whole example:
+A whole example, for payjs:
   $ cat shop.toml
   mchid = \"123456\"
   key_env = \"PAYJS_KEY\"
@@ -51,6 +51,63 @@ A whole example:
   text        passed       the signed text can be read in one way only
   content     passed       about T1
   says        T1: paid 2019101503054900456615858, 0.01 CNY
+  verdict     the engine takes it
+
+For xorpay:
+  $ cat xorpay.toml
+  aid = \"15627\"
+  app_secret_env = \"XORPAY_APP_SECRET\"
+  $ printf %s 'aoid=0123456789abcdef0123456789abcdef&order_id=T1x&pay_price=50.00&' \\
+      'pay_time=2019-01-01+00%3A00%3A00&sign=b28d85506918ed1203357edc7060a97f' > body
+  $ XORPAY_APP_SECRET=xxxxxx paymux verify xorpay --account xorpay.toml --body body
+  size        passed       137 bytes, at most 65536 are allowed
+  form        passed       5 fields
+  signature   passed       made with the app secret
+  text        passed       can be cut in one way only: about T1
+  says        T1: paid 0123456789abcdef0123456789abcdef, 50.00 CNY
+  verdict     the engine takes it
+
+For upaas, of an account that names the form of notifications:
+  $ cat upaas.toml
+  store_num = \"1000001\"
+  key_env = \"UPAAS_KEY\"
+  notification.sign = \"scalars\"
+  $ printf %s '{\"amount\":\"0.01\",\"merchant_order_no\":\"1596004809\",\"order_number\":' \\
+      '\"32007292020124037464368222208\",\"store_num\":\"1000001\",\"sign\":' \\
+      '\"c050b706d2619fd8c0775e10eb3db72d\"}' > body
+  $ UPAAS_KEY=upaas_test_key paymux verify upaas --account upaas.toml --body body
+  size        passed       161 bytes, at most 65536 are allowed
+  settings    passed       the account names the form of notifications
+  form        passed       5 fields
+  store       passed       store_num is the account's
+  signature   passed       made with the key
+  text        passed       the signed text can be read in one way only
+  content     passed       about 1596004809
+  says        1596004809: paid 32007292020124037464368222208, 0.01 CNY
+  verdict     the engine takes it
+
+For maqian:
+  $ cat maqian.toml
+  merch_no = \"833651658120003\"
+  pn = \"XN000003\"
+  app_id = \"MQ100013\"
+  app_name = \"Tea house\"
+  private_key_file = \"private_key.pem\"
+  agent_no = \"FW0000001\"
+  access_id = \"test_accessid\"
+  access_key_env = \"MAQIAN_ACCESS_KEY\"
+  notify_proof = \"md5\"
+  $ printf %s '{\"merch_no\":\"833651658120003\",\"out_trade_no\":\"T1\",\"total_amount\":\"0.01\",' \\
+      '\"trade_no\":\"ALI240101000000000000001\",\"trade_status\":\"1\",' \\
+      '\"sign\":\"B4BBE13525880B85BC6F67A7572010C2\"}' > body
+  $ MAQIAN_ACCESS_KEY=test_accesskey paymux verify maqian --account maqian.toml --body body
+  size        passed       171 bytes, at most 65536 are allowed
+  json        passed       6 fields
+  merchant    passed       merch_no is the account's
+  signature   passed       MD5 made with a key of the account
+  text        passed       the signed text can be read in one way only
+  content     passed       about T1
+  says        T1: paid ALI240101000000000000001, 0.01 CNY
   verdict     the engine takes it
 
 And for wechatpay, whose headers count, as if it had been received then:

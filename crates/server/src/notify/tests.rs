@@ -90,10 +90,22 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
         axum::body::Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
     let request = axum::http::Request::post("/notify/saying/m1").body(body).unwrap();
     let answer = rig.notify.clone().router().call(request).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "the provider's own words for \"not now\"");
     assert_eq!(rig.records(), 0);
     // Its slot, the only one, is free again.
     assert_eq!(rig.post("m1", true, "T-A-1").await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_too_long_is_refused_in_the_providers_words() {
+    use tower::Service as _;
+
+    let rig = rig();
+    let body = axum::body::Body::from(vec![b'x'; NOTIFICATION_BODY_BYTES_MAX + 1]);
+    let request = axum::http::Request::post("/notify/saying/m1").body(body).unwrap();
+    let answer = rig.notify.clone().router().call(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!((rig.records(), rig.notify.counts().refused()["malformed"]), (0, 1));
 }
 
 #[tokio::test]

@@ -129,6 +129,11 @@ fn a_refund_goes_its_way_by_the_command_line() {
     assert_eq!(conflict.status.code(), Some(3));
     assert_eq!(json_of(&conflict)["error"]["reason"], "REFUND_CONFLICT");
 
+    let from_settled = ["--options", r#"wechatpay={"funds":"AVAILABLE"}"#];
+    let other = ["refund", "--refund", "R1", "--amount", "500", "--reason", "cold", "--wait", "30"];
+    let other = order("json", &[&other[..], &name, &from_settled].concat());
+    assert_eq!(json_of(&other)["error"]["reason"], "REFUND_CONFLICT", "the options are part of the refund");
+
     let get = |number: &str| order("json", &[&["get-refund", "--refund", number], &name[..]].concat());
     let mut got = json_of(&get("R1"));
     assert_eq!(got.as_object_mut().unwrap().remove("reason"), Some(json!("cold")));
@@ -141,6 +146,48 @@ fn a_refund_goes_its_way_by_the_command_line() {
     assert_eq!(shown["refunded_amount"]["minor"], 500);
     let shown = String::from_utf8_lossy(&order("text", &[&["get"], &name[..]].concat()).stdout).into_owned();
     assert!(shown.contains("refund             R1 5.00 CNY DONE"), "{shown}");
+}
+
+#[test]
+fn options_of_the_provider_go_with_an_order_and_with_its_refund() {
+    let world = World::start(&["--clock-factor", "10"]);
+    let order = |args: &[&str]| {
+        paymux(&[&["order", "--server", &world.grpc, "--output", "json", "--log", "warn"], args].concat())
+    };
+    let create = |number: &str, options: &str| {
+        let args =
+            ["create", "--merchant", "m01", "--amount", "1200", "--description", "Tea", "--open-id", "o1"];
+        order(&[&args[..], &["--wait", "30", "--order", number, "--options", options]].concat())
+    };
+    let tag = |tag: &str| format!(r#"wechatpay={{"goods_tag":"{tag}","support_fapiao":true}}"#);
+    assert_eq!(create("OPTION-1", &tag("sale")).status.code(), Some(0));
+    assert_eq!(create("OPTION-1", &tag("sale")).status.code(), Some(0), "the same order");
+    assert_eq!(json_of(&create("OPTION-1", &tag("gift")))["error"]["reason"], "ORDER_CONFLICT");
+    assert_eq!(create("OPTION-2", &tag(&"x".repeat(33))).status.code(), Some(3), "it is too long");
+    assert_eq!(create("OPTION-2", r#"payjs={"auto_pay":true}"#).status.code(), Some(3), "another provider's");
+    for unreadable in [r#"wechatpay={"tag":"sale"}"#, "wechatpay", "wechatpay={", r#"alipay={}"#] {
+        assert_eq!(create("OPTION-2", unreadable).status.code(), Some(2), "{unreadable}");
+    }
+
+    let merchant = world.merchants.first().unwrap().clone();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let payment = json!({ "mchid": merchant.mchid, "out_trade_no": format!("{}OPTION-1", merchant.prefix) });
+    runtime.block_on(world.control("pay", &payment));
+    let client = runtime.block_on(world.client());
+    let is_paid = |order: &paymux_proto::v1::Order| !order.payments.is_empty();
+    runtime.block_on(crate::rig::until(&client, "m01", "OPTION-1", is_paid));
+    let refund = |options: &str| {
+        let args =
+            ["refund", "--merchant", "m01", "--order", "OPTION-1", "--refund", "R1", "--amount", "500"];
+        order(&[&args[..], &["--wait", "30", "--options", options]].concat())
+    };
+    let parts =
+        |fen: i64| format!(r#"wechatpay={{"sources":[{{"funds":"AVAILABLE","amount_minor":{fen}}}]}}"#);
+    assert_eq!(refund(&parts(400)).status.code(), Some(3), "the sum is not the refund");
+    assert_eq!(refund("payjs={}").status.code(), Some(2), "no other provider has any");
+    let refunded = refund(&parts(500));
+    assert_eq!(refunded.status.code(), Some(0), "{refunded:?}");
+    assert_eq!(json_of(&refunded)["refund"]["state"], "DONE");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn judge((code, report): &(Option<i32>, Value), seed: u64) -> String {
     assert!(number(report, "paid_twice") >= number(report, "duplicates_recorded"), "{report}");
     let named = report["undeterminable_orders"].as_array().map(Vec::len).expect("their names");
     assert_eq!(i64::try_from(named).ok(), Some(number(report, "undeterminable")), "{report}");
-    let kinds = report["faults_injected"].as_object().unwrap();
+    let kinds = report["faults_injected"].as_object().expect("counts by kind");
     let never: Vec<_> = kinds.iter().filter(|(_, count)| count.as_u64() == Some(0)).collect();
     // So many kinds of five providers need many orders; a few orders meet the half of them.
     let most = if is_full() { 0 } else { kinds.len() / 2 };

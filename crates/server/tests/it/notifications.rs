@@ -36,7 +36,7 @@ async fn paths_methods_and_sizes_that_are_none_have_their_defined_answers() {
     assert_eq!(status("/notify/nobody/m01", Vec::new()).await, 404);
     assert_eq!(status("/notify/wechatpay/m%2001", Vec::new()).await, 400);
     assert_eq!(status("/", Vec::new()).await, 404);
-    assert_eq!(status("/notify/wechatpay/m01", vec![b'x'; 65 * 1024]).await, 413);
+    assert_eq!(status("/notify/wechatpay/m01", vec![b'x'; 65 * 1024]).await, 400, "in WeChat Pay's terms");
     let get = http().get(format!("{}/notify/wechatpay/m01", world.notify)).send().await.unwrap();
     assert_eq!(get.status().as_u16(), 405);
     let empty = status("/notify/wechatpay/m01", Vec::new()).await;

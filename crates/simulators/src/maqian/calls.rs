@@ -1,6 +1,8 @@
 //! The four calls of the server API: query, close, refund, and the query of a refund, with the faults before and after their
 //! effect.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::Maqian;
@@ -82,7 +84,7 @@ impl Said {
 
 impl Maqian {
     /// Answers a verified call of an account.
-    pub(super) fn perform(&self, call: Call, account: &Account, asked: &Document) -> Reply {
+    pub(super) fn perform(self: &Arc<Self>, call: Call, account: &Account, asked: &Document) -> Reply {
         let mut book = self.book.lock();
         let Some(key) = named(&book, call, &account.merchant, asked) else {
             let missing = if call == Call::RefundQuery { "退款单不存在" } else { "订单不存在" };
@@ -173,7 +175,7 @@ impl Maqian {
     }
 
     fn refund(
-        &self,
+        self: &Arc<Self>,
         book: &mut Book,
         merchant: &MaqianMerchant,
         key: &OrderKey,
@@ -201,13 +203,13 @@ impl Maqian {
         }
         let Some(order) = &mut entry.order else { return Said::no("订单不存在") };
         let trade_no = order.trade_no.clone();
-        let (document, is_new) = match order.refund(refund) {
+        let (document, is_new, ends_ms) = match order.refund(refund) {
             Ok((_, false)) if merchant.repeated_refund == RepeatedRefund::Refused => {
                 return Said::no("退款单号重复");
             }
             Ok((refund, is_new)) => {
                 refund.calls.refund += 1;
-                (refunded(refund, key, &trade_no, "trade_status", now_ms), is_new)
+                (refunded(refund, key, &trade_no, "trade_status", now_ms), is_new, refund.ends_ms)
             }
             Err(NotRefundable::NotPaid) => return Said::no("订单未支付"),
             Err(NotRefundable::TooMuch) => return Said::no("退款金额超过可退金额"),
@@ -220,6 +222,9 @@ impl Maqian {
             self.note(entry, kind);
         }
         book.note_refund(key, number);
+        if is_new {
+            self.notify_refund(merchant, key, number, ends_ms);
+        }
         Said { document, is_granted: true }
     }
 

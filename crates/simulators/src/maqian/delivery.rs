@@ -47,13 +47,15 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024;
 const EXTRA_FIELD: (&str, &str) = ("newly_added", "a b+c&d=e%41 新");
 
 /// A push ready to leave, once or again.
-struct Outgoing {
-    key: OrderKey,
-    /// The trade_no that it names.
-    id: String,
-    url: String,
-    kind: PushKind,
-    body: String,
+pub(super) struct Outgoing {
+    pub(super) key: OrderKey,
+    /// The trade_no that it names, or the refund_no.
+    pub(super) id: String,
+    pub(super) url: String,
+    pub(super) kind: PushKind,
+    /// It is about a refund, so that it tells nobody of the payment.
+    pub(super) is_refund: bool,
+    pub(super) body: String,
 }
 
 impl Maqian {
@@ -159,7 +161,14 @@ impl Maqian {
             }
             let url = order.params.notify_url.clone()?;
             let body = Value::Object(document).to_string();
-            Some(Outgoing { key: key.clone(), id: id.clone(), url, kind: PushKind::Forged, body })
+            Some(Outgoing {
+                key: key.clone(),
+                id: id.clone(),
+                url,
+                kind: PushKind::Forged,
+                is_refund: false,
+                body,
+            })
         };
         let (Some(right), Some(wrong)) = (forge(total, true), forge(total + FORGED_EXTRA, false)) else {
             return;
@@ -188,18 +197,14 @@ impl Maqian {
         if fault == Some(MaqianFault::NotifyNumbers) {
             document.insert("trade_status".to_owned(), 1.into());
         }
-        let signature = match (account.merchant.notify_proof, &account.notify_key) {
-            (NotifyProof::Rsa, Some(pair)) => sign::rsa_sign(&document, pair)?,
-            _ => sign::api_sign(&document, account.key()),
-        };
-        document.insert("sign".to_owned(), signature.into());
+        let document = signed(&account, document)?;
         let seed = (fault == Some(MaqianFault::NotifyShuffled)).then(|| self.world.faults.read().seed);
         let body = written(document, seed, &key.out_trade_no);
-        Some(Outgoing { key: key.clone(), id, url, kind: PushKind::True, body })
+        Some(Outgoing { key: key.clone(), id, url, kind: PushKind::True, is_refund: false, body })
     }
 
     /// One push; it is counted and noted at the order.
-    async fn push(&self, outgoing: &Outgoing) -> PushEnd {
+    pub(super) async fn push(&self, outgoing: &Outgoing) -> PushEnd {
         let sent_ms = self.world.clock.now_ms();
         let answer = self.post(outgoing).await;
         let end = match &answer {
@@ -212,7 +217,8 @@ impl Maqian {
         let push = Push { id: outgoing.id.clone(), kind: outgoing.kind, sent_ms, status };
         let mut book = self.book.lock();
         book.note_push(&outgoing.key, push);
-        let is_taken = outgoing.kind == PushKind::True && end == PushEnd::Acknowledged;
+        let is_true = outgoing.kind == PushKind::True && !outgoing.is_refund;
+        let is_taken = is_true && end == PushEnd::Acknowledged;
         if let Some(order) = book.order_mut(&outgoing.key).filter(|_| is_taken) {
             order.is_known = true;
             order.pushes_delivered += 1;
@@ -246,6 +252,16 @@ impl Maqian {
         let is_taken = answer.is_some_and(|answer| answer.get("return_code") == Some(&json!("SUCCESS")));
         Some((status, is_taken))
     }
+}
+
+/// The document with its signature, as the account's pushes are proven.
+pub(super) fn signed(account: &Account, mut document: Document) -> Option<Document> {
+    let signature = match (account.merchant.notify_proof, &account.notify_key) {
+        (NotifyProof::Rsa, Some(pair)) => sign::rsa_sign(&document, pair)?,
+        _ => sign::api_sign(&document, account.key()),
+    };
+    document.insert("sign".to_owned(), signature.into());
+    Some(document)
 }
 
 /// The fields of a push, in the account's format.

@@ -69,7 +69,7 @@ async fn refund_query(
 }
 
 impl Maqian {
-    async fn serve(&self, call: Call, connection: &ConnectionHandle, body: &[u8]) -> Response {
+    async fn serve(self: &Arc<Self>, call: Call, connection: &ConnectionHandle, body: &[u8]) -> Response {
         let asked = match serde_json::from_slice(body) {
             Ok(Value::Object(asked)) => Some(asked),
             _ => None,

@@ -77,6 +77,20 @@ pub enum RepeatedRefund {
     Refused,
 }
 
+/// Whether and how the end of a refund is pushed. The fields are published in part; where the push goes is not, so it goes
+/// where the order's does `[assumed]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundPush {
+    /// It is not.
+    #[default]
+    Off,
+    /// With the published fields, none of which names the order.
+    Published,
+    /// With them and with the order's numbers `[assumed]`.
+    WithOrder,
+}
+
 /// One account at 码钱.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +126,9 @@ pub struct MaqianMerchant {
     /// The answer to a refund that is asked for again.
     #[serde(default)]
     pub repeated_refund: RepeatedRefund,
+    /// Whether and how the end of a refund is pushed.
+    #[serde(default)]
+    pub refund_push: RefundPush,
 }
 
 /// Why a merchant cannot be registered.
@@ -157,6 +174,7 @@ impl MaqianMerchant {
             notify_proof: NotifyProof::default(),
             notify_key_pem: None,
             repeated_refund: RepeatedRefund::default(),
+            refund_push: RefundPush::default(),
         }
     }
 

@@ -19,6 +19,7 @@ mod merchant;
 mod order;
 mod params;
 mod payment;
+mod refund_push;
 pub mod sign;
 mod truth;
 #[cfg(test)]
@@ -36,7 +37,8 @@ pub(crate) use launch::MiniLaunch;
 pub use delivery::NOTIFY_PAUSES_MS;
 pub use launch::{CASHIER_APP_ID, CASHIER_PATH};
 pub use merchant::{
-    AccessKey, MERCHANTS_MAX, MaqianMerchant, MerchantError, NotifyFormat, NotifyProof, RepeatedRefund,
+    AccessKey, MERCHANTS_MAX, MaqianMerchant, MerchantError, NotifyFormat, NotifyProof, RefundPush,
+    RepeatedRefund,
 };
 pub use order::CASHIER_LIFE_MS;
 

@@ -40,6 +40,7 @@ pub use merchant::{
     CommunicationKey, MERCHANTS_MAX, MerchantError, PayjsMerchant, RepeatedRefund, ZeroValues,
 };
 pub use order::{CASHIER_LIFE_MS, CLOSE_AGE_MAX_MS, Pushing};
+pub use sign::sign as signature;
 
 use book::Book;
 

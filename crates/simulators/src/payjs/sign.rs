@@ -28,7 +28,7 @@ fn canonical(fields: &[(&str, &str)], zeros: ZeroValues, key: &str) -> String {
 }
 
 /// The signature over some fields.
-pub(super) fn sign(fields: &[(&str, &str)], zeros: ZeroValues, key: &str) -> String {
+pub fn sign(fields: &[(&str, &str)], zeros: ZeroValues, key: &str) -> String {
     let digest = Md5::digest(canonical(fields, zeros, key));
     digest.iter().map(|byte| format!("{byte:02X}")).collect()
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Wechatpay;
 use super::book::OrderKey;
 use super::order::{NotPayable, PREPAY_LIFE_MS, Payment};
+use super::sign::launch_text;
 
 /// The six launch parameters of JSAPI, under the names that a page uses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,8 +73,7 @@ impl Wechatpay {
         }
         let key = self.key_of_launch(&launch)?;
         let merchant = self.merchant(&key.mchid).ok_or(LaunchRefused::Prepay)?;
-        let text =
-            format!("{}\n{}\n{}\n{}\n", launch.app_id, launch.time_stamp, launch.nonce_str, launch.package);
+        let text = launch_text(&launch.app_id, &launch.time_stamp, &launch.nonce_str, &launch.package);
         let signature = STANDARD.decode(&launch.pay_sign).map_err(|_| LaunchRefused::Signature)?;
         let verified = self.world.crypto.run(move || merchant.has_signed(text.as_bytes(), &signature)).await;
         if !verified.map_err(|_| LaunchRefused::Stopping)? {

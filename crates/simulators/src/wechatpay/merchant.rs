@@ -153,7 +153,7 @@ impl Merchant {
     }
 }
 
-fn read_public(pem: &str) -> Result<VerifyingKey<Sha256>, KeyError> {
+pub(super) fn read_public(pem: &str) -> Result<VerifyingKey<Sha256>, KeyError> {
     let key = RsaPublicKey::from_public_key_pem(pem).map_err(|_| KeyError::PublicKey)?;
     let bits = key.size() * 8;
     if (2048..=4096).contains(&bits) { Ok(VerifyingKey::new(key)) } else { Err(KeyError::Size(bits)) }

@@ -30,6 +30,7 @@ mod refund;
 mod resource;
 mod schema;
 mod send;
+pub mod sign;
 #[cfg(test)]
 mod vectors;
 

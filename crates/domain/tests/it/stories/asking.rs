@@ -3,6 +3,7 @@
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::fact::AttentionReason;
 use paymux_domain::fold::State;
+use paymux_domain::limits::FRUITLESS_CALLS_MAX;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 
 use crate::support::fixtures::{
@@ -175,10 +176,54 @@ fn a_hint_without_proof_asks_and_proves_nothing() {
     assert_eq!(model.state(), State::Paid);
 
     let decision = model.notify(vec![Word::Hint]);
-    assert_eq!(decision.call, None, "it has ended, and the provider has said how");
+    assert_eq!(decision.call, None, "it is paid, and the provider has said so");
 
     let mut model = Model::new(maqian());
     let decision = model.notify(vec![Word::Hint]);
     assert_eq!((decision.call, decision.due, decision.not_found), (None, None, false), "there is no order");
     assert!(keys_of(&decision).is_empty());
+}
+
+#[test]
+fn a_hint_after_an_end_without_money_has_the_provider_asked_until_it_answers() {
+    let mut model = pending(maqian());
+    assert_eq!(model.requery().call, Some(Operation::Query));
+    model.answer(told(Word::Closed));
+    assert_eq!((model.state(), model.due), (State::Closed, None));
+
+    let decision = model.notify(vec![Word::Hint]);
+    assert_eq!(decision.call, Some(Operation::Query), "the payer may have tried again there");
+    model.answer(report(Class::Unknown));
+    for _ in 0..3 {
+        while model.live.is_none() {
+            model.tick();
+        }
+        model.answer(report(Class::Retry));
+    }
+    while model.live.is_none() {
+        model.tick();
+    }
+    model.answer(told(paid("T1")));
+    assert_eq!(model.state(), State::Paid);
+    assert!(model.order().payments().all(|payment| payment.trade_no.as_str() == "T1"));
+}
+
+#[test]
+fn a_hint_that_nothing_answers_ends_with_a_person() {
+    let mut model = pending(maqian());
+    model.requery();
+    model.answer(told(Word::Closed));
+    model.notify(vec![Word::Hint]);
+    let mut calls = 0;
+    while model.live.is_some() || model.due.is_some() {
+        if model.live.is_some() {
+            calls += 1;
+            model.answer(report(Class::Unknown));
+        } else {
+            model.tick();
+        }
+    }
+    assert_eq!(calls, FRUITLESS_CALLS_MAX);
+    assert_eq!(model.order().attention_count(AttentionReason::RetriesExhausted), 1);
+    assert_eq!(model.requery().call, Some(Operation::Query), "and whoever asks then has it asked");
 }

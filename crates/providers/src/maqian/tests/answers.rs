@@ -30,7 +30,7 @@ fn a_nested_value_takes_part_in_the_signature_and_says_nothing() {
     // Flattened, the nested object reads as the text that is signed here.
     let flat = with(&paid_answer(), &[("attach", "out_refund_no=x&trade_no=y")]);
     let sign = super::sealed(&flat, super::ACCESS_KEY);
-    let mut body: serde_json::Value = serde_json::to_value(&paid_answer()).unwrap();
+    let mut body: serde_json::Value = serde_json::to_value(paid_answer()).unwrap();
     body["attach"] = serde_json::json!({ "out_refund_no": "x", "trade_no": "y" });
     body["sign"] = sign.into();
     let report = kit().parse(&asked_at("shop", Ask::Query), &super::answer(200, &body.to_string()));
@@ -59,20 +59,14 @@ fn an_answer_about_something_else_is_a_mismatch_and_nothing_more() {
 #[test]
 fn what_a_word_rests_on_must_be_readable() {
     let kit = kit();
-    for change in [
-        ("out_trade_no", ""),
-        ("trade_no", ""),
-        ("trade_no", "a b"),
-        ("order_amount", "0.050"),
-        ("total_amount", "-1"),
-        ("fee", "1e2"),
-    ] {
+    for change in [("out_trade_no", ""), ("trade_no", ""), ("trade_no", "a b"), ("order_amount", "0.050")] {
         let report = kit.parse(&asked_at("shop", Ask::Query), &signed(&with(&paid_answer(), &[change])));
         assert_eq!((report.class, report.words.len()), (Class::Unknown, 0), "{change:?}");
     }
-    let late = with(&paid_answer(), &[("end_time", "yesterday")]);
-    let report = kit.parse(&asked_at("shop", Ask::Query), &signed(&late));
-    assert!(matches!(report.words.as_slice(), [Word::Paid(payment)] if payment.success_time.is_none()));
+    let odd = with(&paid_answer(), &[("end_time", "yesterday"), ("total_amount", "-1"), ("fee", "0.038")]);
+    let report = kit.parse(&asked_at("shop", Ask::Query), &signed(&odd));
+    let [Word::Paid(payment)] = report.words.as_slice() else { panic!("the money counts: {report:?}") };
+    assert_eq!((payment.success_time, payment.payer_total_minor, payment.fee_minor), (None, None, None));
 }
 
 #[test]

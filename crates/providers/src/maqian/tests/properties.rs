@@ -57,8 +57,14 @@ fn read_back(data: &str) -> BTreeMap<String, String> {
     fields.into_iter().map(|(name, value)| (name, text(value))).collect()
 }
 
+/// As many orders may be drawn that the provider does not take as there are cases four times.
+fn config() -> Config {
+    let Config { cases, .. } = Config::default();
+    Config { cases: cases / 4, max_global_rejects: cases.saturating_mul(4), ..Config::default() }
+}
+
 proptest! {
-    #![proptest_config(Config { cases: Config::default().cases / 4, ..Config::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn a_launch_says_what_the_order_says_and_its_signature_verifies(order in orders()) {

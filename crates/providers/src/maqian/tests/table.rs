@@ -114,7 +114,7 @@ fn what_is_no_signed_answer_is_unknown() {
     }
     check("unsigned", &answer(200, &serde_json::to_string(&accepted("1")).unwrap()), ["UNKNOWN UNSIGNED"; 4]);
     check("by a stranger", &super::signed_by("another key", &accepted("1")), ["UNKNOWN BAD_SIGNATURE"; 4]);
-    let cut = with(&accepted("1"), &[("remark", &"x&trade_status=1")]);
+    let cut = with(&accepted("1"), &[("remark", "x&trade_status=1")]);
     check("ambiguous", &signed(&cut), ["UNKNOWN AMBIGUOUS"; 4]);
     let bare = kit().parse(&asked_at("bare", Ask::Query), &signed(&accepted("1")));
     assert_eq!(bare.class, Class::Unknown, "the account has no key to verify it with");

@@ -98,9 +98,8 @@ fn each_thing_that_is_named_is_a_capability_by_itself() {
     assert_eq!(capabilities(&format!("{QUERY}confirm_by_query = \"never\"")).confirm_above_minor, None);
 }
 
-#[test]
-fn every_fault_of_a_section_is_found_at_once() {
-    let toml = r#"
+/// A section in which hardly a key is right.
+const FAULTY: &str = r#"
         store_num = "12345678"
         merchant = ""
         wx_appid = " a"
@@ -131,7 +130,10 @@ fn every_fault_of_a_section_is_found_at_once() {
         timeout_ms = 99
         secret = "x"
     "#;
-    insta::assert_snapshot!(faults(&[("shop", toml)]), @r"
+
+#[test]
+fn every_fault_of_a_section_is_found_at_once() {
+    insta::assert_snapshot!(faults(&[("shop", FAULTY)]), @r"
     account shop: base_url: must be https://HOST[:PORT] without a path (http for a loopback address)
     account shop: close.extra: unknown key; allowed are merchant_order_no_field, min_age_s, order_number_field, paid_order, path
     account shop: close.min_age_s: must be a whole number from 0 to 3600
@@ -172,6 +174,10 @@ fn every_fault_of_a_section_is_found_at_once() {
     account shop: timeout_ms: must be a whole number from 100 to 15000
     account shop: wx_appid: must be 1 to 36 characters without &
     ");
+}
+
+#[test]
+fn an_empty_section_lacks_the_store_alone() {
     insta::assert_snapshot!(faults(&[("bare", "")]), @"account bare: store_num: is missing; must be 1 to 7 letters and digits");
 }
 

@@ -41,8 +41,14 @@ fn orders() -> impl Strategy<Value = Created> {
     )
 }
 
+/// As many orders may be drawn that the provider does not take as there are cases four times.
+fn config() -> Config {
+    let Config { cases, .. } = Config::default();
+    Config { cases: cases / 2, max_global_rejects: cases.saturating_mul(4), ..Config::default() }
+}
+
 proptest! {
-    #![proptest_config(Config { cases: Config::default().cases / 2, ..Config::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn a_create_says_what_the_order_says_and_its_signature_verifies(order in orders()) {
@@ -62,10 +68,9 @@ proptest! {
     #[test]
     fn what_is_stated_is_read_and_signed_as_it_stands(
         minor in 1..=10_000_000_000_i64,
-        remark in "[^\\p{C}]{0,20}",
-        more in prop::collection::btree_map("[a-z_]{1,12}x", "[^\\p{C}]{0,20}", 0..6),
+        remark in "[^\\p{C}&]{0,20}",
+        more in prop::collection::btree_map("[a-z_]{1,12}x", "[^\\p{C}&]{0,20}", 0..6),
     ) {
-        prop_assume!(!remark.contains('&') && more.values().all(|value| !value.contains('&')));
         let mut data = with(&paid_data(), json!({ "amount": crate::yuan::text(minor), "remark": remark }));
         data.as_object_mut().unwrap().extend(more.into_iter().map(|(name, value)| (name, value.into())));
         let report = kit().parse(&asked(Operation::Query), &signed(&data));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use paymux_domain::fact::{FactBody, FactKey};
+use paymux_domain::launch::Launch;
 use paymux_domain::outcome::{CallReport, Class, Operation, Word};
 use paymux_domain::refund::RefundProgress;
 use serde_json::{Value, json};
@@ -111,6 +112,14 @@ fn paid_is_paid_under_the_aoid_that_is_known() {
         paid(vec![super::launched(), told(&other)]).words,
         [Word::Paid(assumed(&other))],
         "by the notification"
+    );
+    let renewed = Launch { provider_order_no: Some(other.clone()), ..launch() };
+    let renewed = fact(FactKey::Launch(2), FactBody::Launch(renewed));
+    let between = paid(vec![super::launched(), renewed]);
+    assert_eq!(
+        (between.class, between.words.len()),
+        (Class::Retry, 0),
+        "nobody knows which of the two is paid"
     );
     let unnamed = paid(vec![]);
     assert_eq!((unnamed.class, unnamed.code.as_str()), (Class::Retry, "AOID_UNKNOWN"));

@@ -1,7 +1,7 @@
 //! What leaves: the forms of create and refund, and the paths of the queries.
 
-use paymux_domain::fact::{FactBody, FactKey};
-use paymux_domain::outcome::Operation;
+use paymux_domain::fact::{AttemptOutcome, Fact, FactBody, FactKey};
+use paymux_domain::outcome::{Class, Operation};
 use paymux_domain::ports::{BuildError, Call};
 
 use super::{AOID, SHOP, asked, call, created, fact, kit, kit_of, launched, payment, refund_call, told};
@@ -58,6 +58,21 @@ fn the_same_order_has_the_same_create_whenever_it_is_asked_for() {
     again.now = super::Timestamp::from_millis(1_800_000_000_000);
     again.nonce = [3, 4];
     assert_eq!(text(&again), text(&asked(Operation::Create)));
+}
+
+#[test]
+fn the_life_that_is_left_counts_from_the_first_create_that_may_have_arrived() {
+    let at = |number: u32, after_s: u64| {
+        let fact = fact(FactKey::Attempt(number), FactBody::Attempt);
+        Fact { time: fact.time + std::time::Duration::from_secs(after_s), ..fact }
+    };
+    let outcome = AttemptOutcome { class: Class::NotSent, code: String::new(), message: String::new() };
+    let unsent = fact(FactKey::AttemptOutcome(1), FactBody::AttemptOutcome(outcome));
+    for facts in [vec![at(1, 300)], vec![at(1, 0), unsent, at(2, 300)], vec![at(1, 300), at(2, 600)]] {
+        let body = kit().build(&call(Operation::Create, created(), facts)).body;
+        let body = String::from_utf8(body).unwrap();
+        assert!(body.contains("&expire=600&"), "{body}");
+    }
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::time::Duration;
 use clap::Args;
 use paymux_proto::client::Client;
 use paymux_proto::v1;
-use paymux_proto::v1::create_order_request::Expiry;
+use paymux_proto::v1::create_order_request::{self, Expiry};
 use serde_json::json;
 
+use super::options::Given;
 use super::{request_id, seconds, text, to_json};
 use crate::cli::Output;
 
@@ -53,6 +54,9 @@ pub(super) struct CreateArgs {
     /// A label of your own, KEY=VALUE; may be given several times.
     #[arg(long = "metadata", value_parser = crate::cli::key_value)]
     metadata: Vec<(String, String)>,
+    /// Optional fields of the order's provider, as JSON with the names of its options in the API.
+    #[arg(long, value_name = "PROVIDER=JSON", value_parser = super::options::of_order)]
+    options: Option<Given<create_order_request::Options>>,
     /// Seconds until paying must be over, 60 to 604800; absent: 30 minutes.
     #[arg(long)]
     expire_after: Option<u64>,
@@ -78,7 +82,7 @@ pub(super) async fn run(client: &Client, args: CreateArgs, output: &Output) -> a
         return_url: args.return_url,
         metadata: args.metadata.into_iter().collect(),
         expiry: args.expire_after.map(|after| Expiry::ExpireAfter(seconds(after))),
-        options: None,
+        options: args.options.map(|Given(options)| options),
         wait: Some(seconds(args.wait)),
     };
     let request = Client::request(request, Some(Duration::from_secs(args.wait)));

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use paymux_proto::client::Client;
-use paymux_proto::v1;
+use paymux_proto::v1::{self, refund_order_request};
 use serde_json::json;
 
+use super::options::Given;
 use super::{NameArgs, request_id, seconds, text, to_json};
 use crate::cli::Output;
 
@@ -40,6 +41,9 @@ pub(super) struct RefundArgs {
     /// Why; some providers show it to the payer. At most 80 bytes.
     #[arg(long, default_value = "")]
     reason: String,
+    /// Optional fields of the order's provider, as JSON with the names of its options of a refund in the API.
+    #[arg(long, value_name = "PROVIDER=JSON", value_parser = super::options::of_refund)]
+    options: Option<Given<refund_order_request::Options>>,
     /// The name of this request; absent: a random one.
     #[arg(long)]
     request_id: Option<String>,
@@ -63,7 +67,7 @@ pub(super) async fn run(client: &Client, args: RefundArgs, output: &Output) -> a
         provider_trade_no: args.trade_no,
         reason: args.reason,
         wait: Some(seconds(wait)),
-        options: None,
+        options: args.options.map(|Given(options)| options),
     };
     let request = Client::request(request, Some(Duration::from_secs(wait)));
     let refunded = client.orders().refund_order(request).await.map_err(super::refused)?.into_inner();

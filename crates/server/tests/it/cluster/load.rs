@@ -68,6 +68,8 @@ pub(crate) struct Counts {
     pub(crate) accepted: usize,
     pub(crate) unknown: usize,
     pub(crate) refused: usize,
+    /// Of these, refused with UNAVAILABLE since the log was.
+    pub(crate) unavailable: usize,
 }
 
 /// Callers at work until they are ended.
@@ -198,7 +200,9 @@ async fn call(
             }
         }
         let (accepted, unknown, refused) = (told.accepted.len(), told.unknown.len(), told.refused.len());
+        let of_log = |reason: &&ErrorReason| **reason == ErrorReason::LogUnavailable;
+        let unavailable = told.refused.values().filter(of_log).count();
         drop(told);
-        counts.send_replace(Counts { accepted, unknown, refused });
+        counts.send_replace(Counts { accepted, unknown, refused, unavailable });
     }
 }

@@ -72,13 +72,15 @@ async fn accepts_go_on_without_one_member_and_nothing_refused_without_two_is_the
     members.ask("kill", &["kafka-3"]).await;
     let refused = |before: usize| move |counts: &load::Counts| counts.refused >= before + REFUSALS;
     let without_two = load.until("without two brokers", refused(without_one.refused)).await;
+    let unavailable = without_two.unavailable - without_one.unavailable;
+    assert!(unavailable > 0, "without a quorum of brokers accepts are refused with UNAVAILABLE");
     members.ask("start", &["kafka-2", "kafka-3", "cassandra-2"]).await;
     load.more_of_each("with all members again", MORE).await;
     let again = load.counts();
     let judged = load.judge(&cluster, &client).await;
     println!(
         "verified: kill -9 of 1 broker of 3 and 1 node of 3 under load, then of a second broker: {} accepts before the \
-         second, {} refused while it was away, {} accepted in all after both were back; {judged}",
+         second, {} refused while it was away, {unavailable} of them with UNAVAILABLE, {} accepted in all after both were back; {judged}",
         without_one.accepted,
         without_two.refused - without_one.refused,
         again.accepted
