@@ -92,7 +92,7 @@ impl Cluster {
     /// Whatever keeps a worker from starting.
     pub async fn worker(&self) -> Result<Worker> {
         let roles = Roles { ingest: false, worker: true, notify: false };
-        let listeners = Listeners { grpc: None, notify: None, health: None };
+        let listeners = Listeners { grpc: None, notify: None, health: None, metrics: None };
         let node = Node::start(self.config()?, roles, listeners, Surroundings::default()).await?;
         let status = node.status().worker.clone().context("a worker tells of itself")?;
         Ok(Worker { status, running: Running::of(node) })

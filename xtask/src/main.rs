@@ -1,16 +1,17 @@
-//! Developer commands: check, test, sim, fuzz, codegen, bench, services.
+//! Developer commands: check, test, manifests, sim, fuzz, codegen, bench, services.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on its standard output")]
 
 mod bench;
 mod check;
 mod codegen;
 mod fuzz;
+mod manifests;
 mod process;
 mod services;
 mod test;
 mod tidy;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -29,6 +30,8 @@ enum Command {
     Check,
     /// Every test; the last line is `N passed, N failed, N skipped`
     Test(test::Options),
+    /// The tests of `k8s/`, with kustomize and kubernetes-validate, which are fetched for it
+    Manifests,
     /// The seeded simulation: one seed with its story, or many seeds
     Sim(Sim),
     /// Fuzzing from the seeds of `fuzz/corpus`, for a bounded time; needs cargo-fuzz
@@ -69,6 +72,13 @@ fn root() -> PathBuf {
     here.parent().map_or_else(PathBuf::new, PathBuf::from)
 }
 
+/// The folder that cargo builds into: cargo's own configuration may have moved it.
+fn target_folder(root: &Path) -> PathBuf {
+    // This program is `<target>/debug/xtask`.
+    let target = std::env::current_exe().ok().and_then(|own| own.ancestors().nth(2).map(Path::to_owned));
+    target.unwrap_or_else(|| root.join("target"))
+}
+
 fn main() -> Result<ExitCode> {
     let root = root();
     match Cli::parse().command {
@@ -79,6 +89,7 @@ fn main() -> Result<ExitCode> {
         }
         Command::Fuzz(options) => fuzz::run(&root, &options),
         Command::Codegen { check } => codegen::run(&root, check).map(|()| ExitCode::SUCCESS),
+        Command::Manifests => manifests::run(&root),
         Command::Services(services) => services::run(&root, &services).map(|()| ExitCode::SUCCESS),
         Command::Bench { args } => bench::run(&root, &args),
     }

@@ -15,8 +15,9 @@ use clap::Args;
 
 use crate::check;
 use crate::fuzz;
+use crate::manifests::{self, Fetching};
 use crate::process::{self, Status};
-use crate::services::{self, ForTests, Kind};
+use crate::services::{self, ForTests, Kind, prometheus};
 use evidence::Evidence;
 use verified::Verified;
 
@@ -43,8 +44,9 @@ pub(crate) struct Options {
     /// members are killed. Writes docs/verification.md
     #[arg(long)]
     full: bool,
-    /// What must run: a comma list out of `buf`, `cql`, `kafka`; what is named here and does not run is a failure.
-    /// Kafka and a CQL database are started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name existing ones
+    /// What must run: a comma list out of `buf`, `cql`, `kafka`, `manifests`, `prometheus`; what is named here and does
+    /// not run is a failure. Kafka and a CQL database are started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name
+    /// existing ones; Prometheus is fetched as a Debian package unless `PAYMUX_TEST_PROMETHEUS` names a folder with it
     #[arg(long, env = "PAYMUX_REQUIRE", default_value = "", hide_default_value = true, value_parser = parse_require)]
     require: Require,
 }
@@ -55,34 +57,51 @@ enum Capability {
     Buf,
     Cql,
     Kafka,
+    Manifests,
+    Prometheus,
 }
 
 impl Capability {
-    const ALL: [Self; 3] = [Self::Buf, Self::Cql, Self::Kafka];
+    const ALL: [Self; 5] = [Self::Buf, Self::Cql, Self::Kafka, Self::Manifests, Self::Prometheus];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Buf => "buf",
             Self::Cql => "cql",
             Self::Kafka => "kafka",
+            Self::Manifests => "manifests",
+            Self::Prometheus => "prometheus",
         }
     }
 
-    /// The service that it stands for, if it is one.
-    const fn service(self) -> Option<Service> {
+    /// What its tests need beside this tree; `None`: no test of a crate needs it.
+    const fn need(self) -> Option<Need> {
         match self {
             Self::Buf => None,
-            Self::Cql => Some(Service { kind: Kind::Cassandra, suite: "cql_store" }),
-            Self::Kafka => Some(Service { kind: Kind::Kafka, suite: "kafka_log" }),
+            Self::Cql => Some(Need::of(Kind::Cassandra, "cql_store")),
+            Self::Kafka => Some(Need::of(Kind::Kafka, "kafka_log")),
+            Self::Manifests => Some(Need { service: None, variable: manifests::VARIABLE, suite: "overlays" }),
+            Self::Prometheus => {
+                Some(Need { service: None, variable: prometheus::VARIABLE, suite: "prometheus_scrape" })
+            }
         }
     }
 }
 
-/// What tests need another process for.
-struct Service {
-    kind: Kind,
-    /// The module of the conformance suite over it.
+/// What tests need from outside.
+struct Need {
+    /// The service that must run, if it is one.
+    service: Option<Kind>,
+    /// The variable that names it to the tests.
+    variable: &'static str,
+    /// The module of the tests that cannot do without it.
     suite: &'static str,
+}
+
+impl Need {
+    const fn of(kind: Kind, suite: &'static str) -> Self {
+        Self { service: Some(kind), variable: kind.variable(), suite }
+    }
 }
 
 /// What must not be skipped.
@@ -92,8 +111,9 @@ struct Require(BTreeSet<Capability>);
 fn parse_require(text: &str) -> Result<Require, String> {
     let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
     let known = |name: &str| Capability::ALL.into_iter().find(|known| known.as_str() == name);
-    let found =
-        names.map(|name| known(name).ok_or_else(|| format!("unknown: {name}; known: buf, cql, kafka")));
+    let found = names.map(|name| {
+        known(name).ok_or_else(|| format!("unknown: {name}; known: buf, cql, kafka, manifests, prometheus"))
+    });
     found.collect::<Result<_, _>>().map(Require)
 }
 
@@ -202,13 +222,24 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
         tests.env(PROPERTY_SEED.0, PROPERTY_SEED.1);
     }
     let mut tally = Tally::default();
+    if (options.full || options.require.0.contains(&Capability::Prometheus)) && !prometheus::is_named() {
+        match prometheus::fetched(root) {
+            Ok(folder) => {
+                tests.env(prometheus::VARIABLE, folder);
+            }
+            // Its tests say that they were skipped, which is a failure where it is required.
+            Err(error) => println!("Prometheus cannot be had: {error:#}"),
+        }
+    }
     let is_possible = services::can_start();
     if options.full && is_possible {
         // They have a run of their own.
         tests.args(["--skip", loss::TESTS]);
     }
+    let fetching = (!manifests::are_named()).then(|| Fetching::begin(root));
     let absent = to_start(&options.require, options.full && is_possible, services::is_named);
     if absent.is_empty() {
+        hand_over(fetching, &mut tests);
         tally.add(workspace_tests(&mut tests, &options.require, verified)?);
         return Ok(tally);
     }
@@ -224,6 +255,7 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
         }
         Err(error) => fail(&mut tally, &format!("the services do not start: {error:#}")),
     }
+    hand_over(fetching, &mut tests);
     if built == Status::Succeeded {
         tally.add(workspace_tests(&mut tests, &options.require, verified)?);
     } else {
@@ -233,6 +265,18 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
         fail(&mut tally, &format!("the services of the tests: {error:#}"));
     }
     Ok(tally)
+}
+
+/// Names the tools of the manifests to the tests. Where they cannot be had the tests say that they were skipped, which is
+/// a failure where they are required.
+fn hand_over(fetching: Option<Fetching>, tests: &mut Command) {
+    match fetching.map(Fetching::end) {
+        Some(Ok(tools)) => {
+            tests.env(manifests::VARIABLE, tools);
+        }
+        Some(Err(error)) => println!("no tools for the manifests: {error:#}"),
+        None => {}
+    }
 }
 
 /// The tests of TLS and logins over a node that takes nothing else: the one of the other tests takes plain clients, too.
@@ -274,7 +318,7 @@ fn fuzzed(root: &Path, tally: &mut Tally, verified: &mut Verified) -> Result<()>
 
 /// Runs the tests of all crates, and looks whether what is required was used.
 fn workspace_tests(tests: &mut Command, require: &Require, verified: &mut Verified) -> Result<Tally> {
-    let required = require.0.iter().filter(|capability| capability.service().is_some());
+    let required = require.0.iter().filter(|capability| capability.need().is_some());
     let mut seen: BTreeMap<Capability, Evidence> =
         required.map(|capability| (*capability, Evidence::default())).collect();
     let mut tally = observed(tests, |line| {
@@ -294,7 +338,7 @@ fn workspace_tests(tests: &mut Command, require: &Require, verified: &mut Verifi
 /// Services that are required, or wanted all of them, and that nobody named.
 fn to_start(require: &Require, wants_all: bool, is_named: impl Fn(Kind) -> bool) -> Vec<Kind> {
     let required = |kind: Kind| {
-        require.0.iter().filter_map(|capability| capability.service()).any(|service| service.kind == kind)
+        require.0.iter().filter_map(|capability| capability.need()?.service).any(|service| service == kind)
     };
     Kind::ALL.into_iter().filter(|kind| (wants_all || required(*kind)) && !is_named(*kind)).collect()
 }
@@ -367,10 +411,16 @@ mod tests {
         assert_eq!(parse_require(""), Ok(Require::default()));
         let both = Require([Capability::Buf, Capability::Kafka].into());
         assert_eq!(parse_require("kafka, buf,"), Ok(both.clone()));
+        let fetched = Require([Capability::Prometheus].into());
+        assert_eq!(parse_require("prometheus"), Ok(fetched.clone()));
+        assert_eq!(to_start(&fetched, false, |_| false), []);
         assert_eq!(to_start(&both, false, |_| false), [Kind::Kafka]);
         assert_eq!(to_start(&both, false, |kind| kind == Kind::Kafka), []);
         assert_eq!(to_start(&Require::default(), false, |_| false), []);
         assert_eq!(to_start(&Require::default(), true, |kind| kind == Kind::Kafka), [Kind::Cassandra]);
-        assert_eq!(parse_require("kafak"), Err("unknown: kafak; known: buf, cql, kafka".to_owned()));
+        assert_eq!(
+            parse_require("kafak"),
+            Err("unknown: kafak; known: buf, cql, kafka, manifests, prometheus".to_owned())
+        );
     }
 }

@@ -45,6 +45,7 @@ pub use headers::TraceContext;
 pub use log::KafkaLog;
 pub use migrate::{MigrateError, Migrated, Mismatch, migrate};
 pub use remove::remove;
+pub use topics::{Wanted as WantedTopic, wanted as wanted_topics};
 
 use crate::replies::ReplyRouter;
 use failure::Failure;

@@ -8,14 +8,14 @@ use parking_lot::Mutex;
 use paymux_domain::limits::ACCOUNTS_PER_REPORT_MAX;
 use paymux_domain::name::AccountId;
 use paymux_domain::outcome::{CallReport, Class, Operation};
-use paymux_domain::ports::{AccountPolicy, AccountReport, Directory, OperationReport};
+use paymux_domain::ports::{AccountPolicy, AccountReport, BreakerReport, Directory, OperationReport};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::breaker::{Breaker, Pass};
 use crate::limiter::Limiter;
-use crate::status::Gauge;
+use crate::tally::Gauge;
 
 /// All accounts of one generation of a partition, each with the share of its budgets that belongs there.
 pub struct Accounts {
@@ -93,6 +93,12 @@ impl Accounts {
         }
         (reports, u64::try_from(left_out).unwrap_or(u64::MAX))
     }
+
+    /// How many accounts no call leaves on, since the provider does not answer there.
+    pub(crate) fn cut_off(&self) -> usize {
+        let known: Vec<_> = self.known.lock().values().cloned().collect();
+        known.iter().filter(|account| account.is_cut_off()).count()
+    }
 }
 
 fn permits(policy: &AccountPolicy) -> usize {
@@ -128,6 +134,11 @@ impl Account {
             Operation::Close => close,
             Operation::Refund => refund,
         }
+    }
+
+    /// Whether its breaker lets no call through at the moment.
+    fn is_cut_off(&self) -> bool {
+        matches!(self.inner.lock().breaker.report(), BreakerReport::Open(_))
     }
 
     fn report(&self, account: AccountId, now: Timestamp) -> AccountReport {

@@ -163,6 +163,7 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
     let shared = &owner.shared;
     let timing = &shared.config.timing;
     let margin = if owner.lacks(Plant::SendMargin) { timing.backoff_max } else { timing.send_margin };
+    let joined = shared.clock.physical();
     let may_leave = || if owner.holds(Plant::LeaseBeforeConclusions) { Ok(()) } else { Err("NO_LEASE") };
     let left = tokio::select! {
         biased;
@@ -176,8 +177,9 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
             return (shared.clock.now(), CallReport::withheld(code));
         }
     };
-    let now = shared.clock.now();
+    let (now, left) = (shared.clock.now(), shared.clock.physical());
     shared.status.calls.add();
+    shared.status.orders.waited(*operation, left.saturating_sub(joined));
     let call = planned.call(owner, now);
     let deadline = now + timing.call_horizon - timing.send_margin;
     let report = tokio::select! {
@@ -185,6 +187,9 @@ async fn make(owner: &Arc<Owner>, planned: &Planned) -> (Timestamp, CallReport) 
         report = shared.gateway.call(call) => report,
         () = shared.clock.sleep_until(deadline) => CallReport::of(Class::Unknown, "DEADLINE"),
     };
+    if let Some(at) = shared.status.orders.at(&planned.created.provider) {
+        at.called(*operation, report.class, shared.clock.physical().saturating_sub(left));
+    }
     in_flight.learn(*operation, &report, shared.clock.now());
     (now, report)
 }

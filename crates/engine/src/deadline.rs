@@ -16,7 +16,9 @@ use paymux_domain::ports::{
 };
 use paymux_domain::shard::Partition;
 
+use crate::requests::{LogRequest, StoreRequest};
 use crate::status::WorkerStatus;
+use crate::tally::Requests;
 
 /// Physical time within which store and log must answer. On a cluster that is longer than a lease: what an owner writes
 /// of its own is given up when its lease ends, if that is sooner.
@@ -37,28 +39,41 @@ impl<T: ?Sized> Bounded<T> {
         Self { inner, clock, status }
     }
 
-    /// What the request answers; `late` when the deadline comes first.
+    /// What the request answers; `late` when the deadline comes first. It is counted with the time that it took, unless
+    /// nobody waits for its end.
     async fn answer<R, E>(
         &self,
+        counted: &Requests,
         request: impl Future<Output = Result<R, E>>,
         late: impl FnOnce(String) -> E,
     ) -> Result<R, E> {
+        let began = self.clock.physical();
         let deadline = self.clock.now() + self.clock.factor().stretch(REQUEST_DEADLINE);
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
             answer = request => answer,
             () = self.clock.sleep_until(deadline) => Err(late(LATE.to_owned())),
-        }
+        };
+        counted.record(self.clock.physical().saturating_sub(began), answer.is_ok());
+        answer
     }
 
-    async fn read<R>(&self, request: impl Future<Output = Result<R, StoreError>>) -> Result<R, StoreError> {
-        let answer = self.answer(request, StoreError::Unavailable).await;
+    async fn read<R>(
+        &self,
+        kind: StoreRequest,
+        request: impl Future<Output = Result<R, StoreError>>,
+    ) -> Result<R, StoreError> {
+        let answer = self.answer(self.status.store.of(kind), request, StoreError::Unavailable).await;
         self.status.store_answered(answer.is_ok());
         answer
     }
 
-    async fn write<R>(&self, request: impl Future<Output = Result<R, StoreError>>) -> Result<R, StoreError> {
-        let answer = self.answer(request, StoreError::Unknown).await;
+    async fn write<R>(
+        &self,
+        kind: StoreRequest,
+        request: impl Future<Output = Result<R, StoreError>>,
+    ) -> Result<R, StoreError> {
+        let answer = self.answer(self.status.store.of(kind), request, StoreError::Unknown).await;
         self.status.store_answered(answer.is_ok());
         answer
     }
@@ -66,23 +81,23 @@ impl<T: ?Sized> Bounded<T> {
 
 impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
     fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>> {
-        Box::pin(self.read(self.inner.read(key)))
+        Box::pin(self.read(StoreRequest::ReadOrder, self.inner.read(key)))
     }
 
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(self.inner.add_facts(key, facts)))
+        Box::pin(self.write(StoreRequest::AddFacts, self.inner.add_facts(key, facts)))
     }
 
     fn index_movements(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(self.inner.index_movements(key, facts)))
+        Box::pin(self.write(StoreRequest::AddFacts, self.inner.index_movements(key, facts)))
     }
 
     fn put_followup(&self, key: &OrderKey, followup: &Followup) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(self.inner.put_followup(key, followup)))
+        Box::pin(self.write(StoreRequest::PutFollowup, self.inner.put_followup(key, followup)))
     }
 
     fn insert_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(self.inner.insert_due(partition, row)))
+        Box::pin(self.write(StoreRequest::InsertDue, self.inner.insert_due(partition, row)))
     }
 
     fn read_due(
@@ -92,7 +107,7 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         after: Option<&DueRow>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
-        Box::pin(self.read(self.inner.read_due(partition, bucket, after, limit)))
+        Box::pin(self.read(StoreRequest::ReadDue, self.inner.read_due(partition, bucket, after, limit)))
     }
 
     fn read_due_between(
@@ -102,23 +117,25 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         after: Option<&DueRow>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DueRow>, StoreError>> {
-        Box::pin(self.read(self.inner.read_due_between(partition, buckets, after, limit)))
+        Box::pin(
+            self.read(StoreRequest::ReadDue, self.inner.read_due_between(partition, buckets, after, limit)),
+        )
     }
 
     fn has_due(&self, partition: Partition, row: &DueRow) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(self.read(self.inner.has_due(partition, row)))
+        Box::pin(self.read(StoreRequest::ReadDue, self.inner.has_due(partition, row)))
     }
 
     fn floor(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
-        Box::pin(self.read(self.inner.floor(partition)))
+        Box::pin(self.read(StoreRequest::SweepPosition, self.inner.floor(partition)))
     }
 
     fn raise_floor(&self, partition: Partition, floor: Bucket) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(self.inner.raise_floor(partition, floor)))
+        Box::pin(self.write(StoreRequest::SweepPosition, self.inner.raise_floor(partition, floor)))
     }
 
     fn swept_through(&self, partition: Partition) -> BoxFuture<'_, Result<Option<Bucket>, StoreError>> {
-        Box::pin(self.read(self.inner.swept_through(partition)))
+        Box::pin(self.read(StoreRequest::SweepPosition, self.inner.swept_through(partition)))
     }
 
     fn set_swept_through(
@@ -126,7 +143,7 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         partition: Partition,
         bucket: Bucket,
     ) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(self.inner.set_swept_through(partition, bucket)))
+        Box::pin(self.write(StoreRequest::SweepPosition, self.inner.set_swept_through(partition, bucket)))
     }
 
     fn walk_orders(
@@ -134,15 +151,15 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         after: Option<&OrderKey>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<OrderKey>, StoreError>> {
-        Box::pin(self.read(self.inner.walk_orders(after, limit)))
+        Box::pin(self.read(StoreRequest::List, self.inner.walk_orders(after, limit)))
     }
 
     fn list_orders(&self, query: &ListQuery) -> BoxFuture<'_, Result<ListPage, StoreError>> {
-        Box::pin(self.read(self.inner.list_orders(query)))
+        Box::pin(self.read(StoreRequest::List, self.inner.list_orders(query)))
     }
 
     fn list_movements(&self, query: &MovementQuery) -> BoxFuture<'_, Result<MovementPage, StoreError>> {
-        Box::pin(self.read(self.inner.list_movements(query)))
+        Box::pin(self.read(StoreRequest::List, self.inner.list_movements(query)))
     }
 
     fn find_by_trade_no(
@@ -150,7 +167,7 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         provider: &ProviderId,
         trade_no: &ProviderTradeNo,
     ) -> BoxFuture<'_, Result<Option<OrderKey>, StoreError>> {
-        Box::pin(self.read(self.inner.find_by_trade_no(provider, trade_no)))
+        Box::pin(self.read(StoreRequest::List, self.inner.find_by_trade_no(provider, trade_no)))
     }
 
     fn list_parked(
@@ -158,7 +175,7 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         after: Option<&OrderKey>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<ParkedOrder>, StoreError>> {
-        Box::pin(self.read(self.inner.list_parked(after, limit)))
+        Box::pin(self.read(StoreRequest::List, self.inner.list_parked(after, limit)))
     }
 
     fn reserve_refund(
@@ -168,11 +185,13 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         sum_max: i64,
         count_max: u32,
     ) -> BoxFuture<'_, Result<Reserved, StoreError>> {
-        Box::pin(self.write(self.inner.reserve_refund(key, entry, sum_max, count_max)))
+        Box::pin(
+            self.write(StoreRequest::RefundLedger, self.inner.reserve_refund(key, entry, sum_max, count_max)),
+        )
     }
 
     fn release_refund(&self, key: &OrderKey, refund_no: &RefundNo) -> BoxFuture<'_, Result<(), StoreError>> {
-        Box::pin(self.write(self.inner.release_refund(key, refund_no)))
+        Box::pin(self.write(StoreRequest::RefundLedger, self.inner.release_refund(key, refund_no)))
     }
 
     fn mark_refund_call(
@@ -181,11 +200,11 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         refund_no: &RefundNo,
         mark: CallMark,
     ) -> BoxFuture<'_, Result<bool, StoreError>> {
-        Box::pin(self.write(self.inner.mark_refund_call(key, refund_no, mark)))
+        Box::pin(self.write(StoreRequest::RefundLedger, self.inner.mark_refund_call(key, refund_no, mark)))
     }
 
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {
-        Box::pin(self.read(self.inner.refund_ledger(key)))
+        Box::pin(self.read(StoreRequest::RefundLedger, self.inner.refund_ledger(key)))
     }
 }
 
@@ -195,11 +214,19 @@ impl<T: CommandLog + ?Sized> CommandLog for Bounded<T> {
     }
 
     fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(self.answer(self.inner.append(partition, record), AppendError::Unknown))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Append),
+            self.inner.append(partition, record),
+            AppendError::Unknown,
+        ))
     }
 
     fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(self.answer(self.inner.append_raw(partition, raw), AppendError::Unknown))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Append),
+            self.inner.append_raw(partition, raw),
+            AppendError::Unknown,
+        ))
     }
 
     fn topic(&self) -> &str {
@@ -207,15 +234,27 @@ impl<T: CommandLog + ?Sized> CommandLog for Bounded<T> {
     }
 
     fn dead(&self, before: Option<DeadPlace>, limit: usize) -> BoxFuture<'_, Result<DeadPage, LogError>> {
-        Box::pin(self.answer(self.inner.dead(before, limit), LogError::Unavailable))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Read),
+            self.inner.dead(before, limit),
+            LogError::Unavailable,
+        ))
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {
-        Box::pin(self.answer(self.inner.publish(partition, event), AppendError::Unknown))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Publish),
+            self.inner.publish(partition, event),
+            AppendError::Unknown,
+        ))
     }
 
     fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>> {
-        Box::pin(self.answer(self.inner.bury(dead), AppendError::Unknown))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Bury),
+            self.inner.bury(dead),
+            AppendError::Unknown,
+        ))
     }
 
     fn reply(&self, reply: Reply) {
@@ -234,11 +273,19 @@ impl<T: CommandLog + ?Sized> CommandLog for Bounded<T> {
     }
 
     fn events_end(&self, partition: Partition) -> BoxFuture<'_, Result<Offset, LogError>> {
-        Box::pin(self.answer(self.inner.events_end(partition), LogError::Unavailable))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Read),
+            self.inner.events_end(partition),
+            LogError::Unavailable,
+        ))
     }
 
     fn lag(&self, partition: Partition) -> BoxFuture<'_, Result<u64, LogError>> {
-        Box::pin(self.answer(self.inner.lag(partition), LogError::Unavailable))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Read),
+            self.inner.lag(partition),
+            LogError::Unavailable,
+        ))
     }
 }
 
@@ -254,7 +301,11 @@ impl<T: LogConsumer + ?Sized> LogConsumer for Bounded<T> {
         generation: u64,
         next_offset: Offset,
     ) -> BoxFuture<'_, Result<(), CommitError>> {
-        Box::pin(self.answer(self.inner.commit(partition, generation, next_offset), CommitError::Unavailable))
+        Box::pin(self.answer(
+            self.status.log.of(LogRequest::Commit),
+            self.inner.commit(partition, generation, next_offset),
+            CommitError::Unavailable,
+        ))
     }
 
     fn set_paused(&self, partition: Partition, paused: bool) {
@@ -267,7 +318,7 @@ impl<T: LogConsumer + ?Sized> LogConsumer for Bounded<T> {
                 self.inner.leave().await;
                 Ok::<_, String>(())
             };
-            if let Err(late) = self.answer(left, |late| late).await {
+            if let Err(late) = self.answer(self.status.log.of(LogRequest::Leave), left, |late| late).await {
                 tracing::warn!(late, "the group was left without an answer");
             }
         })

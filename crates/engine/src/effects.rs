@@ -158,8 +158,11 @@ impl Step<'_> {
             owner.under_lease(leased, owner.shared.store.add_facts(key, &facts)).await?;
         }
         let mut order = (**before).clone();
-        for fact in facts {
-            order.add(fact);
+        for fact in &facts {
+            order.add(fact.clone());
+        }
+        if order.len() > before.len() {
+            owner.shared.status.orders.learn(before, &order, facts.iter().map(|fact| &fact.key));
         }
         if !held {
             if goods || owner.lacks(Plant::LeaseBeforeEvents) {

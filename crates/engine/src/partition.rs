@@ -1,8 +1,10 @@
 //! One generation of one owned partition: its window, lease, queues, timers and the tasks that drive them.
 
+mod figures;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -33,6 +35,7 @@ use crate::unconfigured::Alerts;
 use crate::unresolved::Unresolved;
 use crate::waiters::Waiters;
 use crate::wheel::Wheel;
+pub use figures::Figures;
 
 /// What all partitions of a worker share.
 pub(crate) struct Shared {
@@ -104,6 +107,8 @@ pub(crate) struct Owner {
     pub(crate) draining: CancellationToken,
     open: AtomicBool,
     opened: Notify,
+    /// The first time in the bucket that is swept next, in milliseconds; `i64::MAX` before the sweep has begun.
+    pub(crate) swept: AtomicI64,
 }
 
 impl Owner {
@@ -137,6 +142,7 @@ impl Owner {
             cancel,
             open: AtomicBool::new(false),
             opened: Notify::new(),
+            swept: AtomicI64::new(i64::MAX),
             shared,
         });
         owner.shared.status.owns(&owner);

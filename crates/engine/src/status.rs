@@ -1,14 +1,17 @@
 //! What a worker says of itself: readiness and counters.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use paymux_domain::ports::ShardReport;
 use paymux_domain::shard::Partition;
 
-use crate::partition::Owner;
+use crate::orders::OrderTallies;
+use crate::partition::{Figures, Owner};
+use crate::requests::{LogRequests, StoreRequests};
+use crate::tally::{Counter, Gauge};
 
 /// Counters and readiness of one worker; cheap to read at any time.
 #[derive(Debug, Default)]
@@ -43,43 +46,12 @@ pub struct WorkerStatus {
     pub waiting_for_configuration: Counter,
     /// Orders that hold a slot of a budget and wait for it.
     pub waiting_for_budget: Gauge,
-}
-
-/// A number that rises and falls.
-#[derive(Debug, Default)]
-pub struct Gauge(AtomicUsize);
-
-impl Gauge {
-    pub(crate) fn rise(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn fall(&self, by: usize) {
-        self.0.fetch_sub(by, Ordering::Relaxed);
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn get(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds one.
-    pub fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The number.
-    #[must_use]
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+    /// Orders, their ends and their calls.
+    pub orders: OrderTallies,
+    /// Requests to the store.
+    pub store: StoreRequests,
+    /// Requests to the log.
+    pub log: LogRequests,
 }
 
 impl WorkerStatus {
@@ -113,6 +85,13 @@ impl WorkerStatus {
     pub fn report(&self, partition: Partition, name: &str) -> Option<ShardReport> {
         let owner = self.owners.lock().get(&partition).and_then(Weak::upgrade)?;
         owner.report(name)
+    }
+
+    /// The figures of each owned partition.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figures> {
+        let owners: Vec<_> = self.owners.lock().values().filter_map(Weak::upgrade).collect();
+        owners.iter().filter_map(|owner| owner.figures()).collect()
     }
 
     pub(crate) fn owns(&self, owner: &Arc<Owner>) {

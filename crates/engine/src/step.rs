@@ -320,9 +320,10 @@ async fn unknown_order(
                 return Err(Hindrance::NoLease);
             }
             let mut known = (**order).clone();
-            for fact in facts {
-                known.add(fact);
+            for fact in &facts {
+                known.add(fact.clone());
             }
+            owner.shared.status.orders.learn(order, &known, facts.iter().map(|fact| &fact.key));
             let events: Vec<Event> =
                 known.facts().filter_map(|fact| Event::of_fact(key, &known, fact)).collect();
             effects::publish(owner, events).await?;

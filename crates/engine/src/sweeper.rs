@@ -4,6 +4,7 @@
 //! resolved or durably written again before the position passes its bucket.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use paymux_domain::plant::Plant;
@@ -48,6 +49,7 @@ pub(crate) async fn open(owner: &Arc<Owner>) -> Result<Bucket, Hindrance> {
 /// Sweeps for as long as the partition is owned.
 pub(crate) async fn run(owner: &Arc<Owner>, mut next: Bucket) {
     loop {
+        owner.swept.store(next.start().as_millis(), Ordering::Relaxed);
         let closes = next.next().start();
         owner.shared.clock.sleep_until(closes).await;
         match tick(owner, next).await {

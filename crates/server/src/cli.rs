@@ -8,6 +8,7 @@ mod connect;
 mod dead;
 mod json;
 mod merchants;
+mod metrics;
 mod migrate;
 mod movements;
 mod order;
@@ -146,6 +147,11 @@ enum Command {
     Shard(shard::ShardArgs),
     /// Look at the merchants of a running server.
     Merchants(merchants::MerchantsArgs),
+    /// List what a process tells Prometheus on /metrics.
+    #[command(after_help = "Examples:
+  paymux metrics
+  paymux metrics --output json")]
+    Metrics,
     /// Check, show or make a configuration.
     Config(config_cmd::ConfigArgs),
     /// Make keys for callers.
@@ -211,6 +217,7 @@ impl Cli {
             Command::Merchants(args) => merchants::run(args, &output).await,
             Command::Totals(args) => totals::run(args, &output).await,
             Command::Shard(args) => shard::run(args, &output).await,
+            Command::Metrics => metrics::run(&output),
             Command::Config(args) => config_cmd::run(args, &output),
             Command::Caller(args) => caller::run(args, &output),
             Command::Sign(args) => sign::run(args, &output).await,

@@ -64,12 +64,6 @@ impl ScaledClock {
         self.0.origin_ms
     }
 
-    /// Physical time since this clock was made; it never goes back.
-    #[must_use]
-    pub fn physical(&self) -> Duration {
-        self.0.started.elapsed()
-    }
-
     /// Real time, in milliseconds since 1970.
     fn real_ms(&self) -> i64 {
         let elapsed_ms = i64::try_from(self.physical().as_millis()).unwrap_or(i64::MAX);
@@ -121,6 +115,11 @@ impl Clock for ScaledClock {
 
     fn factor(&self) -> ClockFactor {
         self.0.factor
+    }
+
+    /// Since this clock was made; it never goes back.
+    fn physical(&self) -> Duration {
+        self.0.started.elapsed()
     }
 }
 

@@ -66,10 +66,16 @@ pub struct ServerConfig {
     pub notify_listen: SocketAddr,
     /// Where probes of health are answered, and nothing else; `None`: only where gRPC listens.
     pub health_listen: Option<SocketAddr>,
+    /// Where metrics are scraped, and nothing else; `None`: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Merchants that metrics tell apart, at most; 0: none.
+    pub metrics_merchants_max: usize,
     /// The public address of `notify_listen`.
     pub notify_base_url: String,
     /// How long a stop may take.
     pub drain_timeout: Duration,
+    /// How old a gRPC connection gets at most before its client is asked to make another one; `None`: it lasts.
+    pub connection_age_max: Option<Duration>,
     /// gRPC calls under way at once.
     pub calls_in_flight_max: usize,
     /// Notifications under way at once.

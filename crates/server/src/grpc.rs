@@ -1,5 +1,6 @@
 //! gRPC: the services over ingest, with limits on everything a caller can send or hold open.
 
+mod age;
 mod ending;
 mod filter;
 mod guard;
@@ -25,9 +26,11 @@ use crate::access::audit::AuditLog;
 use crate::access::{Access, AccessLayer};
 use crate::door::Door;
 use crate::ingest::{Ingest, Refusal};
+pub(crate) use age::age_of_process;
 use ending::Ending;
 use guard::Guarded;
 pub use operator::OperatorParts;
+pub(crate) use status::reason_of;
 
 /// Bytes of one request, or of one request in a stream; a longer one is refused by OUT_OF_RANGE.
 pub const REQUEST_BYTES_MAX: usize = 256 * 1024;
@@ -55,6 +58,7 @@ pub struct Gate {
     watches: Arc<Semaphore>,
     retry_after: Duration,
     stop: CancellationToken,
+    connection_age: Option<Duration>,
 }
 
 impl Gate {
@@ -62,7 +66,19 @@ impl Gate {
     #[must_use]
     pub fn new(calls_max: usize, retry_after: Duration, stop: CancellationToken) -> Self {
         let slots = Arc::new(Semaphore::new(calls_max));
-        Self { slots, watches: Arc::new(Semaphore::new(WATCHES_MAX)), retry_after, stop }
+        Self {
+            slots,
+            watches: Arc::new(Semaphore::new(WATCHES_MAX)),
+            retry_after,
+            stop,
+            connection_age: None,
+        }
+    }
+
+    /// Asks the clients of connections of this age to make other ones; `None`: connections last.
+    #[must_use]
+    pub fn with_connection_age(self, connection_age: Option<Duration>) -> Self {
+        Self { connection_age, ..self }
     }
 
     /// Lets a call in; it holds the permit until it has answered.
@@ -138,13 +154,20 @@ pub(crate) async fn serve(
         .register_encoded_file_descriptor_set(paymux_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         .build_v1()?;
-    let stop = gate.stop.clone();
+    let (stop, connection_age) = (gate.stop.clone(), gate.connection_age);
     let Guards { access, audit } = guards;
-    let orders = Guarded::new(orders::Orders::new(Arc::clone(&ingest), gate.clone()), audit.clone());
+    let refused = Arc::clone(access.refused());
+    let orders = orders::Orders::new(Arc::clone(&ingest), gate.clone(), Arc::clone(&refused));
+    let orders = Guarded::new(orders, audit.clone(), Arc::clone(&refused));
     let orders = OrderServiceServer::new(orders).max_decoding_message_size(REQUEST_BYTES_MAX);
-    let operator = Guarded::new(operator::Operator::new(operator, ingest, gate), audit);
+    let operator = Guarded::new(operator::Operator::new(operator, ingest, gate), audit, refused);
     let operator = OperatorServiceServer::new(operator).max_decoding_message_size(REQUEST_BYTES_MAX);
-    Server::builder()
+    let mut server = Server::builder();
+    if let Some(age) = connection_age {
+        // Without tonic's grace: with one it tells the client nothing and cuts what is under way.
+        server = server.max_connection_age(age);
+    }
+    server
         .layer(AccessLayer(access))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))

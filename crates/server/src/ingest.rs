@@ -5,6 +5,7 @@
 
 mod admission;
 mod confirm;
+mod counted;
 mod fields;
 mod list;
 mod movements;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
-use paymux_domain::name::{OrderKey, RequestId};
+use paymux_domain::name::{MerchantId, OrderKey, RequestId};
 use paymux_domain::ports::{
     AppendError, BoxFuture, Clock, CommandLog, FieldFault, Offset, ProviderGateway, ReplyKind, Snapshot,
     StoreError,
@@ -32,6 +33,7 @@ use paymux_domain::ports::{
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +46,7 @@ use resolve::{Resolved, Resolver};
 use waits::Waiting;
 
 pub(crate) use confirm::{Confirmed, REASON_CHARS_MAX, check_provider_refund_no};
+pub use counted::Counted;
 pub use list::ListedPage;
 pub use movements::MovedPage;
 pub use refund::RefundAnswer;
@@ -80,6 +83,8 @@ pub struct IngestParts {
     pub config: IngestConfig,
     /// The public address for notifications.
     pub notify_base_url: String,
+    /// Merchants that are told apart in metrics, at most; 0: none.
+    pub merchants_counted_max: usize,
     /// Ends waits early: the server is stopping.
     pub stop: CancellationToken,
 }
@@ -96,6 +101,7 @@ pub struct Ingest {
     admission: Admission,
     lags: Lags,
     news: Arc<News>,
+    counted: Arc<Counted>,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -140,7 +146,14 @@ impl Ingest {
         let lags = Lags::new(parts.log.partitions());
         let admission = Admission::new(Arc::clone(&parts.clock), parts.config, lags.clone());
         let news = News::new(Arc::clone(&parts.log), parts.stop.clone());
-        Self { parts, admission, lags, news }
+        let counted = Arc::new(Counted::new(parts.merchants_counted_max, lags.clone()));
+        Self { parts, admission, lags, news, counted }
+    }
+
+    /// What was accepted and refused so far.
+    #[must_use]
+    pub fn counted(&self) -> &Arc<Counted> {
+        &self.counted
     }
 
     /// Follows the lag of the partitions until the stop.
@@ -162,7 +175,7 @@ impl Ingest {
         let deadline = Instant::now() + wait;
         let command =
             CreateCommand { created: Arc::clone(&created), reply_to: waiting.as_ref().map(Waiting::address) };
-        let permit = self.admission.admit(&created.key.merchant_id, accept_per_s_max, partition)?;
+        let permit = self.admit(&created.key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, Record::Create(command)).await?;
         drop(permit);
         let Some(waiting) = waiting else { return Ok(Answer::Created(created)) };
@@ -238,7 +251,7 @@ impl Ingest {
         let deadline = Instant::now() + wait;
         let reply_to = waiting.as_ref().map(Waiting::address);
         let command = OrderCommand { key: key.clone(), request_id, caller: request.caller.clone(), reply_to };
-        let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
+        let permit = self.admit(&key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, record(command)).await?;
         drop(permit);
         let Some(waiting) = waiting else { return Ok(Answer::Accepted(key)) };
@@ -250,8 +263,22 @@ impl Ingest {
         }
     }
 
+    /// Lets one record of a merchant through; the permit is held until the record is durable.
+    fn admit(
+        &self,
+        merchant_id: &MerchantId,
+        per_s_max: u32,
+        partition: Partition,
+    ) -> Result<OwnedSemaphorePermit, Refusal> {
+        let admitted = self.admission.admit(merchant_id, per_s_max, partition);
+        admitted.inspect_err(|_| self.counted.turned_away(merchant_id))
+    }
+
     async fn append(&self, partition: Partition, record: Record) -> Result<(), Refusal> {
-        self.appended(partition, self.parts.log.append(partition, record)).await
+        let accepted = self.counted.accepts(&record);
+        self.appended(partition, self.parts.log.append(partition, record)).await?;
+        accepted.count();
+        Ok(())
     }
 
     /// Appends a record as it is.
@@ -267,7 +294,10 @@ impl Ingest {
         partition: Partition,
         append: BoxFuture<'_, Result<Offset, AppendError>>,
     ) -> Result<(), Refusal> {
-        match tokio::time::timeout(APPEND_TIMEOUT, append).await {
+        let began = Instant::now();
+        let appended = tokio::time::timeout(APPEND_TIMEOUT, append).await;
+        self.counted.appends.record(began.elapsed(), matches!(appended, Ok(Ok(_))));
+        match appended {
             Ok(appended) => {
                 appended?;
                 self.lags.grew(partition);

@@ -16,6 +16,7 @@ mod due;
 mod fixture;
 pub mod grpc;
 pub mod ingest;
+mod metrics;
 pub mod notify;
 mod paging;
 mod rate;

@@ -22,7 +22,9 @@ use paymux_domain::ports::{
     RefusalReason,
 };
 use paymux_domain::shard::Partition;
+use paymux_engine::tally::Requests;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::config::{InForce, LiveRegistry};
 use refusals::Refusals;
@@ -71,13 +73,23 @@ impl std::fmt::Debug for Notify {
 pub struct Counts {
     taken: AtomicU64,
     not_durable: AtomicU64,
+    turned_away: AtomicU64,
+    unreadable: AtomicU64,
     refused: BTreeMap<RefusalReason, AtomicU64>,
+    appends: Requests,
 }
 
 impl Default for Counts {
     fn default() -> Self {
         let refused = RefusalReason::ALL.into_iter().map(|reason| (reason, AtomicU64::new(0))).collect();
-        Self { taken: AtomicU64::new(0), not_durable: AtomicU64::new(0), refused }
+        Self {
+            taken: AtomicU64::new(0),
+            not_durable: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            unreadable: AtomicU64::new(0),
+            refused,
+            appends: Requests::default(),
+        }
     }
 }
 
@@ -100,6 +112,23 @@ impl Counts {
         let counts =
             self.refused.iter().map(|(reason, count)| (reason.as_str(), count.load(Ordering::Relaxed)));
         counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// All verdicts with their counts, those that never happened included.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let others = [
+            ("taken", &self.taken),
+            ("not_durable", &self.not_durable),
+            ("turned_away", &self.turned_away),
+            ("unreadable", &self.unreadable),
+        ];
+        let refused = self.refused.iter().map(|(reason, count)| (reason.as_str(), count));
+        others.into_iter().chain(refused).map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
+
+    /// How long the log took to make them durable.
+    pub(crate) const fn appends(&self) -> &Requests {
+        &self.appends
     }
 
     fn refuse(&self, reason: RefusalReason) {
@@ -138,6 +167,7 @@ impl Notify {
             return self.unknown(&registry, provider);
         };
         let Ok(_slot) = self.slots.try_acquire() else {
+            self.counts.turned_away.fetch_add(1, Ordering::Relaxed);
             return answer(provider.answer(NotificationFate::NotNow));
         };
         let headers = request.headers().clone();
@@ -163,7 +193,10 @@ impl Notify {
                 return answer(provider.answer(NotificationFate::Refused(&refusal)));
             }
         };
-        match tokio::time::timeout(APPEND_TIMEOUT, self.parts.log.append(partition, record)).await {
+        let began = Instant::now();
+        let appended = tokio::time::timeout(APPEND_TIMEOUT, self.parts.log.append(partition, record)).await;
+        self.counts.appends.record(began.elapsed(), matches!(appended, Ok(Ok(_))));
+        match appended {
             Ok(Ok(_)) => {
                 self.counts.taken.fetch_add(1, Ordering::Relaxed);
                 answer(provider.answer(NotificationFate::Taken))
@@ -184,7 +217,10 @@ impl Notify {
     /// What to say to a body that was not read. No answer of our own: to some providers any answer is the last word.
     fn answer_unread(&self, provider: &dyn Provider, unread: Unread) -> Option<NotificationAnswer> {
         match unread {
-            Unread::BrokenOff => provider.answer(NotificationFate::NotNow),
+            Unread::BrokenOff => {
+                self.counts.unreadable.fetch_add(1, Ordering::Relaxed);
+                provider.answer(NotificationFate::NotNow)
+            }
             Unread::TooLong => {
                 self.refuse(RefusalReason::Malformed);
                 let detail = format!("the body is longer than {NOTIFICATION_BODY_BYTES_MAX} bytes");

@@ -6,6 +6,7 @@
 mod audit;
 mod backend;
 mod health;
+mod metrics;
 mod placement;
 mod pruning;
 mod reach;
@@ -33,7 +34,7 @@ use crate::access::audit::{AuditError, AuditLog};
 use crate::clock::{ScaledClock, SystemEntropy};
 use crate::config::{Config, LiveRegistry, Providers, Registry};
 use crate::door::Door;
-use crate::grpc::{Gate, Guards, OperatorParts};
+use crate::grpc::{Gate, Guards, OperatorParts, age_of_process};
 use crate::ingest::{Ingest, IngestParts, ReplyWaits};
 use crate::notify::{Notify, NotifyParts};
 use crate::reload::{InUse, Reloader, lookup_in};
@@ -106,6 +107,8 @@ pub struct Listeners {
     pub notify: Option<TcpListener>,
     /// For probes; `None`: probes are answered where gRPC is, or nowhere.
     pub health: Option<TcpListener>,
+    /// For scrapes; `None`: metrics are told nowhere.
+    pub metrics: Option<TcpListener>,
 }
 
 impl Listeners {
@@ -124,7 +127,7 @@ impl Listeners {
     pub async fn bind_for(roles: Roles, grpc: SocketAddr, notify: SocketAddr) -> Result<Self, StartError> {
         let grpc = bind(Some(grpc).filter(|_| roles.ingest)).await?;
         let notify = bind(Some(notify).filter(|_| roles.notify)).await?;
-        Ok(Self { grpc, notify, health: None })
+        Ok(Self { grpc, notify, health: None, metrics: None })
     }
 
     /// Binds an address for probes, too, where there is one.
@@ -133,6 +136,14 @@ impl Listeners {
     /// It is taken or not ours.
     pub async fn with_health(self, health: Option<SocketAddr>) -> Result<Self, StartError> {
         Ok(Self { health: bind(health).await?, ..self })
+    }
+
+    /// Binds an address for scrapes, too, where there is one.
+    ///
+    /// # Errors
+    /// It is taken or not ours.
+    pub async fn with_metrics(self, metrics: Option<SocketAddr>) -> Result<Self, StartError> {
+        Ok(Self { metrics: bind(metrics).await?, ..self })
     }
 
     /// Where gRPC and notifications are listened to.
@@ -217,6 +228,7 @@ struct Shared {
     registry: Arc<LiveRegistry>,
     reloader: Arc<Reloader>,
     gateway: Arc<Gateway>,
+    signer: Arc<SigningPool>,
     backend: Backend,
     log: Arc<dyn CommandLog>,
     store: Arc<dyn OrderStore>,
@@ -236,7 +248,7 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
     let gateway = Gateway::new(Arc::clone(&known), Arc::clone(&signer) as Arc<dyn Signer>, Transport::new()?);
     let providers = lookup_in(known.in_force());
     let live = Arc::new(LiveRegistry::new(config.registry.clone(), providers));
-    let in_use = InUse { live: Arc::clone(&live), providers: known, signer };
+    let in_use = InUse { live: Arc::clone(&live), providers: known, signer: Arc::clone(&signer) };
     let reloader = Reloader::new(&config, in_use, Arc::clone(&clock));
     let backend = Backend::open(&config.backend, &clock).await?;
     let (log, store) = (backend.log(), backend.store());
@@ -252,6 +264,7 @@ async fn open(mut config: Config, surroundings: &mut Surroundings) -> Result<Sha
         config,
         clock,
         gateway: Arc::new(gateway),
+        signer,
         backend,
         log,
         store,
@@ -287,6 +300,7 @@ impl Shared {
             waits,
             config: self.config.ingest,
             notify_base_url: self.config.server.notify_base_url.clone(),
+            merchants_counted_max: self.config.server.metrics_merchants_max,
             stop: self.doors.clone(),
         }))
     }
@@ -301,7 +315,9 @@ impl Shared {
 
     fn gate(&self) -> Gate {
         let server = &self.config.server;
-        Gate::new(server.calls_in_flight_max, self.config.ingest.retry_after, self.doors.clone())
+        let gate = Gate::new(server.calls_in_flight_max, self.config.ingest.retry_after, self.doors.clone());
+        let drawn = SystemEntropy::from_system().next_u64();
+        gate.with_connection_age(server.connection_age_max.map(|age_max| age_of_process(age_max, drawn)))
     }
 
     /// What is known of the partitions' owners.
@@ -352,6 +368,8 @@ pub struct NodeStatus {
     pub notify: Option<SocketAddr>,
     /// Where probes are answered, and nothing else; `None` without that address.
     pub health: Option<SocketAddr>,
+    /// Where metrics are scraped; `None` without that address.
+    pub metrics: Option<SocketAddr>,
     /// The worker's counters; `None` without the role.
     pub worker: Option<Arc<WorkerStatus>>,
     /// The notifications' counters; `None` without the role.

@@ -11,13 +11,18 @@ use paymux_domain::ports::{
     StoreError,
 };
 use paymux_domain::shard::Partition;
+use paymux_engine::requests::{StoreRequest, StoreRequests};
+use tokio::time::Instant;
 
 /// Real time that a read may take before the store counts as unavailable.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A view of a store; clones share it. What its reads promise stands at [`OrderStore`].
 #[derive(Clone)]
-pub struct StoreView(Arc<dyn OrderStore>);
+pub struct StoreView {
+    store: Arc<dyn OrderStore>,
+    counted: Arc<StoreRequests>,
+}
 
 impl std::fmt::Debug for StoreView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,19 +34,36 @@ impl StoreView {
     /// Of that store.
     #[must_use]
     pub fn new(store: Arc<dyn OrderStore>) -> Self {
-        Self(store)
+        Self { store, counted: Arc::default() }
+    }
+
+    /// Its requests.
+    pub(crate) fn counted(&self) -> &Arc<StoreRequests> {
+        &self.counted
+    }
+
+    /// What a request answers in time; counted with the time that it took.
+    async fn timed<T>(
+        &self,
+        kind: StoreRequest,
+        read: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let began = Instant::now();
+        let answer = in_time(read).await;
+        self.counted.of(kind).record(began.elapsed(), answer.is_ok());
+        answer
     }
 
     pub(crate) async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
-        in_time(self.0.read(key)).await
+        self.timed(StoreRequest::ReadOrder, self.store.read(key)).await
     }
 
     pub(crate) async fn list_orders(&self, query: &ListQuery) -> Result<ListPage, StoreError> {
-        in_time(self.0.list_orders(query)).await
+        self.timed(StoreRequest::List, self.store.list_orders(query)).await
     }
 
     pub(crate) async fn list_movements(&self, query: &MovementQuery) -> Result<MovementPage, StoreError> {
-        in_time(self.0.list_movements(query)).await
+        self.timed(StoreRequest::List, self.store.list_movements(query)).await
     }
 
     pub(crate) async fn find_by_trade_no(
@@ -49,7 +71,7 @@ impl StoreView {
         provider: &ProviderId,
         trade_no: &ProviderTradeNo,
     ) -> Result<Option<OrderKey>, StoreError> {
-        in_time(self.0.find_by_trade_no(provider, trade_no)).await
+        self.timed(StoreRequest::List, self.store.find_by_trade_no(provider, trade_no)).await
     }
 
     pub(crate) async fn list_parked(
@@ -57,7 +79,7 @@ impl StoreView {
         after: Option<&OrderKey>,
         limit: usize,
     ) -> Result<Vec<ParkedOrder>, StoreError> {
-        in_time(self.0.list_parked(after, limit)).await
+        self.timed(StoreRequest::List, self.store.list_parked(after, limit)).await
     }
 
     pub(crate) async fn read_due_between(
@@ -67,11 +89,11 @@ impl StoreView {
         after: Option<&DueRow>,
         limit: usize,
     ) -> Result<Vec<DueRow>, StoreError> {
-        in_time(self.0.read_due_between(partition, buckets, after, limit)).await
+        self.timed(StoreRequest::ReadDue, self.store.read_due_between(partition, buckets, after, limit)).await
     }
 
     pub(crate) async fn swept_through(&self, partition: Partition) -> Result<Option<Bucket>, StoreError> {
-        in_time(self.0.swept_through(partition)).await
+        self.timed(StoreRequest::SweepPosition, self.store.swept_through(partition)).await
     }
 }
 

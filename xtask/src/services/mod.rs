@@ -8,9 +8,10 @@ mod for_tests;
 mod jars;
 mod kafka;
 mod ports;
+pub(crate) mod prometheus;
 mod secure;
 mod started;
-mod wait;
+pub(crate) mod wait;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -94,9 +95,7 @@ struct Place {
 
 /// The folder that is used when none is named: beside what cargo builds.
 fn default_folder(root: &Path) -> PathBuf {
-    // `<target>/debug/xtask`: cargo's own configuration may have moved the folder.
-    let target = std::env::current_exe().ok().and_then(|own| own.ancestors().nth(2).map(Path::to_owned));
-    target.unwrap_or_else(|| root.join("target")).join("services")
+    crate::target_folder(root).join("services")
 }
 
 /// Runs the command.

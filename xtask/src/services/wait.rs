@@ -47,16 +47,16 @@ pub(super) fn until(patience: Duration, mut is_so: impl FnMut() -> Result<bool>)
 }
 
 /// What a tool has said, and how it ended.
-pub(super) struct Answer {
-    pub(super) status: ExitStatus,
-    pub(super) text: String,
+pub(crate) struct Answer {
+    pub(crate) status: ExitStatus,
+    pub(crate) text: String,
 }
 
 /// Runs a tool to its end, which must come in time; what it says on both streams is kept in `output`, a file.
 ///
 /// # Errors
 /// It cannot be started, or does not end in time; then it is killed.
-pub(super) fn answer(command: &mut Command, output: &Path, patience: Duration) -> Result<Answer> {
+pub(crate) fn answer(command: &mut Command, output: &Path, patience: Duration) -> Result<Answer> {
     let name = command.get_program().to_string_lossy().into_owned();
     let file = File::create(output).with_context(|| format!("making {}", output.display()))?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
@@ -77,7 +77,7 @@ pub(super) fn answer(command: &mut Command, output: &Path, patience: Duration) -
 }
 
 /// The end of a log, indented, under its path.
-pub(super) fn last_lines(log: &Path) -> String {
+pub(crate) fn last_lines(log: &Path) -> String {
     let read = || -> std::io::Result<String> {
         let mut file = File::open(log)?;
         let from = file.metadata()?.len().saturating_sub(LAST_BYTES);

@@ -16,14 +16,14 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Takes in a line of the output.
     pub(super) fn read(&mut self, capability: Capability, line: &str) {
-        let Some(service) = capability.service() else { return };
+        let Some(need) = capability.need() else { return };
         if let Some(skipped) = line.strip_prefix(SKIP_MARK) {
             let (test, reason) = skipped.split_once(": ").unwrap_or((skipped, skipped));
-            if reason.split(' ').any(|word| word == service.kind.variable()) {
+            if reason.split(' ').any(|word| word == need.variable) {
                 self.skipped.insert(test.to_owned());
             }
         } else if let Some(test) = passed_test(line)
-            && test.split("::").any(|module| module == service.suite)
+            && test.split("::").any(|module| module == need.suite)
         {
             self.passed.insert(test.to_owned());
         }
@@ -78,6 +78,20 @@ mod tests {
         // A skipped test ends as passed for the harness.
         let own = "SKIPPED: kafka::kafka_log::records_come_in_order: PAYMUX_TEST_KAFKA names no broker";
         assert!(gap(&[PASSED, own]).is_some());
+    }
+
+    #[test]
+    fn what_is_fetched_is_held_to_the_same() {
+        let gap = |lines: &[&str]| {
+            let mut evidence = Evidence::default();
+            lines.iter().for_each(|line| evidence.read(Capability::Prometheus, line));
+            evidence.gap().is_some()
+        };
+        let passed = "test metrics::prometheus_scrape::a_page_follows_the_rules_of_naming ... ok";
+        assert!(gap(&[PASSED]) && !gap(&[passed]));
+        let skipped =
+            "SKIPPED: metrics::prometheus_scrape::x: PAYMUX_TEST_PROMETHEUS names no folder with promtool";
+        assert!(gap(&[passed, skipped]));
     }
 
     #[test]

@@ -42,16 +42,20 @@ pub(super) fn reply_partition(instance: &str) -> i32 {
 
 /// A topic as it is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub(super) name: String,
-    pub(super) partitions: u16,
-    pub(super) replication: u16,
+pub struct Wanted {
+    /// Its name.
+    pub name: String,
+    /// Its partitions.
+    pub partitions: u16,
+    /// Copies of each.
+    pub replication: u16,
     /// Settings of the topic, each with its value as Kafka writes it.
-    pub(super) settings: Vec<(&'static str, String)>,
+    pub settings: Vec<(&'static str, String)>,
 }
 
-/// All topics as they are wanted.
-pub(super) fn wanted(config: &KafkaConfig) -> Vec<Wanted> {
+/// All topics as they are wanted, that of commands and notifications first.
+#[must_use]
+pub fn wanted(config: &KafkaConfig) -> Vec<Wanted> {
     let TopicNames { log, events, replies, dead } = TopicNames::new(&config.topic_prefix);
     let topics = &config.topics;
     let hours = |hours: u32| u64::from(hours) * 3600 * 1000;

@@ -1,5 +1,7 @@
 //! Time and randomness as they are handed in.
 
+use std::time::Duration;
+
 use crate::ports::BoxFuture;
 use crate::time::{ClockFactor, Timestamp};
 
@@ -13,6 +15,13 @@ pub trait Clock: Send + Sync {
 
     /// How much faster schedule time runs than physical time.
     fn factor(&self) -> ClockFactor;
+
+    /// Physical time since some moment, to measure how long something took: nothing is decided by it. Unless a clock
+    /// knows better it is as fine as `now()`.
+    fn physical(&self) -> Duration {
+        let millis = u64::try_from(self.now().as_millis()).unwrap_or(0);
+        Duration::from_millis(millis) / self.factor().get()
+    }
 }
 
 /// The one source of randomness: jitter and nonces.

@@ -1,6 +1,7 @@
 //! The signing pool: a few OS threads, one bounded queue, an answer by oneshot.
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -48,6 +49,8 @@ pub struct SigningPool {
     jobs: ArcSwapOption<SyncSender<Job>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     options: PoolOptions,
+    /// Jobs that no thread has taken yet.
+    queued: Arc<AtomicUsize>,
 }
 
 impl SigningPool {
@@ -62,17 +65,19 @@ impl SigningPool {
         };
         let (sender, receiver) = sync_channel(options.queue);
         let receiver = Arc::new(Mutex::new(receiver));
+        let queued = Arc::new(AtomicUsize::new(0));
         let mut threads = Vec::with_capacity(options.threads);
         for number in 0..options.threads {
-            let receiver = Arc::clone(&receiver);
+            let (receiver, queued) = (Arc::clone(&receiver), Arc::clone(&queued));
             let thread = std::thread::Builder::new().name(format!("sign-{number}"));
-            threads.push(thread.spawn(move || work(&receiver))?);
+            threads.push(thread.spawn(move || work(&receiver, &queued))?);
         }
         Ok(Self {
             keys: ArcSwap::from_pointee(keys),
             jobs: ArcSwapOption::from_pointee(sender),
             threads: Mutex::new(threads),
             options,
+            queued,
         })
     }
 
@@ -96,6 +101,12 @@ impl SigningPool {
         self.options
     }
 
+    /// Signatures that wait for a thread, of [`PoolOptions::queue`] at most.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     /// Takes no further work; what is queued is still signed, then the threads end.
     pub fn stop(&self) {
         self.jobs.store(None);
@@ -110,7 +121,12 @@ impl SigningPool {
         let jobs = self.jobs.load();
         let jobs = jobs.as_deref().ok_or(SignError::Unavailable)?;
         let (answer, receiver) = oneshot::channel();
-        jobs.try_send(Job { key, message, answer }).map_err(|_| SignError::Unavailable)?;
+        // Counted before it can be taken.
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        if jobs.try_send(Job { key, message, answer }).is_err() {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(SignError::Unavailable);
+        }
         Ok(receiver)
     }
 }
@@ -147,11 +163,12 @@ impl std::fmt::Debug for SigningPool {
 }
 
 /// One thread: takes jobs until the pool has stopped and the queue is empty.
-fn work(jobs: &Mutex<Receiver<Job>>) {
+fn work(jobs: &Mutex<Receiver<Job>>, queued: &AtomicUsize) {
     loop {
         // The lock is held while waiting: one thread waits for the queue, the others for the lock.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
+        queued.fetch_sub(1, Ordering::Relaxed);
         if job.answer.is_closed() {
             continue;
         }

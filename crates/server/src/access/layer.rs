@@ -59,7 +59,9 @@ where
         let slot = match admit(&self.access, &mut request) {
             Ok(slot) => slot,
             Err(refusal) => {
-                let answer = Status::from(Refusal::from(refusal)).into_http();
+                let refusal = Refusal::from(refusal);
+                self.access.refused().add(&refusal);
+                let answer = Status::from(refusal).into_http();
                 return Box::pin(std::future::ready(Ok(answer)));
             }
         };

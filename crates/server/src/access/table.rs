@@ -10,6 +10,7 @@ use paymux_domain::ports::Clock;
 use super::caller::Usage;
 use super::keys::{self, KeyHash};
 use super::{AccessRefusal, Caller, CallerConfig, CertificateName, Peer};
+use crate::metrics::Refused;
 
 /// All configured callers by name; none: whoever reaches the port may do everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,7 @@ pub struct Callers(pub BTreeMap<String, CallerConfig>);
 pub struct Access {
     clock: Arc<dyn Clock>,
     table: ArcSwap<Table>,
+    refused: Arc<Refused>,
 }
 
 impl fmt::Debug for Access {
@@ -43,7 +45,12 @@ impl Access {
     #[must_use]
     pub fn new(callers: Callers, clock: Arc<dyn Clock>) -> Arc<Self> {
         let table = Table::new(callers, &Table::default(), &clock);
-        Arc::new(Self { clock, table: ArcSwap::from_pointee(table) })
+        Arc::new(Self { clock, table: ArcSwap::from_pointee(table), refused: Arc::default() })
+    }
+
+    /// The calls that were refused, whyever.
+    pub(crate) fn refused(&self) -> &Arc<Refused> {
+        &self.refused
     }
 
     /// Exchanges all callers at once. What a caller of the same name has used of its limits stays used; calls under

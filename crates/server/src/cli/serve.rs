@@ -50,6 +50,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let (grpc, notify) = (config.server.grpc_listen, config.server.notify_listen);
     let listeners = Listeners::bind_for(args.roles, grpc, notify).await?;
     let listeners = listeners.with_health(config.server.health_listen).await?;
+    let listeners = listeners.with_metrics(config.server.metrics_listen).await?;
     #[cfg(feature = "plant")]
     let surroundings = leak::surroundings(args.plant);
     #[cfg(not(feature = "plant"))]
@@ -58,7 +59,14 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<Exit> {
     let status = node.status();
     let reloader = std::sync::Arc::clone(&status.reloader);
     tokio::spawn(hangups.each(move || reloader.request()));
-    tracing::info!(roles = %args.roles, grpc = ?status.grpc, notify = ?status.notify, health = ?status.health, "serving");
+    tracing::info!(
+        roles = %args.roles,
+        grpc = ?status.grpc,
+        notify = ?status.notify,
+        health = ?status.health,
+        metrics = ?status.metrics,
+        "serving"
+    );
     node.run(async move {
         let signal = signals.next().await;
         tracing::info!(signal, "a second signal ends the process at once");

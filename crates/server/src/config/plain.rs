@@ -33,8 +33,14 @@ pub(super) fn server(mut server: Reader<'_>, exposure: Exposure) -> Option<Serve
     // It tells whether the process is well and takes no other call, so it may be reached from anywhere.
     let has_health = server.holds("health_listen");
     let health_listen = server.address("health_listen");
+    // Nothing of it is personal or secret, and whoever scrapes knows no TLS or login here.
+    let has_metrics = server.holds("metrics_listen");
+    let metrics_listen = server.address("metrics_listen");
+    let metrics_merchants_max = server.count("metrics_merchants_max");
     let notify_base_url = server.text("notify_base_url");
     let drain_timeout = server.count("drain_timeout_ms").map(Duration::from_millis);
+    let has_age = server.holds("connection_age_max_ms");
+    let connection_age_max = server.count("connection_age_max_ms").map(Duration::from_millis);
     let calls_in_flight_max = server.count("calls_in_flight_max");
     let notifications_in_flight_max = server.count("notifications_in_flight_max");
     server.finish(&["grpc_tls", "notify_tls"]);
@@ -42,8 +48,11 @@ pub(super) fn server(mut server: Reader<'_>, exposure: Exposure) -> Option<Serve
         grpc_listen: grpc_listen?,
         notify_listen: notify_listen?,
         health_listen: if has_health { Some(health_listen?) } else { None },
+        metrics_listen: if has_metrics { Some(metrics_listen?) } else { None },
+        metrics_merchants_max: metrics_merchants_max?,
         notify_base_url: notify_base_url?,
         drain_timeout: drain_timeout?,
+        connection_age_max: if has_age { Some(connection_age_max?) } else { None },
         calls_in_flight_max: calls_in_flight_max?,
         notifications_in_flight_max: notifications_in_flight_max?,
     })

@@ -145,6 +145,21 @@ pub(crate) const SERVER: &[Key] = &[
          process without the role ingest answers none.",
     ),
     key(
+        "metrics_listen",
+        Kind::Address,
+        Absent::Optional("\"0.0.0.0:7703\""),
+        "Where Prometheus scrapes /metrics, whatever the roles, in the clear and without a login: keep it within your \
+         network. It names providers and partitions, never orders or payers. Absent: nowhere.",
+    ),
+    int(
+        "metrics_merchants_max",
+        0,
+        10_000,
+        "0",
+        "Merchants that metrics tell apart by a label, the first to come; further ones are counted together under *. 0: \
+         no metric names a merchant.",
+    ),
+    key(
         "notify_base_url",
         Kind::NotifyBaseUrl,
         Absent::Default("\"http://127.0.0.1:7701\""),
@@ -156,6 +171,14 @@ pub(crate) const SERVER: &[Key] = &[
         600_000,
         "20000",
         "How long a stop may take: calls and records under way are finished within it.",
+    ),
+    key(
+        "connection_age_max_ms",
+        Kind::Integer { min: 1000, max: 86_400_000 },
+        Absent::Optional("300000"),
+        "How old a gRPC connection gets before the server asks its client to make another one, so that processes which \
+         come later get their share. Calls under way on it are finished, streams last until they end. Each process draws \
+         its own age, up to a fifth shorter, so that they do not ask all at once. Absent: connections last.",
     ),
     int(
         "calls_in_flight_max",

@@ -105,7 +105,12 @@ fn the_example_passes_its_own_check() {
 #[test]
 fn the_example_shows_every_key_with_its_default() {
     // What is absent by default is shown by an example.
-    let bare = Case::new(GOOD).flag("server.health_listen", "0.0.0.0:7702").load().unwrap();
+    let bare = Case::new(GOOD)
+        .flag("server.health_listen", "0.0.0.0:7702")
+        .flag("server.metrics_listen", "0.0.0.0:7703")
+        .flag("server.connection_age_max_ms", "300000")
+        .load()
+        .unwrap();
     let uncommented = example()
         .lines()
         .map(|line| line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line))
@@ -227,6 +232,16 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let dump = config.dump();
     assert!(dump.contains("drain_timeout_ms = 3000 # flag --set"), "{dump}");
     assert!(dump.contains("PAYMUX__SERVER__CALLS_IN_FLIGHT_MAX"), "{dump}");
+}
+
+#[test]
+fn connections_last_unless_an_age_is_given() {
+    let age = |case: Case| case.load().unwrap_or_else(|faults| panic!("{faults}")).server.connection_age_max;
+    assert_eq!(age(Case::new(GOOD)), None);
+    let given = Case::new(GOOD).flag("server.connection_age_max_ms", "300000");
+    assert_eq!(age(given), Some(Duration::from_secs(300)));
+    let faults = Case::new(GOOD).flag("server.connection_age_max_ms", "999").faults();
+    assert!(faults.contains("server.connection_age_max_ms") && faults.contains("from 1000 to"), "{faults}");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! `paymux dev`: the demo's world staying up, for grpcurl, load drivers and the command line.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 use paymux_domain::limits::EXPIRY_DEFAULT;
 use serde_json::json;
+use tokio::net::TcpListener;
 
 use super::providers::{PROVIDERS, ROUND, Refunds, at, of};
 use super::running::{Folder, Running, loopback, near};
@@ -38,6 +40,9 @@ pub(crate) struct DevArgs {
     /// Port of the simulator and its control API; 0 takes a free one.
     #[arg(long, default_value_t = 7702)]
     simulator_port: u16,
+    /// Port on which Prometheus may scrape /metrics; 0 takes a free one. Absent: none.
+    #[arg(long)]
+    metrics_port: Option<u16>,
     /// How many merchants, of all providers by turns; by default one round of them.
     #[arg(long, default_value_t = ROUND, value_parser = clap::value_parser!(u16).range(1..=64))]
     merchants: u16,
@@ -63,6 +68,8 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
     let mut signals = Signals::install().context("signals cannot be caught")?;
     let folder = Folder::make(args.folder)?;
     let listeners = Listeners::bind(loopback(args.grpc_port), loopback(args.notify_port)).await?;
+    let listeners = listeners.with_metrics(args.metrics_port.map(loopback)).await?;
+    let metrics = listeners.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
     let (grpc, notify) = listeners.addresses()?;
     let wishes = Wishes {
         merchants: usize::from(args.merchants),
@@ -78,7 +85,7 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
         backend: embedded_toml(),
     };
     let world = World::build(&wishes, folder.path()).await?;
-    let (text, json) = (told(&wishes, &world), told_json(&wishes, &world));
+    let (text, json) = (told(&wishes, &world, metrics), told_json(&wishes, &world, metrics));
     let World { simulator, clock, config, .. } = world;
     let mut running = Running::start(config, listeners, near(clock)).await?;
     output.print(text, &json)?;
@@ -96,7 +103,7 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
 }
 
 /// Everything that a person needs to go on from here.
-fn told(wishes: &Wishes, world: &World) -> String {
+fn told(wishes: &Wishes, world: &World, metrics: Option<SocketAddr>) -> String {
     let Wishes { grpc, notify, seed, factor, .. } = wishes;
     let sim = world.simulator.base_url();
     let mut text = format!(
@@ -122,6 +129,9 @@ fn told(wishes: &Wishes, world: &World) -> String {
                 let _ok = writeln!(text, "  {command}");
             }
         }
+    }
+    if let Some(metrics) = metrics {
+        let _ok = write!(text, "\nMetrics:   curl -s http://{metrics}/metrics");
     }
     let _ok = write!(
         text,
@@ -176,7 +186,7 @@ fn create_command(grpc: &str, merchant: &DemoMerchant) -> String {
     format!("grpcurl -plaintext -d '{request}' {grpc} paymux.v1.OrderService/CreateOrder")
 }
 
-fn told_json(wishes: &Wishes, world: &World) -> serde_json::Value {
+fn told_json(wishes: &Wishes, world: &World, metrics: Option<SocketAddr>) -> serde_json::Value {
     let merchant = |merchant: &DemoMerchant| {
         json!({
             "merchant_id": merchant.id,
@@ -192,6 +202,7 @@ fn told_json(wishes: &Wishes, world: &World) -> serde_json::Value {
         "grpc": wishes.grpc.to_string(),
         "notify": format!("http://{}", wishes.notify),
         "simulator": world.simulator.base_url(),
+        "metrics": metrics.map(|metrics| format!("http://{metrics}/metrics")),
         "config": world.config_file,
         "seed": wishes.seed,
         "clock_factor": wishes.factor.get(),

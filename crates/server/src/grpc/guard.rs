@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status};
 use crate::access::audit::{Act, AuditLog};
 use crate::access::{AccessRefusal, Caller, MerchantScope, Right};
 use crate::ingest::Refusal;
+use crate::metrics::Refused;
 use act::Audited;
 use scope::{Scope, Scoped};
 
@@ -29,11 +30,17 @@ type Answer<T> = Result<Response<T>, Status>;
 pub(super) struct Guarded<S> {
     inner: Arc<S>,
     audit: Option<AuditLog>,
+    refused: Arc<Refused>,
 }
 
 impl<S: Send + Sync + 'static> Guarded<S> {
-    pub(super) fn new(inner: S, audit: Option<AuditLog>) -> Self {
-        Self { inner: Arc::new(inner), audit }
+    pub(super) fn new(inner: S, audit: Option<AuditLog>, refused: Arc<Refused>) -> Self {
+        Self { inner: Arc::new(inner), audit, refused }
+    }
+
+    /// Counts an answer that is a refusal.
+    fn count<R>(&self, answer: Answer<R>) -> Answer<R> {
+        answer.inspect_err(|status| self.refused.add_reason(client::Refusal::of(status).reason))
     }
 
     /// Lets a request through when its merchant is one of the caller.
@@ -57,6 +64,19 @@ impl<S: Send + Sync + 'static> Guarded<S> {
     ///
     /// What has begun is carried to its end even if the operator leaves, so that its outcome is recorded.
     async fn act<M, R, F>(
+        &self,
+        request: Request<M>,
+        act: impl FnOnce(Arc<S>, Request<M>) -> F + Send,
+    ) -> Answer<R>
+    where
+        M: Scoped + Audited + Send,
+        R: Send + 'static,
+        F: Future<Output = Answer<R>> + Send + 'static,
+    {
+        self.count(self.acted(request, act).await)
+    }
+
+    async fn acted<M, R, F>(
         &self,
         request: Request<M>,
         act: impl FnOnce(Arc<S>, Request<M>) -> F + Send,

@@ -12,6 +12,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{Gate, watch};
 use crate::access::Caller;
 use crate::ingest::{Answer, CommandRequest, Ingest, ListedPage, MovedPage, RefundAnswer, Refusal};
+use crate::metrics::Refused;
 
 /// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
 const UNANSWERED_MAX: usize = 1024;
@@ -21,11 +22,12 @@ const UNANSWERED_MAX: usize = 1024;
 pub(super) struct Orders {
     ingest: Arc<Ingest>,
     gate: Gate,
+    refused: Arc<Refused>,
 }
 
 impl Orders {
-    pub(super) const fn new(ingest: Arc<Ingest>, gate: Gate) -> Self {
-        Self { ingest, gate }
+    pub(super) const fn new(ingest: Arc<Ingest>, gate: Gate, refused: Arc<Refused>) -> Self {
+        Self { ingest, gate, refused }
     }
 }
 
@@ -51,12 +53,12 @@ impl v1::order_service_server::OrderService for Orders {
     ) -> Result<Response<Self::SubmitOrdersStream>, Status> {
         let slot = self.gate.enter()?;
         let caller = Caller::of(&request).map_err(Refusal::from)?;
-        let ingest = Arc::clone(&self.ingest);
+        let (ingest, refused) = (Arc::clone(&self.ingest), Arc::clone(&self.refused));
         let stop = self.gate.stop.clone();
         let answers = request
             .into_inner()
             .take_until(stop.clone().cancelled_owned())
-            .map(move |message| submit(Arc::clone(&ingest), caller.clone(), message))
+            .map(move |message| submit(Arc::clone(&ingest), Arc::clone(&refused), caller.clone(), message))
             .buffered(UNANSWERED_MAX);
         let end = stream::iter([()]).filter_map(move |()| {
             // Held until the stream has ended.
@@ -202,13 +204,17 @@ fn current(key: &OrderKey, order: &Order) -> v1::Order {
 /// One request of a bulk stream: its answer never ends the stream, a broken stream does.
 async fn submit(
     ingest: Arc<Ingest>,
+    refused: Arc<Refused>,
     caller: Caller,
     message: Result<v1::SubmitOrdersRequest, Status>,
 ) -> Result<v1::SubmitOrdersResponse, Status> {
     let order = message?.order.unwrap_or_default();
     let status = match create(&ingest, &caller, &order).await {
         Ok(_) => Status::ok(""),
-        Err(refusal) => refusal.into(),
+        Err(refusal) => {
+            refused.add(&refusal);
+            refusal.into()
+        }
     };
     Ok(v1::SubmitOrdersResponse {
         status: Some(api::status_view(&status)),

@@ -63,6 +63,11 @@ impl From<Refusal> for Status {
     }
 }
 
+/// The reason that a caller is told.
+pub(crate) fn reason_of(refusal: &Refusal) -> ErrorReason {
+    told(refusal).reason
+}
+
 struct Told {
     code: Code,
     reason: ErrorReason,

@@ -1,5 +1,6 @@
 //! Lists over real gRPC above an embedded store that holds many orders: what one page may cost.
 
+mod ages;
 mod shards;
 
 use std::collections::BTreeMap;
@@ -65,6 +66,11 @@ async fn serve_lists() -> Served {
 
 /// With so many partitions, and the group of the merchant in so many slices.
 async fn serve_divided(partitions: u16, slices: u16) -> Served {
+    serve_ageing(partitions, slices, None).await
+}
+
+/// The same, with connections of at most some age.
+async fn serve_ageing(partitions: u16, slices: u16, age: Option<Duration>) -> Served {
     let stage = Stage::divided(MemoryLogConfig { partitions, ..MemoryLogConfig::default() }, 1, slices);
     let folder = TempDir::new().unwrap();
     let backend = EmbeddedBackend::open(EmbeddedConfig::new(folder.path()), ReplyRouter::default()).unwrap();
@@ -93,12 +99,13 @@ async fn serve_divided(partitions: u16, slices: u16) -> Served {
         waits: ReplyWaits::new("here".to_owned()),
         config: IngestConfig { appends_in_flight_max: 1, lag_records_max: 100, retry_after },
         notify_base_url: String::new(),
+        merchants_counted_max: 0,
         stop: stop.clone(),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let (_, health) = tonic_health::server::health_reporter();
-    let gate = Gate::new(16, retry_after, stop.clone());
+    let gate = Gate::new(16, retry_after, stop.clone()).with_connection_age(age);
     let guards = Guards { access: Access::new(Callers::default(), clock.clone()), audit: None };
     tokio::spawn(serve(Door::new(listener, None), Arc::new(ingest), operator, health, gate, guards));
     let client = Client::connect(&address).await.unwrap();

@@ -41,6 +41,11 @@ impl Lags {
         Self((0..partitions).map(|_| AtomicU64::new(0)).collect())
     }
 
+    /// Of each partition, by number.
+    pub(super) fn each(&self) -> impl Iterator<Item = (Partition, u64)> {
+        (0..).map(Partition).zip(self.0.iter().map(|lag| lag.load(Ordering::Relaxed)))
+    }
+
     fn of(&self, partition: Partition) -> u64 {
         self.0.get(usize::from(partition.0)).map_or(0, |lag| lag.load(Ordering::Relaxed))
     }

@@ -101,7 +101,7 @@ impl Ingest {
         let key = command.order.key.clone();
         let waiting = self.parts.waits.register();
         command.order.reply_to = Some(Waiting::address(&waiting));
-        let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
+        let permit = self.admit(&key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, Record::Confirm(command)).await?;
         drop(permit);
         let replied = AtomicBool::new(false);

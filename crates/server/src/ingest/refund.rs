@@ -61,7 +61,7 @@ impl Ingest {
         let (no, amount, fingerprint) =
             (command.refund_no.clone(), command.amount, command.fingerprint.clone());
         let start = Instant::now();
-        let permit = self.admission.admit(&key.merchant_id, accept_per_s_max, partition)?;
+        let permit = self.admit(&key.merchant_id, accept_per_s_max, partition)?;
         self.append(partition, Record::Refund(command)).await?;
         drop(permit);
         let reserved = |order: &Order, _: bool| match order.refund(&no) {

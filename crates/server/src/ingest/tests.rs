@@ -52,6 +52,7 @@ fn rig_of(partitions: u16, slices: u16) -> Rig {
             retry_after: Duration::from_millis(100),
         },
         notify_base_url: "https://pay.example.com".to_owned(),
+        merchants_counted_max: 0,
         stop: stop.clone(),
     }));
     let replies = tokio::spawn(waits.run(cluster.replies().subscribe("here")));

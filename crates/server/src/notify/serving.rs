@@ -1,6 +1,5 @@
-//! Serves notifications on a door, each connection with deadlines of its own.
+//! Serves HTTP on a door, each connection with deadlines of its own.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,15 +13,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use super::Notify;
 use crate::door::Door;
 
 /// Real time for all headers of a request, from the first moment at which one may come.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves until the stop, then until the notifications under way are answered.
-pub(crate) async fn serve(mut door: Door, notify: Arc<Notify>, stop: CancellationToken) {
-    let router = notify.router();
+/// Serves until the stop, then until the requests under way are answered.
+pub(crate) async fn serve(mut door: Door, router: Router, stop: CancellationToken) {
     // Bounded by the connections that the door lets in.
     let mut connections = JoinSet::new();
     loop {
@@ -60,7 +57,7 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(%error, "a connection of notifications ended");
+        tracing::debug!(%error, "a connection over HTTP ended");
     }
 }
 

@@ -32,7 +32,8 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    fn is_there(&self) -> bool {
+    /// Whether the process can do its work.
+    pub(super) fn is_there(&self) -> bool {
         let reaches = self.reach.as_ref().is_none_or(|reach| reach.is_there());
         let works = self.worker.as_ref().is_none_or(|worker| match self.reach {
             // One worker of many may have no partition, and is none the worse for it.
@@ -57,7 +58,7 @@ pub(super) async fn begin(reporter: &HealthReporter, roles: Roles) {
 }
 
 /// Keeps the statuses up to date until the stop, which makes them NOT_SERVING.
-pub(super) async fn follow(reporter: HealthReporter, readiness: Readiness, stop: CancellationToken) {
+pub(super) async fn follow(reporter: HealthReporter, readiness: Arc<Readiness>, stop: CancellationToken) {
     let mut told = false;
     loop {
         let ready = !stop.is_cancelled() && readiness.is_there();

@@ -14,14 +14,15 @@ use super::backend::Backend;
 use super::health::Readiness;
 use super::reach::Reach;
 use super::{
-    Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, door, health, open, pruning, upkeep,
+    Listeners, NodeStatus, Roles, Shared, StartError, Surroundings, door, health, metrics, open, pruning,
+    upkeep,
 };
 use crate::clock::SystemEntropy;
 use crate::config::Config;
 use crate::door::Door;
 use crate::grpc::{self, Guards, OperatorParts, ServeError};
-use crate::ingest::ReplyWaits;
-use crate::notify;
+use crate::ingest::{Ingest, ReplyWaits};
+use crate::notify::{self, Notify};
 
 /// The doors may take this part of the drain time-out; the rest is the worker's.
 const DOORS_SHARE: u32 = 4;
@@ -32,8 +33,8 @@ const FATAL_DRAIN: Duration = Duration::from_secs(1);
 /// However little of the drain time-out is left, closing the data folder may take this long.
 const CLOSE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
-/// How long a provider may keep a connection on which it says nothing.
-const NOTIFY_IDLE_MAX: Duration = Duration::from_secs(60);
+/// How long a provider, or whoever scrapes, may keep a connection on which it says nothing.
+const HTTP_IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Why a node ended other than by being stopped.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,7 @@ impl Node {
         let notify_door =
             notify_door.map(|listener| door(listener, access.notify_tls.as_ref())).transpose()?;
         let health_door = listeners.health.map(|listener| door(listener, None)).transpose()?;
+        let metrics_door = listeners.metrics.map(|listener| door(listener, None)).transpose()?;
         let guards = roles.ingest.then(|| shared.guards()).transpose()?;
         let consumer = roles.worker.then(|| shared.backend.consumer()).transpose()?;
         // Nothing runs before everything that may fail is there.
@@ -95,6 +97,7 @@ impl Node {
             grpc: grpc.as_ref().and_then(Door::address),
             notify: notify_door.as_ref().and_then(Door::address),
             health: health_door.as_ref().and_then(Door::address),
+            metrics: metrics_door.as_ref().and_then(Door::address),
             worker: None,
             notifications: None,
             access: guards.as_ref().map(|guards| Arc::clone(&guards.access)),
@@ -109,25 +112,26 @@ impl Node {
             let task = tokio::spawn(worker.run(stop.clone()));
             WorkerTask { stop, task }
         });
-        let probes = follow_health(&shared, roles, &status, &mut background).await;
+        let (probes, readiness) = follow_health(&shared, roles, &status, &mut background).await;
         if let Some(door) = health_door {
             background.spawn(grpc::serve_health(door, probes.clone()));
         }
         let shards = shared.shards(status.worker.clone());
         background.spawn(shards.clone().tell(shared.doors.clone()));
         let mut open_doors = JoinSet::new();
+        let mut ingest = None;
         if let (Some(door), Some(guards)) = (grpc, guards) {
             let operator = shared.operator(shards);
-            open_grpc(&shared, (door, guards), operator, probes, &mut open_doors, &mut background);
+            let opened =
+                open_grpc(&shared, (door, guards), operator, probes, &mut open_doors, &mut background);
+            ingest = Some(opened);
         }
         if let Some(door) = notify_door {
-            let notify = shared.notify();
-            status.notifications = Some(Arc::clone(&notify));
-            let serving = notify::serve(door.with_idle_max(NOTIFY_IDLE_MAX), notify, shared.doors.clone());
-            open_doors.spawn(async move {
-                serving.await;
-                Ok(())
-            });
+            status.notifications = Some(open_notify(&shared, door, &mut open_doors));
+        }
+        if let Some(door) = metrics_door {
+            let door = door.with_idle_max(HTTP_IDLE_MAX);
+            metrics::open(&shared, door, roles, &status, ingest, readiness, &mut background);
         }
         let Shared { doors, backend, .. } = shared;
         Ok(Self { status, doors, open_doors, worker, background, backend, drain_timeout })
@@ -241,22 +245,26 @@ async fn follow_health(
     roles: Roles,
     status: &NodeStatus,
     background: &mut JoinSet<()>,
-) -> HealthServer<impl Health> {
+) -> (HealthServer<impl Health>, Arc<Readiness>) {
     let (reporter, probes) = tonic_health::server::health_reporter();
-    if status.grpc.is_none() && status.health.is_none() {
-        tracing::info!("probes of health are answered nowhere: server.health_listen says where");
-        return probes;
-    }
+    let is_asked = status.grpc.is_some() || status.health.is_some();
     let reach = shared.backend.is_cluster().then(Reach::new);
+    let readiness = Readiness { roles, worker: status.worker.clone(), reach: reach.clone() };
+    let readiness = Arc::new(readiness);
+    if !is_asked {
+        tracing::info!("probes of health are answered nowhere: server.health_listen says where");
+    }
+    if !is_asked && status.metrics.is_none() {
+        return (probes, readiness);
+    }
     if let Some(reach) = &reach {
         // What notify takes needs the log alone.
         let store = (roles.ingest || roles.worker).then(|| Arc::clone(&shared.store));
         background.spawn(Arc::clone(reach).follow(Arc::clone(&shared.log), store, shared.doors.clone()));
     }
-    let readiness = Readiness { roles, worker: status.worker.clone(), reach };
     health::begin(&reporter, roles).await;
-    background.spawn(health::follow(reporter, readiness, shared.doors.clone()));
-    probes
+    background.spawn(health::follow(reporter, Arc::clone(&readiness), shared.doors.clone()));
+    (probes, readiness)
 }
 
 fn open_grpc(
@@ -266,15 +274,27 @@ fn open_grpc(
     probes: HealthServer<impl Health>,
     open_doors: &mut JoinSet<Result<(), NodeError>>,
     background: &mut JoinSet<()>,
-) {
+) -> Arc<Ingest> {
     let instance = shared.backend.instance();
     let waits = ReplyWaits::new(instance.to_owned());
     background.spawn(Arc::clone(&waits).run(shared.backend.replies().subscribe(instance)));
     let ingest = shared.ingest(waits);
     let following = Arc::clone(&ingest);
     background.spawn(async move { following.follow_lag().await });
-    let serving = grpc::serve(door, ingest, operator, probes, shared.gate(), guards);
+    let serving = grpc::serve(door, Arc::clone(&ingest), operator, probes, shared.gate(), guards);
     open_doors.spawn(async move { Ok(serving.await?) });
+    ingest
+}
+
+fn open_notify(shared: &Shared, door: Door, open_doors: &mut JoinSet<Result<(), NodeError>>) -> Arc<Notify> {
+    let notify = shared.notify();
+    let router = Arc::clone(&notify).router();
+    let serving = notify::serve(door.with_idle_max(HTTP_IDLE_MAX), router, shared.doors.clone());
+    open_doors.spawn(async move {
+        serving.await;
+        Ok(())
+    });
+    notify
 }
 
 /// Completes only when the worker ends by itself.

@@ -16,6 +16,7 @@ mod limits;
 mod lists;
 mod load;
 mod merchants;
+mod metrics;
 mod notifications;
 mod operators;
 mod refunds;

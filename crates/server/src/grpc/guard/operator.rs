@@ -9,8 +9,11 @@ use super::{Answer, Guarded};
 #[tonic::async_trait]
 impl<S: OperatorService> OperatorService for Guarded<S> {
     async fn list_parked(&self, request: Request<v1::ListParkedRequest>) -> Answer<v1::ListParkedResponse> {
-        self.allow(&request)?;
-        self.inner.list_parked(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.list_parked(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn list_dead(&self, request: Request<v1::ListDeadRequest>) -> Answer<v1::ListDeadResponse> {
@@ -21,8 +24,11 @@ impl<S: OperatorService> OperatorService for Guarded<S> {
         &self,
         request: Request<v1::ListUnresolvedRequest>,
     ) -> Answer<v1::ListUnresolvedResponse> {
-        self.allow(&request)?;
-        self.inner.list_unresolved(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.list_unresolved(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn replay(&self, request: Request<v1::ReplayRequest>) -> Answer<v1::ReplayResponse> {
@@ -37,20 +43,29 @@ impl<S: OperatorService> OperatorService for Guarded<S> {
     }
 
     async fn get_shard(&self, request: Request<v1::GetShardRequest>) -> Answer<v1::GetShardResponse> {
-        self.allow(&request)?;
-        self.inner.get_shard(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.get_shard(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn get_limits(&self, request: Request<v1::GetLimitsRequest>) -> Answer<v1::GetLimitsResponse> {
-        self.allow(&request)?;
-        self.inner.get_limits(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.get_limits(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn list_merchants(
         &self,
         request: Request<v1::ListMerchantsRequest>,
     ) -> Answer<v1::ListMerchantsResponse> {
-        self.allow(&request)?;
-        self.inner.list_merchants(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.list_merchants(request).await
+        };
+        self.count(answered.await)
     }
 }

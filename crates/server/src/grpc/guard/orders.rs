@@ -15,8 +15,11 @@ impl<S: OrderService> OrderService for Guarded<S> {
         &self,
         request: Request<v1::CreateOrderRequest>,
     ) -> Answer<v1::CreateOrderResponse> {
-        self.allow(&request)?;
-        self.inner.create_order(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.create_order(request).await
+        };
+        self.count(answered.await)
     }
 
     /// Each request of the stream names its own merchant: the service checks them one by one.
@@ -24,38 +27,53 @@ impl<S: OrderService> OrderService for Guarded<S> {
         &self,
         request: Request<Streaming<v1::SubmitOrdersRequest>>,
     ) -> Answer<Self::SubmitOrdersStream> {
-        self.inner.submit_orders(request).await
+        self.count(self.inner.submit_orders(request).await)
     }
 
     async fn get_order(&self, request: Request<v1::GetOrderRequest>) -> Answer<v1::GetOrderResponse> {
-        self.allow(&request)?;
-        self.inner.get_order(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.get_order(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn list_orders(&self, request: Request<v1::ListOrdersRequest>) -> Answer<v1::ListOrdersResponse> {
-        self.allow(&request)?;
-        self.inner.list_orders(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.list_orders(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn list_movements(
         &self,
         request: Request<v1::ListMovementsRequest>,
     ) -> Answer<v1::ListMovementsResponse> {
-        self.allow(&request)?;
-        self.inner.list_movements(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.list_movements(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn find_order(&self, request: Request<v1::FindOrderRequest>) -> Answer<v1::FindOrderResponse> {
-        self.allow(&request)?;
-        self.inner.find_order(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.find_order(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn watch_orders(
         &self,
         request: Request<v1::WatchOrdersRequest>,
     ) -> Answer<Self::WatchOrdersStream> {
-        self.allow(&request)?;
-        self.inner.watch_orders(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.watch_orders(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn close_order(&self, request: Request<v1::CloseOrderRequest>) -> Answer<v1::CloseOrderResponse> {
@@ -73,20 +91,29 @@ impl<S: OrderService> OrderService for Guarded<S> {
         &self,
         request: Request<v1::RefundOrderRequest>,
     ) -> Answer<v1::RefundOrderResponse> {
-        self.allow(&request)?;
-        self.inner.refund_order(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.refund_order(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn get_refund(&self, request: Request<v1::GetRefundRequest>) -> Answer<v1::GetRefundResponse> {
-        self.allow(&request)?;
-        self.inner.get_refund(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.get_refund(request).await
+        };
+        self.count(answered.await)
     }
 
     async fn get_timeline(
         &self,
         request: Request<v1::GetTimelineRequest>,
     ) -> Answer<v1::GetTimelineResponse> {
-        self.allow(&request)?;
-        self.inner.get_timeline(request).await
+        let answered = async {
+            self.allow(&request)?;
+            self.inner.get_timeline(request).await
+        };
+        self.count(answered.await)
     }
 }
