@@ -222,7 +222,8 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
         tests.env(PROPERTY_SEED.0, PROPERTY_SEED.1);
     }
     let mut tally = Tally::default();
-    if (options.full || options.require.0.contains(&Capability::Prometheus)) && !prometheus::is_named() {
+    let is_wanted = |capability| options.full || options.require.0.contains(&capability);
+    if is_wanted(Capability::Prometheus) && !prometheus::is_named() {
         match prometheus::fetched(root) {
             Ok(folder) => {
                 tests.env(prometheus::VARIABLE, folder);
@@ -236,7 +237,8 @@ fn workspace(root: &Path, options: &Options, verified: &mut Verified) -> Result<
         // They have a run of their own.
         tests.args(["--skip", loss::TESTS]);
     }
-    let fetching = (!manifests::are_named()).then(|| Fetching::begin(root));
+    let is_fetched = is_wanted(Capability::Manifests) && !manifests::are_named();
+    let fetching = is_fetched.then(|| Fetching::begin(root));
     let absent = to_start(&options.require, options.full && is_possible, services::is_named);
     if absent.is_empty() {
         hand_over(fetching, &mut tests);

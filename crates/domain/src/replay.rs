@@ -66,14 +66,14 @@ impl Replay {
         }
         let then = if order.state().is_final() {
             let refunds = order.refunds().iter().any(|refund| refund.end().is_none());
-            let local =
-                order.closure().is_some_and(Closure::is_unproven) && order.payments().next().is_none();
+            let worth_asking = !attention.is_empty() || order.closure().is_some_and(Closure::is_unproven);
+            let asks = can_query && worth_asking && order.payments().next().is_none();
             if refunds {
                 "its refunds go on"
-            } else if local && can_query {
+            } else if asks {
                 "the provider is asked once more"
             } else if attention.is_empty() {
-                return Self::nothing("it has ended, and nothing of it can be asked about");
+                return Self::nothing("it has ended, and nothing of it is open");
             } else {
                 "what it still owes goes on"
             }

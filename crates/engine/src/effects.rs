@@ -157,12 +157,14 @@ impl Step<'_> {
         if !facts.is_empty() {
             owner.under_lease(leased, owner.shared.store.add_facts(key, &facts)).await?;
         }
+        let tallies = &owner.shared.status.orders;
+        tallies.persons(before, &facts);
         let mut order = (**before).clone();
-        for fact in &facts {
-            order.add(fact.clone());
+        for fact in facts {
+            order.add(fact);
         }
         if order.len() > before.len() {
-            owner.shared.status.orders.learn(before, &order, facts.iter().map(|fact| &fact.key));
+            tallies.learn(before, &order);
         }
         if !held {
             if goods || owner.lacks(Plant::LeaseBeforeEvents) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use paymux_domain::fact::{AttentionReason, Closure, FactKey};
+use paymux_domain::fact::{AttentionReason, Closure, Fact, FactKey};
 use paymux_domain::fold::{Order, State};
 use paymux_domain::name::ProviderId;
 use paymux_domain::outcome::{Class, Operation};
@@ -150,13 +150,17 @@ impl OrderTallies {
         Some(providers.entry(provider.clone()).or_default().clone())
     }
 
-    /// Facts of an order were stored.
-    pub(crate) fn learn<'a>(&self, before: &Order, after: &Order, facts: impl Iterator<Item = &'a FactKey>) {
+    /// An order has become another one by facts that were stored.
+    pub(crate) fn learn(&self, before: &Order, after: &Order) {
         if let Some(at) = after.created().and_then(|created| self.at(&created.provider)) {
             at.learn(before, after);
         }
-        for key in facts.filter(|key| !before.has(key)) {
-            match key {
+    }
+
+    /// Facts of an order were stored, some of which call a person or settle why one was called.
+    pub(crate) fn persons(&self, before: &Order, facts: &[Fact]) {
+        for fact in facts.iter().filter(|fact| !before.has(&fact.key)) {
+            match &fact.key {
                 FactKey::Attention(reason, _) => self.park(*reason),
                 FactKey::AttentionResolved(..) => self.unparked.add(),
                 _ => {}
@@ -181,7 +185,7 @@ impl OrderTallies {
 
 #[cfg(test)]
 mod tests {
-    use paymux_domain::fact::{Cause, Fact, FactBody};
+    use paymux_domain::fact::{Cause, FactBody};
     use paymux_domain::time::Timestamp;
 
     use super::*;
@@ -227,9 +231,10 @@ mod tests {
     fn a_person_is_called_once_however_often_the_fact_is_written() {
         let tallies = OrderTallies::default();
         let key = FactKey::Attention(AttentionReason::LatePayment, 1);
-        let parked = order(&[(key.clone(), FactBody::Attention("late".to_owned()))]);
-        tallies.learn(&order(&[]), &parked, [&key].into_iter());
-        tallies.learn(&parked, &parked, [&key].into_iter());
+        let parked = order(&[(key, FactBody::Attention("late".to_owned()))]);
+        let facts: Vec<Fact> = parked.facts().cloned().collect();
+        tallies.persons(&order(&[]), &facts);
+        tallies.persons(&parked, &facts);
         let counts = AttentionReason::ALL.into_iter().zip(&tallies.parked);
         let told: Vec<_> = counts.filter(|(_, count)| count.get() > 0).map(|(reason, _)| reason).collect();
         assert_eq!(told, [AttentionReason::LatePayment]);

@@ -319,11 +319,12 @@ async fn unknown_order(
             if hindered {
                 return Err(Hindrance::NoLease);
             }
+            owner.shared.status.orders.persons(order, &facts);
             let mut known = (**order).clone();
-            for fact in &facts {
-                known.add(fact.clone());
+            for fact in facts {
+                known.add(fact);
             }
-            owner.shared.status.orders.learn(order, &known, facts.iter().map(|fact| &fact.key));
+            owner.shared.status.orders.learn(order, &known);
             let events: Vec<Event> =
                 known.facts().filter_map(|fact| Event::of_fact(key, &known, fact)).collect();
             effects::publish(owner, events).await?;

@@ -1,7 +1,8 @@
 //! What is counted while the engine works: numbers that only grow, numbers that rise and fall, and how long things took.
 //!
-//! Whoever counts holds the tally itself: counting takes no lock, no memory and no look at a name. Names and labels are
-//! given where the tallies are told (`docs/metrics.md`).
+//! Whoever counts holds the tally itself: counting takes no lock, no memory and no look at a name. Only which provider's
+//! tally it is must be looked up ([`orders`](crate::orders)). Names and labels are given where the tallies are told
+//! (`docs/metrics.md`).
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! A listening door: connections with or without TLS, each with what it has proven, all of them bounded.
 
+pub(crate) mod http;
+
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;

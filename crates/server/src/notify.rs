@@ -1,7 +1,6 @@
 //! Notifications of providers: verified, made durable, and only then acknowledged in the provider's own words.
 
 mod refusals;
-mod serving;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +27,6 @@ use tokio::time::Instant;
 
 use crate::config::{InForce, LiveRegistry};
 use refusals::Refusals;
-pub(crate) use serving::serve;
 
 /// Real time for making a notification durable; WeChat Pay waits 5 s for its answer.
 const APPEND_TIMEOUT: Duration = Duration::from_secs(4);
@@ -330,7 +328,7 @@ fn answer(answer: Option<NotificationAnswer>) -> Response {
 
 /// Ends the connection without an answer, where any answer would end the provider's pushing for good: the body fails
 /// before the head has been sent.
-fn cut_off() -> Response {
+pub(crate) fn cut_off() -> Response {
     let failed = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("cut off")) });
     axum::body::Body::from_stream(failed).into_response()
 }

@@ -123,7 +123,8 @@ impl Sources {
     }
 
     fn store(&self, page: &mut Page) {
-        let doors = [StoreRequest::ReadOrder, StoreRequest::ReadDue, StoreRequest::List];
+        let doors =
+            [StoreRequest::ReadOrder, StoreRequest::ReadDue, StoreRequest::SweepPosition, StoreRequest::List];
         let ingest = self.ingest.iter().flat_map(|ingest| {
             doors.into_iter().map(|kind| ("ingest", kind.as_str(), ingest.store.of(kind)))
         });

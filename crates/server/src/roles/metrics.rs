@@ -7,10 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::health::Readiness;
 use super::{NodeStatus, Roles, Shared};
-use crate::door::Door;
+use crate::door::{Door, http};
 use crate::ingest::Ingest;
 use crate::metrics::{self, Build, IngestSources, OwnedLags, Sources, WorkerSources};
-use crate::notify;
 
 /// Serves `/metrics` for as long as the node's tasks live: a process that drains is worth looking at, too.
 pub(super) fn open(
@@ -46,5 +45,5 @@ pub(super) fn open(
         notify: status.notifications.clone(),
         worker,
     };
-    background.spawn(notify::serve(door, metrics::router(sources), CancellationToken::new()));
+    background.spawn(http::serve(door, metrics::router(sources), CancellationToken::new()));
 }

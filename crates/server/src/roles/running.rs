@@ -19,10 +19,10 @@ use super::{
 };
 use crate::clock::SystemEntropy;
 use crate::config::Config;
-use crate::door::Door;
+use crate::door::{Door, http};
 use crate::grpc::{self, Guards, OperatorParts, ServeError};
 use crate::ingest::{Ingest, ReplyWaits};
-use crate::notify::{self, Notify};
+use crate::notify::Notify;
 
 /// The doors may take this part of the drain time-out; the rest is the worker's.
 const DOORS_SHARE: u32 = 4;
@@ -289,7 +289,7 @@ fn open_grpc(
 fn open_notify(shared: &Shared, door: Door, open_doors: &mut JoinSet<Result<(), NodeError>>) -> Arc<Notify> {
     let notify = shared.notify();
     let router = Arc::clone(&notify).router();
-    let serving = notify::serve(door.with_idle_max(HTTP_IDLE_MAX), router, shared.doors.clone());
+    let serving = http::serve(door.with_idle_max(HTTP_IDLE_MAX), router, shared.doors.clone());
     open_doors.spawn(async move {
         serving.await;
         Ok(())

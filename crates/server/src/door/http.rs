@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use crate::door::Door;
+use super::Door;
 
 /// Real time for all headers of a request, from the first moment at which one may come.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
@@ -70,7 +70,7 @@ mod tests {
 
     /// What comes back on one connection for some bytes, until the server hangs up.
     async fn talk(bytes: &[u8]) -> String {
-        let cut = async || super::super::cut_off();
+        let cut = async || crate::notify::cut_off();
         let router = Router::new().route("/", get(async || "here")).route("/cut", get(cut));
         let (mut client, server) = tokio::io::duplex(4096);
         let serving = tokio::spawn(converse(server, router, CancellationToken::new()));
