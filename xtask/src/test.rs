@@ -209,6 +209,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         page::write(root, &verified, tally)?;
         println!("written: {}", page::FILE);
     }
+    verified.failures().for_each(|failure| println!("{failure}"));
     println!("{tally}");
     Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,4 +1,5 @@
-//! What the tests say that they showed: lines that begin with `verified: `, each with its test and how that ended.
+//! What the tests say that they showed: lines that begin with `verified: `, each with its test and how that ended; and
+//! what failed, with its first words.
 
 use super::SKIP_MARK;
 
@@ -6,6 +7,9 @@ use super::SKIP_MARK;
 const MARK: &str = "verified: ";
 /// How the harness introduces what a test printed, and how that line ends.
 const OUTPUT_OF: (&str, &str) = ("---- ", " stdout ----");
+
+/// Lines of a failed test that the end of a run repeats.
+const WORDS_OF_A_FAILURE: usize = 12;
 
 /// What one test showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +27,7 @@ pub(super) struct Shown {
 pub(super) struct Verified {
     shown: Vec<Shown>,
     skipped: Vec<String>,
+    failures: Vec<(String, Vec<String>)>,
     test: String,
     failed: bool,
 }
@@ -45,14 +50,40 @@ impl Verified {
             line.strip_prefix(OUTPUT_OF.0).and_then(|rest| rest.strip_suffix(OUTPUT_OF.1))
         {
             test.clone_into(&mut self.test);
+            if self.failed {
+                self.failures.push((test.to_owned(), Vec::new()));
+            }
         } else {
             // What passed stands before what failed, each under its heading.
             match line {
                 "successes:" => self.failed = false,
                 "failures:" => self.failed = true,
+                _ if line.starts_with("test result: ") => self.failed = false,
                 _ => {}
             }
+            self.read_failure(line);
         }
+    }
+
+    /// The words of a failed test up to the trace of its stack, or to the list of names that ends them.
+    fn read_failure(&mut self, line: &str) {
+        let Some((test, words)) = self.failures.last_mut() else { return };
+        let is_word = self.failed && *test == self.test && !line.trim().is_empty() && line != "failures:";
+        if is_word && words.len() < WORDS_OF_A_FAILURE {
+            words.push(line.to_owned());
+        }
+        if line == "stack backtrace:" || (line == "failures:" && !words.is_empty()) {
+            self.test.clear();
+        }
+    }
+
+    /// What failed: for each test its name and its first words, in the order of the run. A run's output is long, and
+    /// whoever looks at its end alone must find them.
+    pub(super) fn failures(&self) -> impl Iterator<Item = String> + '_ {
+        self.failures.iter().map(|(test, words)| {
+            let words: String = words.iter().map(|word| format!("\n    {word}")).collect();
+            format!("FAILED: {test}{words}")
+        })
     }
 
     /// Something was left out.
@@ -81,8 +112,8 @@ mod tests {
         let output = "\nrunning 3 tests\ntest a::kills ... ok\ntest a::skips ... ok\ntest b::loses ... FAILED\n\n\
             successes:\n\n---- a::kills stdout ----\n3 kills\nverified: 3 kills, 120 orders \n  verified: inside\n\
             \n---- a::skips stdout ----\nSKIPPED: a: no broker\n\nsuccesses:\n    a::kills\n    a::skips\n\n\
-            failures:\n\n---- b::loses stdout ----\nverified: 7 orders\nthread 'b::loses' panicked\n\nfailures:\n\
-            \x20   b::loses\n\ntest result: FAILED. 2 passed; 1 failed; 0 ignored";
+            failures:\n\n---- b::loses stdout ----\nverified: 7 orders\nthread 'b::loses' panicked\nleft: 1\n\
+            stack backtrace:\n   0: begin_unwind\n\nfailures:\n\x20   b::loses\n\ntest result: FAILED. 2 passed; 1 failed; 0 ignored";
         output.lines().for_each(|line| verified.read(line));
         verified.begin("simulation");
         verified.read("verified: 200 seeds");
@@ -95,5 +126,10 @@ mod tests {
         ];
         assert_eq!(verified.shown(), expected);
         assert_eq!(verified.skipped(), ["a: no broker"]);
+        let failures: Vec<String> = verified.failures().collect();
+        assert_eq!(
+            failures,
+            ["FAILED: b::loses\n    thread 'b::loses' panicked\n    left: 1\n    stack backtrace:"]
+        );
     }
 }
