@@ -2,6 +2,7 @@
 //! ends right.
 
 mod away;
+mod balanced;
 mod cost;
 mod crashes;
 mod former_owner;
@@ -13,6 +14,7 @@ mod raw;
 mod rebalance;
 mod relay;
 pub(crate) mod rig;
+mod roll;
 mod workers;
 
 use paymux_proto::v1::OrderState;

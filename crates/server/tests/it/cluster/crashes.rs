@@ -1,7 +1,6 @@
 //! `kill -9` of a random worker, ingest or notify under continuous load, again and again.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::seq::SliceRandom as _;
@@ -57,16 +56,16 @@ const VICTIMS: [Victim; 5] =
 struct Crew<'a> {
     cluster: &'a Cluster,
     workers: Vec<Worker>,
-    ingests: Vec<(SocketAddr, Process)>,
+    ingests: Vec<(Ports, Process)>,
     notify: Process,
 }
 
 impl<'a> Crew<'a> {
     fn start(cluster: &'a Cluster) -> Self {
-        let ingest = |grpc| (grpc, cluster.start_at("ingest", grpc));
+        let ingest = |ports: Ports| (ports, cluster.start_at("ingest", ports));
         Self {
             workers: vec![Worker::start(cluster, &[]), Worker::start(cluster, &[])],
-            ingests: vec![ingest(cluster.ports.grpc), ingest(Ports::free().grpc)],
+            ingests: vec![ingest(cluster.ports), ingest(Ports::free())],
             notify: cluster.start("notify"),
             cluster,
         }
@@ -76,16 +75,16 @@ impl<'a> Crew<'a> {
     async fn kill(&mut self, victim: Victim) -> Vec<Duration> {
         match victim {
             Victim::Ingest(at) => {
-                let (grpc, process) = &mut self.ingests[at];
+                let (ports, process) = &mut self.ingests[at];
                 process.kill();
-                *process = self.cluster.start_at("ingest", *grpc);
+                *process = self.cluster.start_at("ingest", *ports);
             }
             Victim::Notify => {
                 self.notify.kill();
                 self.notify = self.cluster.start("notify");
             }
             Victim::Worker(at) => {
-                let client = client(self.ingests[0].0).await;
+                let client = client(self.ingests[0].0.grpc).await;
                 // The calls of PayJS are too few to tell of anything.
                 let mut lost = accounts(&self.cluster.world, &client, &MERCHANTS[..AT_WECHATPAY]).await;
                 let mut killed = self.workers.remove(at);
@@ -120,7 +119,7 @@ async fn what_was_acknowledged_ends_right_whoever_is_killed() {
     cluster.migrate();
     let mut crew = Crew::start(&cluster);
     all_owned(&mut crew.workers).await;
-    let clients = [client(crew.ingests[0].0).await, client(crew.ingests[1].0).await];
+    let clients = [client(crew.ingests[0].0.grpc).await, client(crew.ingests[1].0.grpc).await];
     let every = Some(Duration::from_secs(1));
     let load =
         Load::new(&cluster.world, Wanted { merchants: &MERCHANTS, prefix: "CRASH", life_s: LIFE_S, every });

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::raw::Topics;
 use super::rig::{Cluster, MERCHANTS};
@@ -25,7 +25,7 @@ const CALLERS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// How much longer than a call's usual deadline a caller waits: a machine that stands still for seconds is no refusal.
-const LENIENCE: Duration = Duration::from_secs(20);
+pub(crate) const LENIENCE: Duration = Duration::from_secs(20);
 
 /// How much faster than real time the schedules run.
 const CLOCK_FACTOR: &str = "20";
@@ -52,12 +52,26 @@ pub(crate) async fn world() -> World {
     world
 }
 
+/// Whoever hands creates over.
+pub(crate) trait Accepts: Clone + Send + Sync + 'static {
+    /// The create is accepted, or not.
+    fn accept(&self, request: v1::CreateOrderRequest) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+impl Accepts for Client {
+    async fn accept(&self, request: v1::CreateOrderRequest) -> Result<(), Status> {
+        self.orders().create_order(Self::request(request, Some(LENIENCE))).await.map(drop)
+    }
+}
+
 /// What became of the creates.
 #[derive(Debug, Default)]
 struct Told {
     accepted: BTreeSet<Name>,
     unknown: BTreeSet<Name>,
     refused: BTreeMap<Name, ErrorReason>,
+    /// When each accepted one was sent, and how long that took.
+    times: Vec<(Instant, Duration)>,
     /// The longest that a caller waited for a refusal or for word of an unknown outcome.
     longest: Duration,
 }
@@ -88,7 +102,7 @@ impl Load {
     }
 
     /// Four orders per second of each caller.
-    pub(crate) fn of(client: &Client, callers: usize) -> Self {
+    pub(crate) fn of<C: Accepts>(client: &C, callers: usize) -> Self {
         let (stop, stopped) = watch::channel(false);
         let mut load =
             Self { told: Arc::default(), counts: watch::Sender::default(), callers: JoinSet::new(), stop };
@@ -102,6 +116,11 @@ impl Load {
 
     pub(crate) fn counts(&self) -> Counts {
         *self.counts.borrow()
+    }
+
+    /// How long accepts took that were sent at certain times.
+    pub(crate) fn times(&self, wanted: impl Fn(Instant) -> bool) -> Vec<Duration> {
+        self.told.lock().times.iter().filter(|(at, _)| wanted(*at)).map(|(_, took)| *took).collect()
     }
 
     /// Waits until the counts are as wanted.
@@ -129,7 +148,7 @@ impl Load {
         while let Some(ended) = self.callers.join_next().await {
             ended.expect("a caller that ends");
         }
-        let Told { accepted, unknown, refused, longest } = std::mem::take(&mut *self.told.lock());
+        let Told { accepted, unknown, refused, longest, times: _ } = std::mem::take(&mut *self.told.lock());
         for (merchant, number) in &accepted {
             cluster.is_delivered(client, merchant, number).await;
         }
@@ -166,8 +185,8 @@ impl Load {
 }
 
 /// One caller.
-async fn call(
-    client: Client,
+async fn call<C: Accepts>(
+    client: C,
     numbers: Arc<AtomicU64>,
     told: Arc<Mutex<Told>>,
     counts: watch::Sender<Counts>,
@@ -182,10 +201,13 @@ async fn call(
         let mut request = order(name.0, &name.1, AMOUNT);
         request.expiry = Some(Expiry::ExpireAfter(seconds(LIFE_S)));
         let sent = Instant::now();
-        let answer = client.orders().create_order(Client::request(request, Some(LENIENCE))).await;
+        let answer = client.accept(request).await;
         let mut told = told.lock();
         match answer {
-            Ok(_) => drop(told.accepted.insert(name)),
+            Ok(()) => {
+                told.times.push((sent, sent.elapsed()));
+                told.accepted.insert(name);
+            }
             Err(status) => {
                 told.longest = told.longest.max(sent.elapsed());
                 let refusal = Refusal::of(&status);

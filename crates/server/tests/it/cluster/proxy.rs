@@ -30,6 +30,7 @@ pub(crate) enum Way {
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     way: watch::Sender<Way>,
+    service: watch::Sender<SocketAddr>,
     serving: JoinHandle<()>,
 }
 
@@ -39,12 +40,18 @@ impl Proxy {
         let address = Ports::free().grpc;
         let listener = TcpListener::bind(address).await.expect("a free port");
         let (way, seen) = watch::channel(Way::Open);
-        let serving = tokio::spawn(serve(listener, service, seen));
-        Self { address, way, serving }
+        let (service, led) = watch::channel(service);
+        let serving = tokio::spawn(serve(listener, led, seen));
+        Self { address, way, service, serving }
     }
 
     pub(crate) fn set(&self, way: Way) {
         self.way.send_replace(way);
+    }
+
+    /// New connections lead to another service; those that stand stay where they are.
+    pub(crate) fn lead_to(&self, service: SocketAddr) {
+        self.service.send_replace(service);
     }
 }
 
@@ -54,7 +61,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(first: TcpListener, service: SocketAddr, mut way: watch::Receiver<Way>) {
+async fn serve(first: TcpListener, service: watch::Receiver<SocketAddr>, mut way: watch::Receiver<Way>) {
     let address = first.local_addr().expect("it is bound");
     let mut listener = first;
     loop {
@@ -66,7 +73,7 @@ async fn serve(first: TcpListener, service: SocketAddr, mut way: watch::Receiver
                 _closed = refusing.wait_for(|way| *way == Way::Refuses) => break,
                 accepted = listener.accept() => {
                     let (client, _) = accepted.expect("a connection");
-                    carried.spawn(carry(client, service, way.clone()));
+                    carried.spawn(carry(client, service.clone(), way.clone()));
                 }
             }
         }
@@ -80,10 +87,11 @@ async fn serve(first: TcpListener, service: SocketAddr, mut way: watch::Receiver
     }
 }
 
-async fn carry(client: TcpStream, service: SocketAddr, mut way: watch::Receiver<Way>) {
+async fn carry(client: TcpStream, service: watch::Receiver<SocketAddr>, mut way: watch::Receiver<Way>) {
     if way.wait_for(|way| *way == Way::Open).await.is_err() {
         return;
     }
+    let service = *service.borrow();
     let Ok(service) = TcpStream::connect(service).await else { return };
     let _delay = (client.set_nodelay(true), service.set_nodelay(true));
     let ((from_client, to_client), (from_service, to_service)) = (client.into_split(), service.into_split());

@@ -81,8 +81,10 @@ pub(crate) struct Cluster {
     /// Its group and keyspace, and what its topics begin with.
     pub(crate) name: String,
     config: PathBuf,
-    /// Where the first ingest listens, and the only notify at a time.
+    /// Where the first ingest listens, and the first notify.
     pub(crate) ports: Ports,
+    /// Where providers send notifications to.
+    pub(crate) notified_at: SocketAddr,
 }
 
 impl Cluster {
@@ -95,7 +97,8 @@ impl Cluster {
         let config = world.folder.path().join("cluster.toml");
         let text = format!("{before}{}\n[{after}", services.backend_toml(&name));
         std::fs::write(&config, text).expect("the configuration is written");
-        Self { world, services: services.clone(), name, config, ports: Ports::free() }
+        let ports = Ports::free();
+        Self { world, services: services.clone(), name, config, ports, notified_at: ports.notify }
     }
 
     pub(crate) fn migrate(&self) -> String {
@@ -113,19 +116,18 @@ impl Cluster {
 
     /// `paymux serve` with some roles, the role ingest at the first address.
     pub(crate) fn command(&self, roles: &str) -> Command {
-        self.command_at(roles, self.ports.grpc)
+        self.command_at(roles, self.ports)
     }
 
-    /// `paymux serve` with some roles, the role ingest at an address of its own.
-    pub(crate) fn command_at(&self, roles: &str, grpc: SocketAddr) -> Command {
-        let notify = self.ports.notify;
+    /// `paymux serve` with some roles at ports of their own.
+    pub(crate) fn command_at(&self, roles: &str, ports: Ports) -> Command {
         let mut command = Command::new(PAYMUX);
         command.args(["serve", "--log", "info", "--log-format", "json", "--roles", roles, "--config"]);
         command.arg(&self.config).stdout(Stdio::null());
         for (key, value) in [
-            ("server.grpc_listen", grpc.to_string()),
-            ("server.notify_listen", notify.to_string()),
-            ("server.notify_base_url", format!("http://{notify}")),
+            ("server.grpc_listen", ports.grpc.to_string()),
+            ("server.notify_listen", ports.notify.to_string()),
+            ("server.notify_base_url", format!("http://{}", self.notified_at)),
         ] {
             command.args(["--set", &format!("{key}={value}")]);
         }
@@ -134,12 +136,12 @@ impl Cluster {
 
     /// A process with some roles; when it is there, its doors are open.
     pub(crate) fn start(&self, roles: &str) -> Process {
-        self.start_at(roles, self.ports.grpc)
+        self.start_at(roles, self.ports)
     }
 
-    /// As [`Cluster::start`], the role ingest at an address of its own.
-    pub(crate) fn start_at(&self, roles: &str, grpc: SocketAddr) -> Process {
-        let process = Process::start(&mut self.command_at(roles, grpc));
+    /// As [`Cluster::start`], at ports of its own.
+    pub(crate) fn start_at(&self, roles: &str, ports: Ports) -> Process {
+        let process = Process::start(&mut self.command_at(roles, ports));
         process.wait_for(&["\"serving\""]);
         process
     }
