@@ -130,11 +130,14 @@ pub enum AttentionReason {
     RefundFailed,
     /// The provider's own word, or another person's, contradicts what a person confirmed.
     ConfirmationContradicted,
+    /// A notification, proven by an account's key, that names another merchant than its URL; kept under a number of its
+    /// own, apart from every order.
+    WrongMerchant,
 }
 
 impl AttentionReason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PaymentMismatch,
         Self::AnswerMismatch,
         Self::DuplicatePayment,
@@ -146,6 +149,7 @@ impl AttentionReason {
         Self::RefundUnresolved,
         Self::RefundFailed,
         Self::ConfirmationContradicted,
+        Self::WrongMerchant,
     ];
 
     /// The name in fact keys and the API.
@@ -163,6 +167,7 @@ impl AttentionReason {
             Self::RefundUnresolved => "REFUND_UNRESOLVED",
             Self::RefundFailed => "REFUND_FAILED",
             Self::ConfirmationContradicted => "CONFIRMATION_CONTRADICTED",
+            Self::WrongMerchant => "WRONG_MERCHANT",
         }
     }
 
@@ -174,7 +179,8 @@ impl AttentionReason {
             | Self::AnswerMismatch
             | Self::UnknownOrder
             | Self::RetriesExhausted
-            | Self::ConfirmationContradicted => true,
+            | Self::ConfirmationContradicted
+            | Self::WrongMerchant => true,
             Self::DuplicatePayment
             | Self::LatePayment
             | Self::RefundedElsewhere
@@ -193,7 +199,8 @@ impl AttentionReason {
             | Self::AnswerMismatch
             | Self::UnknownOrder
             | Self::RefundedElsewhere
-            | Self::ConfirmationContradicted => true,
+            | Self::ConfirmationContradicted
+            | Self::WrongMerchant => true,
             Self::DuplicatePayment
             | Self::LatePayment
             | Self::RetriesExhausted

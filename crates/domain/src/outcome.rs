@@ -97,6 +97,17 @@ pub enum Word {
     },
 }
 
+impl Word {
+    /// The field in which a message names another order, merchant or account.
+    #[must_use]
+    pub const fn differing(&self) -> Option<&'static str> {
+        match self {
+            Self::Mismatch { field } => Some(field),
+            _ => None,
+        }
+    }
+}
+
 /// Everything that one call brought.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CallReport {

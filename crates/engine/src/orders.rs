@@ -124,7 +124,7 @@ impl AtProvider {
 pub struct OrderTallies {
     providers: Mutex<BTreeMap<ProviderId, Arc<AtProvider>>>,
     /// Reasons for which a person is called, in the order of [`AttentionReason::ALL`].
-    pub parked: [Counter; 11],
+    pub parked: [Counter; AttentionReason::ALL.len()],
     /// Reasons that were settled.
     pub unparked: Counter,
     /// How long calls stood in line for their budget before they left, in the order of [`Operation::ALL`].

@@ -17,6 +17,7 @@
 //! How to add a provider: `docs/adding-a-provider.md`. One from outside this crate is put beside [`PROVIDERS`] and read
 //! by [`Accounts::read_of`].
 
+mod addressed;
 mod beijing;
 mod faults;
 mod form;

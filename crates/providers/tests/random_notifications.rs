@@ -41,6 +41,7 @@ fn genuine() -> RawNotification {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     RawNotification {
         merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
         headers: vec![
             header("wechatpay-timestamp", "1704038461"),
             header("wechatpay-nonce", "c5ac7061fccab6bf3e254dcf98995b8c"),

@@ -27,7 +27,7 @@ use crate::config::{Account, ClockConfig, LiveRegistry, Merchant, Registry, Rout
 const PROVIDER: &str = "saying";
 
 /// A provider that takes every order and is never called; its notifications are their number, and are signed by
-/// saying so.
+/// saying so; with a question mark before it they prove nothing.
 pub(crate) struct Saying(ProviderId);
 
 impl Provider for Saying {
@@ -68,12 +68,16 @@ impl Provider for Saying {
         if raw.header("signed") != Some("yes") {
             return Err(refusal(RefusalReason::BadSignature));
         }
-        let number = std::str::from_utf8(&raw.body).map_err(|_| refusal(RefusalReason::Malformed))?;
+        let text = std::str::from_utf8(&raw.body).map_err(|_| refusal(RefusalReason::Malformed))?;
+        let (number, word) = match text.strip_prefix('?') {
+            Some(number) => (number, Word::Hint),
+            None => (text, Word::Closed),
+        };
         Ok(VerifiedNotification {
             account: "main".parse().unwrap(),
             out_trade_no: number.parse().map_err(|_| refusal(RefusalReason::Malformed))?,
             notification_id: "n-1".to_owned(),
-            words: vec![Word::Closed],
+            words: vec![word],
         })
     }
 

@@ -1,5 +1,6 @@
 //! Notifications of providers: verified, made durable, and only then acknowledged in the provider's own words.
 
+mod home;
 mod refusals;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use paymux_domain::command::Record;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
-use paymux_domain::name::{AccountId, MerchantId, OrderKey, ProviderId};
+use paymux_domain::name::ProviderId;
 use paymux_domain::ports::{
     Clock, CommandLog, NotificationAnswer, NotificationFate, NotificationRefusal, Provider, RawNotification,
     RefusalReason,
@@ -26,6 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::config::{InForce, LiveRegistry};
+use home::{accounts_of, addressee, home};
 use refusals::Refusals;
 
 /// Real time for making a notification durable; WeChat Pay waits 5 s for its answer.
@@ -177,13 +179,14 @@ impl Notify {
             Ok(body) => body,
             Err(unread) => return answer(self.answer_unread(provider.as_ref(), unread)),
         };
-        let raw = RawNotification { merchant_id, headers: headers.collect(), body: body.into() };
+        let accounts = accounts_of(&registry, &merchant_id, &provider_id);
+        let raw = RawNotification { merchant_id, accounts, headers: headers.collect(), body: body.into() };
         let (record, partition) = match self.record(&registry, provider.as_ref(), &provider_id, &raw) {
             Ok(record) => record,
             Err(refusal) => {
                 self.refuse(refusal.reason);
                 if refusal.reason == RefusalReason::UnknownKey {
-                    provider.unknown_key(&accounts_of(&registry, &raw.merchant_id, &provider_id));
+                    provider.unknown_key(&raw.accounts);
                 }
                 tracing::debug!(
                     provider = %provider_id, merchant = %raw.merchant_id, %refusal, "notification refused"
@@ -255,43 +258,11 @@ impl Notify {
     ) -> Result<(Record, Partition), NotificationRefusal> {
         let now = self.parts.clock.now();
         let verified = provider.verify(raw, now)?;
-        let merchant = registry.merchants.get(&raw.merchant_id);
-        let home = merchant.and_then(|merchant| {
-            let order_no = merchant.order_no(&verified.account, &verified.out_trade_no)?;
-            let partition = merchant.shard_group.partition(&order_no, self.parts.log.partitions());
-            Some((order_no, partition))
-        });
-        let Some((order_no, partition)) = home else {
-            return Err(NotificationRefusal {
-                reason: RefusalReason::WrongMerchant,
-                detail: format!("account {} and its number belong to another merchant", verified.account),
-            });
-        };
-        let key = OrderKey { merchant_id: raw.merchant_id.clone(), order_no };
+        let (key, partition, verified) =
+            home(registry, provider_id, raw, verified, self.parts.log.partitions())?;
         let notification = verified.into_record(key, provider_id.clone(), now);
         Ok((Record::Notification(notification), partition))
     }
-}
-
-/// The provider and merchant that the path names, when both are configured.
-fn addressee(
-    registry: &InForce,
-    provider: &str,
-    merchant_id: &str,
-) -> Option<(ProviderId, Arc<dyn Provider>, MerchantId)> {
-    let merchant_id: MerchantId = merchant_id.parse().ok()?;
-    let provider_id: ProviderId = provider.parse().ok()?;
-    let merchant = registry.merchants.get(&merchant_id)?;
-    merchant.routes.iter().find(|route| route.provider == provider_id)?;
-    let provider = registry.provider(&provider_id)?;
-    Some((provider_id, provider, merchant_id))
-}
-
-/// The accounts of a merchant at a provider.
-fn accounts_of(registry: &InForce, merchant_id: &MerchantId, provider: &ProviderId) -> Vec<AccountId> {
-    let routes = registry.merchants.get(merchant_id).map(|merchant| merchant.routes.as_slice());
-    let routes = routes.unwrap_or_default().iter().filter(|route| route.provider == *provider);
-    routes.map(|route| route.account.clone()).collect()
 }
 
 /// Why a body was not read.

@@ -99,7 +99,11 @@ fn day_rows(order: &OrderKey, fact: &Fact) -> impl Iterator<Item = Row> {
 
 /// Whether a fact is decided without any other of its order: that of a new order, or of one that was never ordered.
 const fn begins_an_order(key: &FactKey) -> bool {
-    matches!(key, FactKey::Created | FactKey::Attention(AttentionReason::UnknownOrder, _))
+    matches!(
+        key,
+        FactKey::Created
+            | FactKey::Attention(AttentionReason::UnknownOrder | AttentionReason::WrongMerchant, _)
+    )
 }
 
 impl OrderStore for EmbeddedStore {

@@ -78,6 +78,17 @@ fn notified(draft: &mut Draft<'_>, notification: &Notification) {
         mismatch(draft, field);
         return;
     }
+    if draft.order.created().is_none()
+        && let Some(field) = notification.words.iter().find_map(Word::differing)
+    {
+        let Notification { account, out_trade_no, .. } = notification;
+        let text = format!(
+            "a notification that account {account} proves names another {field}, and the number {out_trade_no}; \
+             nothing else of it is believed"
+        );
+        draft.attention(AttentionReason::WrongMerchant, text, true);
+        return;
+    }
     let is_over = draft.order.state().is_final() && !draft.ctx.capabilities.query.can_ask(false);
     if is_over && draft.ctx.timing.lacks(Plant::LatePushOfUnqueryable) {
         return;

@@ -119,6 +119,7 @@ const fn doubts_money(reason: AttentionReason) -> bool {
             | AttentionReason::AnswerMismatch
             | AttentionReason::UnknownOrder
             | AttentionReason::ConfirmationContradicted
+            | AttentionReason::WrongMerchant
     )
 }
 

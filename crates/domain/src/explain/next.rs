@@ -83,6 +83,11 @@ pub const fn way_out(reason: AttentionReason) -> &'static str {
              stands before a person's; compare both in its console, then settle this, where it is asked for with \
              FULFIL or DO_NOT_FULFIL (ConfirmOutcome)."
         }
+        AttentionReason::WrongMerchant => {
+            "a genuine notification names another merchant than its URL. Check the account's numbers and the URLs \
+             that the provider was given; look its number up in the provider's console, and see to it that \
+             whoever it belongs to learns of the money. Then settle this (ConfirmOutcome)."
+        }
         AttentionReason::ProviderOps => {
             "the account needs a person: key, certificate, rights or balance. Its orders go on by \
              themselves once that is mended."

@@ -76,6 +76,8 @@ pub struct FieldFault {
 pub struct RawNotification {
     /// The merchant in the URL.
     pub merchant_id: MerchantId,
+    /// The accounts which that merchant has at the provider; empty where nobody knows.
+    pub accounts: Vec<AccountId>,
     /// Header names in lower case with their values.
     pub headers: Vec<(String, String)>,
     /// Raw body.
@@ -241,7 +243,8 @@ pub trait Provider: Send + Sync {
         signer: &'a dyn Signer,
     ) -> BoxFuture<'a, CallReport>;
 
-    /// Verifies and parses a notification.
+    /// Verifies and parses a notification. One that the key of an account of its URL's merchant proves, and that names
+    /// another merchant all the same, is given with [`Word::Mismatch`](crate::outcome::Word::Mismatch) alone.
     ///
     /// # Errors
     /// Whatever is wrong with it, by reason.

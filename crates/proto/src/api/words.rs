@@ -85,6 +85,7 @@ pub fn reason_word(reason: AttentionReason) -> v1::AttentionReason {
         AttentionReason::RefundUnresolved => v1::AttentionReason::RefundUnresolved,
         AttentionReason::RefundFailed => v1::AttentionReason::RefundFailed,
         AttentionReason::ConfirmationContradicted => v1::AttentionReason::ConfirmationContradicted,
+        AttentionReason::WrongMerchant => v1::AttentionReason::WrongMerchant,
     }
 }
 

@@ -1547,6 +1547,9 @@ pub enum AttentionReason {
     RefundFailed = 11,
     /// The provider's own word, or another person's, contradicts what a person confirmed. The order is parked.
     ConfirmationContradicted = 12,
+    /// A genuine notification that names another merchant than its URL: parked under a number of its own, and nothing of
+    /// it is believed.
+    WrongMerchant = 13,
 }
 impl AttentionReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1570,6 +1573,7 @@ impl AttentionReason {
             Self::ConfirmationContradicted => {
                 "ATTENTION_REASON_CONFIRMATION_CONTRADICTED"
             }
+            Self::WrongMerchant => "ATTENTION_REASON_WRONG_MERCHANT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1590,6 +1594,7 @@ impl AttentionReason {
             "ATTENTION_REASON_CONFIRMATION_CONTRADICTED" => {
                 Some(Self::ConfirmationContradicted)
             }
+            "ATTENTION_REASON_WRONG_MERCHANT" => Some(Self::WrongMerchant),
             _ => None,
         }
     }

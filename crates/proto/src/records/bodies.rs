@@ -114,7 +114,7 @@ pub(super) fn word_message(word: &Word) -> v1::Word {
 }
 
 /// The fields in which a provider's message can differ from the order that it names.
-const MISMATCH_FIELDS: [&str; 15] = [
+const MISMATCH_FIELDS: [&str; 17] = [
     "account",
     "amount",
     "appid",
@@ -122,11 +122,13 @@ const MISMATCH_FIELDS: [&str; 15] = [
     "currency",
     "mchid",
     "merch_no",
+    "merchant",
     "out_refund_no",
     "out_trade_no",
     "provider_trade_no",
     "sp_appid",
     "sp_mchid",
+    "store_num",
     "sub_appid",
     "sub_mchid",
     "trade_no",

@@ -124,7 +124,7 @@ impl Provider for Maqian {
         raw: &RawNotification,
         _: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal> {
-        notify::verify(&self.by_merch_no, raw)
+        notify::verify(&self.by_merch_no, &self.accounts, raw)
     }
 
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
-use paymux_domain::name::OutTradeNo;
+use paymux_domain::name::{AccountId, OutTradeNo};
 use paymux_domain::outcome::Word;
 use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
@@ -21,13 +21,15 @@ use super::config::{Account, NotifyProof};
 use super::sign::{self, Proof};
 use super::wire::Fields;
 use super::{answer, transaction};
+use crate::addressed::sealed_for;
 
 /// Accounts by their merchant number.
 pub(super) type ByMerchNo = BTreeMap<String, Arc<Account>>;
 
 /// Verifies and reads a notification.
 pub(super) fn verify(
-    accounts: &ByMerchNo,
+    by_merch_no: &ByMerchNo,
+    accounts: &BTreeMap<AccountId, Arc<Account>>,
     raw: &RawNotification,
 ) -> Result<VerifiedNotification, NotificationRefusal> {
     if raw.body.len() > NOTIFICATION_BODY_BYTES_MAX {
@@ -36,20 +38,28 @@ pub(super) fn verify(
     let fields = fields(&raw.body).map_err(malformed)?;
     // Not proven yet: it only says whose key to try.
     let merch_no = fields.get("merch_no").ok_or_else(|| malformed("merch_no is missing"))?;
-    let account = accounts
-        .get(merch_no)
-        .ok_or_else(|| refusal(RefusalReason::WrongMerchant, "merch_no is that of no account"))?;
-    match proof(account, &fields) {
-        None | Some(Proof::Signed) => {}
-        Some(Proof::Unsigned) => return Err(malformed("sign is missing")),
-        Some(Proof::Ambiguous) => return Err(malformed("the signed text can be read in two ways")),
-        Some(Proof::Wrong) => {
-            return Err(refusal(RefusalReason::BadSignature, "the signature does not verify"));
-        }
-    }
+    let proven = match by_merch_no.get(merch_no) {
+        Some(account) => proven(account, &fields).map(|()| account),
+        None => Err(refusal(RefusalReason::WrongMerchant, "merch_no is that of no account")),
+    };
+    let sealed = |account: &Account| (proof(account, &fields) == Some(Proof::Signed)).then_some(());
+    let foreign =
+        |unproven| sealed_for(accounts, raw, sealed).map(|(account, ())| (account, true)).ok_or(unproven);
+    let (account, is_foreign) = proven.map(|account| (account, false)).or_else(foreign)?;
     let (out_trade_no, words) = said(account, &fields)?;
+    let words = if is_foreign { vec![Word::Mismatch { field: "merch_no" }] } else { words };
     let notification_id = notification_id(&raw.body);
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id, words })
+}
+
+/// Whether it is proven as the account says.
+fn proven(account: &Account, fields: &Fields) -> Result<(), NotificationRefusal> {
+    match proof(account, fields) {
+        None | Some(Proof::Signed) => Ok(()),
+        Some(Proof::Unsigned) => Err(malformed("sign is missing")),
+        Some(Proof::Ambiguous) => Err(malformed("the signed text can be read in two ways")),
+        Some(Proof::Wrong) => Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
+    }
 }
 
 /// The fields of a body. No published field is nested, and what is flat can be cut in fewer ways.

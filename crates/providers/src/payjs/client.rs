@@ -104,7 +104,7 @@ impl Provider for Payjs {
         raw: &RawNotification,
         _: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal> {
-        notify::verify(&self.by_mchid, raw)
+        notify::verify(&self.by_mchid, &self.accounts, raw)
     }
 
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
-use paymux_domain::name::OutTradeNo;
+use paymux_domain::name::{AccountId, OutTradeNo};
 use paymux_domain::outcome::Word;
 use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
@@ -19,6 +19,7 @@ use super::config::Account;
 use super::sign::{self, Proof};
 use super::transaction;
 use super::wire::Fields;
+use crate::addressed::sealed_for;
 use crate::signing::body_id;
 
 /// Accounts by their merchant number.
@@ -26,7 +27,8 @@ pub(super) type ByMchid = BTreeMap<String, Arc<Account>>;
 
 /// Verifies and reads a notification.
 pub(super) fn verify(
-    accounts: &ByMchid,
+    by_mchid: &ByMchid,
+    accounts: &BTreeMap<AccountId, Arc<Account>>,
     raw: &RawNotification,
 ) -> Result<VerifiedNotification, NotificationRefusal> {
     if raw.body.len() > NOTIFICATION_BODY_BYTES_MAX {
@@ -36,18 +38,28 @@ pub(super) fn verify(
         .ok_or_else(|| malformed("the body is no form, or names a field twice"))?;
     // Not proven yet: it only says whose key to try.
     let mchid = fields.get("mchid").ok_or_else(|| malformed("mchid is missing"))?;
-    let account = accounts
-        .get(mchid)
-        .ok_or_else(|| refusal(RefusalReason::WrongMerchant, "mchid is that of no account"))?;
-    match sign::proof(&account.keys, &fields) {
-        Proof::Signed => {}
-        Proof::Unsigned => return Err(malformed("sign is missing")),
-        Proof::Ambiguous => return Err(malformed("the signed text can be read in two ways")),
-        Proof::Wrong => return Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
-    }
+    let proven = match by_mchid.get(mchid) {
+        Some(account) => proven(account, &fields).map(|()| account),
+        None => Err(refusal(RefusalReason::WrongMerchant, "mchid is that of no account")),
+    };
+    let sealed = |account: &Account| self::proven(account, &fields).ok();
+    let foreign =
+        |unproven| sealed_for(accounts, raw, sealed).map(|(account, ())| (account, true)).ok_or(unproven);
+    let (account, is_foreign) = proven.map(|account| (account, false)).or_else(foreign)?;
     let (out_trade_no, words) = said(&fields)?;
+    let words = if is_foreign { vec![Word::Mismatch { field: "mchid" }] } else { words };
     let notification_id = body_id(&raw.body);
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id, words })
+}
+
+/// Whether the account's key has sealed it.
+fn proven(account: &Account, fields: &Fields) -> Result<(), NotificationRefusal> {
+    match sign::proof(&account.keys, fields) {
+        Proof::Signed => Ok(()),
+        Proof::Unsigned => Err(malformed("sign is missing")),
+        Proof::Ambiguous => Err(malformed("the signed text can be read in two ways")),
+        Proof::Wrong => Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
+    }
 }
 
 /// The order's number, and what is said of it.

@@ -113,7 +113,7 @@ impl Provider for Upaas {
         raw: &RawNotification,
         _: Timestamp,
     ) -> Result<VerifiedNotification, NotificationRefusal> {
-        notify::verify(&self.receivers, raw)
+        notify::verify(&self.receivers, &self.accounts, raw)
     }
 
     fn answer(&self, fate: NotificationFate<'_>) -> Option<NotificationAnswer> {

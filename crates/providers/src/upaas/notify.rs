@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
-use paymux_domain::name::OutTradeNo;
+use paymux_domain::name::{AccountId, OutTradeNo};
 use paymux_domain::outcome::Word;
 use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
@@ -21,6 +21,7 @@ use super::sign::Proof;
 use super::transaction;
 use super::unpublished::{Notification, Place};
 use super::wire::{Answer, Fields};
+use crate::addressed::sealed_for;
 use crate::signing::body_id;
 
 /// Forms that notifications of all accounts may have at most: each is looked through for the store's number.
@@ -96,21 +97,48 @@ pub(super) fn read(notification: &Notification, body: &[u8]) -> Option<Fields> {
 /// Verifies and reads a notification.
 pub(super) fn verify(
     receivers: &Receivers,
+    accounts: &BTreeMap<AccountId, Arc<Account>>,
     raw: &RawNotification,
 ) -> Result<VerifiedNotification, NotificationRefusal> {
     if raw.body.len() > NOTIFICATION_BODY_BYTES_MAX {
         return Err(malformed("the body is too long"));
     }
-    let (account, notification, fields) = receivers.of(&raw.body)?;
-    match account.signing.proof(notification.rule, &fields, &account.counting) {
-        Proof::Signed => {}
-        Proof::Unsigned => return Err(malformed("sign is missing")),
-        Proof::Ambiguous => return Err(malformed("the signed text can be read in two ways")),
-        Proof::Wrong => return Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
-    }
+    let named = receivers.of(&raw.body).and_then(|(account, notification, fields)| {
+        proven(account, notification, &fields)?;
+        Ok((account, (notification, fields), false))
+    });
+    let sealed = |account| sealed(account, &raw.body);
+    let foreign = |unproven| {
+        sealed_for(accounts, raw, sealed).map(|(account, read)| (account, read, true)).ok_or(unproven)
+    };
+    let (account, (notification, fields), is_foreign) = named.or_else(foreign)?;
     let (out_trade_no, words) = said(notification, &fields)?;
+    let words = if is_foreign { vec![Word::Mismatch { field: "store_num" }] } else { words };
     let notification_id = body_id(&raw.body);
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id, words })
+}
+
+/// Whether the account's key has sealed it.
+fn proven(
+    account: &Account,
+    notification: &Notification,
+    fields: &Fields,
+) -> Result<(), NotificationRefusal> {
+    match account.signing.proof(notification.rule, fields, &account.counting) {
+        Proof::Signed => Ok(()),
+        Proof::Unsigned => Err(malformed("sign is missing")),
+        Proof::Ambiguous => Err(malformed("the signed text can be read in two ways")),
+        Proof::Wrong => Err(refusal(RefusalReason::BadSignature, "the signature does not verify")),
+    }
+}
+
+/// A body in the account's form that names some store and that the account's key has sealed.
+fn sealed<'a>(account: &'a Account, body: &[u8]) -> Option<(&'a Notification, Fields)> {
+    let notification = account.unpublished.notification.as_ref()?;
+    let fields = read(notification, body)?;
+    fields.get(&notification.store_num)?;
+    proven(account, notification, &fields).ok()?;
+    Some((notification, fields))
 }
 
 /// The order's number, and what is said of it.

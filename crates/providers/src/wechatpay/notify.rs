@@ -13,7 +13,7 @@ use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
-use paymux_domain::name::OutTradeNo;
+use paymux_domain::name::{AccountId, OutTradeNo};
 use paymux_domain::outcome::Word;
 use paymux_domain::ports::{
     NotificationAnswer, NotificationFate, NotificationRefusal, RawNotification, RefusalReason,
@@ -154,7 +154,7 @@ pub(super) fn verify(
     }
     let accounts = verifiers.signers(&signed, &raw.body, now)?;
     let (body, event) = read_body(&raw.body)?;
-    let (account, out_trade_no, words) = said(&accounts, event, &body.resource)?;
+    let (account, out_trade_no, words) = said(&accounts, event, &body.resource, &raw.accounts)?;
     Ok(VerifiedNotification { account: account.id.clone(), out_trade_no, notification_id: body.id, words })
 }
 
@@ -174,16 +174,26 @@ pub(super) fn read_body(body: &[u8]) -> Result<(NotificationBody, Event), Notifi
 /// Whose it is, the order's number, and what it says of it.
 pub(super) type Said<'a> = Result<(&'a Account, OutTradeNo, Vec<Word>), NotificationRefusal>;
 
-/// Opens the sealed text and reads it.
-pub(super) fn said<'a>(accounts: &'a [Arc<Account>], event: Event, resource: &Resource) -> Said<'a> {
+/// Opens the sealed text and reads it. One that an APIv3 key of the `addressed` accounts opens, and that names another
+/// merchant, says that alone.
+pub(super) fn said<'a>(
+    accounts: &'a [Arc<Account>],
+    event: Event,
+    resource: &Resource,
+    addressed: &[AccountId],
+) -> Said<'a> {
     match event {
-        Event::Paid => payment(accounts, resource),
-        Event::Refund(progress) => refunded(accounts, resource, progress),
+        Event::Paid => payment(accounts, resource, addressed),
+        Event::Refund(progress) => refunded(accounts, resource, progress, addressed),
     }
 }
 
-fn payment<'a>(accounts: &'a [Arc<Account>], resource: &Resource) -> Said<'a> {
-    let (account, order) = opened(accounts, resource, |order: &Transaction| &order.parties)?;
+fn payment<'a>(accounts: &'a [Arc<Account>], resource: &Resource, addressed: &[AccountId]) -> Said<'a> {
+    let (account, order, foreign) =
+        opened(accounts, resource, addressed, |order: &Transaction| &order.parties)?;
+    if let Some(field) = foreign {
+        return Ok((account, number(&order.out_trade_no)?, vec![Word::Mismatch { field }]));
+    }
     let words = transaction::words(&order).map_err(unreadable)?;
     if !matches!(words.first(), Some(Word::Paid(_))) {
         return Err(malformed("trade_state is not that of a payment"));
@@ -191,8 +201,17 @@ fn payment<'a>(accounts: &'a [Arc<Account>], resource: &Resource) -> Said<'a> {
     Ok((account, number(&order.out_trade_no)?, words))
 }
 
-fn refunded<'a>(accounts: &'a [Arc<Account>], resource: &Resource, progress: RefundProgress) -> Said<'a> {
-    let (account, stated) = opened(accounts, resource, |stated: &Refund| &stated.parties)?;
+fn refunded<'a>(
+    accounts: &'a [Arc<Account>],
+    resource: &Resource,
+    progress: RefundProgress,
+    addressed: &[AccountId],
+) -> Said<'a> {
+    let (account, stated, foreign) =
+        opened(accounts, resource, addressed, |stated: &Refund| &stated.parties)?;
+    if let Some(field) = foreign {
+        return Ok((account, number(&stated.out_trade_no)?, vec![Word::Mismatch { field }]));
+    }
     let word = refund::word(&stated).map_err(unreadable)?;
     if word.progress != progress {
         return Err(malformed("refund_status is not that of the event"));
@@ -205,12 +224,13 @@ fn number(out_trade_no: &str) -> Result<OutTradeNo, NotificationRefusal> {
 }
 
 /// Opens the sealed text by the key of one of the accounts, and finds the account whose merchant numbers it names: that
-/// one's key must open it too.
+/// one's key must open it too. Where there is none and an addressed account's key opens it, the field that differs.
 fn opened<'a, T: DeserializeOwned>(
     accounts: &'a [Arc<Account>],
     resource: &Resource,
+    addressed: &[AccountId],
     parties: fn(&T) -> &Parties,
-) -> Result<(&'a Account, T), NotificationRefusal> {
+) -> Result<(&'a Account, T, Option<&'static str>), NotificationRefusal> {
     let sealed = sealed(resource)?;
     let plain =
         |account: &Account| account.apiv3_keys.iter().find_map(|key| open(key, resource, sealed.clone()));
@@ -223,9 +243,15 @@ fn opened<'a, T: DeserializeOwned>(
     let foreign = |account: &Account| transaction::foreign_number(account, parties(&said));
     let named = accounts.iter().find(|account| foreign(account).is_none());
     match named {
-        Some(account) if Arc::ptr_eq(account, first) || plain(account).is_some() => Ok((account, said)),
+        Some(account) if Arc::ptr_eq(account, first) || plain(account).is_some() => Ok((account, said, None)),
         _ => {
-            let field = foreign(first).unwrap_or("resource");
+            let field = foreign(first).unwrap_or("mchid");
+            let opens = |account: &&Arc<Account>| Arc::ptr_eq(account, first) || plain(account).is_some();
+            let mut addressees = accounts.iter().filter(|account| addressed.contains(&account.id));
+            if let Some(account) = addressees.find(opens) {
+                let field = foreign(account).unwrap_or(field);
+                return Ok((account, said, Some(field)));
+            }
             Err(refusal(RefusalReason::WrongMerchant, &format!("{field} is not the account's")))
         }
     }

@@ -230,7 +230,7 @@ fn check_content(checks: &mut Checks, account: &Arc<Account>, body: &[u8]) -> Op
         checks.not_reached(&["content"], "the resource is not open");
         return None;
     }
-    match notify::said(std::slice::from_ref(account), event, &read.resource) {
+    match notify::said(std::slice::from_ref(account), event, &read.resource, &[]) {
         Ok((_, out_trade_no, words)) => {
             checks.note("content", Ok(format!("of the account, about {out_trade_no}")));
             Some(Said { out_trade_no: out_trade_no.to_string(), words })

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::AbortHandle;
 
+use crate::rig::Who;
 use crate::wire::{self, Message, PATIENCE};
 
 const PATH: &str = "/notify";
@@ -88,7 +89,12 @@ impl Drop for Inbox {
 async fn take(mut stream: TcpStream, desk: Desk) {
     let Ok(request) = wire::read_request(&mut stream).await else { return };
     let Message { headers, body, .. } = request;
-    let raw = RawNotification { merchant_id: "m1".parse().unwrap(), headers, body };
+    let raw = RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: vec![Who::Shop.account().parse().unwrap()],
+        headers,
+        body,
+    };
     let result = desk.provider.verify(&raw, Timestamp::from_millis(desk.clock.now_ms()));
     let less = |left: u32| left.checked_sub(1);
     let is_now = desk.not_now.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_err();

@@ -81,7 +81,7 @@ fn a_client_that_takes_no_proof_does_not_conform() {
     let naive = Column::new(&sixth::rig::Sixth("naive"));
     let failed = naive.cells().iter().filter(|(_, cell)| matches!(cell, Cell::Failed(_)));
     let failed: Vec<&str> = failed.map(|(row, _)| row.as_str()).collect();
-    assert_eq!(failed, ["notification: forged", "query: tampered"]);
+    assert_eq!(failed, ["notification: forged", "notification: wrong merchant", "query: tampered"]);
 }
 
 #[test]

@@ -56,6 +56,11 @@ pub(crate) trait Rig: Send + Sync {
     /// The account's number at the provider.
     fn mchid(&self, who: Who) -> &'static str;
 
+    /// Whether a notification names its merchant, so that one which is sealed by another's key can be told.
+    fn names_merchant(&self) -> bool {
+        true
+    }
+
     /// An order's number as the provider has it.
     fn number(&self, out_trade_no: &str) -> String {
         out_trade_no.to_owned()

@@ -275,6 +275,16 @@ impl<'w> Sale<'w> {
         self.hear(Input::Notification(&record));
     }
 
+    /// What is known under a number that nobody ordered once this was heard.
+    pub(crate) fn told_of_nothing_ordered(world: &'w World, verified: VerifiedNotification) -> Order {
+        let mut sale = Self::accepted(world);
+        (sale.order, sale.followup) = (Order::default(), Followup::default());
+        let key = OrderKey { order_no: "foreign-1".parse().unwrap(), ..sale.created.key.clone() };
+        let record = verified.into_record(key, sale.created.provider.clone(), world.now());
+        sale.hear(Input::Notification(&record));
+        sale.order
+    }
+
     /// Wants so much of a payment back.
     pub(crate) fn wants_back(&mut self, no: &str, trade_no: &ProviderTradeNo, fen: i64) -> RefundNo {
         let refund_no: RefundNo = no.parse().unwrap();

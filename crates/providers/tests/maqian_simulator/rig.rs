@@ -316,8 +316,12 @@ async fn serve(merchant: Merchant) -> String {
 }
 
 async fn take(State(merchant): State<Merchant>, body: String) -> (StatusCode, Vec<u8>) {
-    let raw =
-        RawNotification { merchant_id: "m1".parse().unwrap(), headers: Vec::new(), body: body.into_bytes() };
+    let raw = RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.into_bytes(),
+    };
     let result = merchant.provider.verify(&raw, Timestamp::EPOCH);
     let fate = match &result {
         Ok(_) => NotificationFate::Taken,

@@ -127,6 +127,7 @@ fn what_the_simulator_signs_the_engine_verifies() {
         let form = reqwest::Url::parse_with_params("http://h/", &fields).unwrap();
         let raw = RawNotification {
             merchant_id: "m1".parse().unwrap(),
+            accounts: Vec::new(),
             headers: Vec::new(),
             body: form.query().unwrap_or_default().as_bytes().to_vec(),
         };

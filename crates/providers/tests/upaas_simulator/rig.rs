@@ -317,8 +317,12 @@ async fn serve(merchant: Merchant) -> String {
 }
 
 async fn take(State(merchant): State<Merchant>, body: Bytes) -> (StatusCode, Vec<u8>) {
-    let raw =
-        RawNotification { merchant_id: "m1".parse().unwrap(), headers: Vec::new(), body: body.to_vec() };
+    let raw = RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.to_vec(),
+    };
     let result = merchant.provider.verify(&raw, Timestamp::from_millis(merchant.clock.now_ms()));
     let fate = match &result {
         Ok(_) => NotificationFate::Taken,

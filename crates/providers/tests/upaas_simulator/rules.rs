@@ -73,6 +73,7 @@ fn what_the_simulator_signs_the_engine_verifies() {
                 body.insert("sign".to_owned(), seal.into());
                 let raw = paymux_domain::ports::RawNotification {
                     merchant_id: "m1".parse().unwrap(),
+                    accounts: Vec::new(),
                     headers: Vec::new(),
                     body: Value::Object(body).to_string().into_bytes(),
                 };

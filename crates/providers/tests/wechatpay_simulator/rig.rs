@@ -356,6 +356,7 @@ async fn take(State(merchant): State<Merchant>, headers: HeaderMap, body: String
     };
     let raw = RawNotification {
         merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
         headers: headers.iter().filter_map(header).collect(),
         body: body.into_bytes(),
     };

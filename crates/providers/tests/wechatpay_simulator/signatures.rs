@@ -155,7 +155,7 @@ fn what_the_simulator_signs_and_seals_verifies_and_opens() {
             ("wechatpay-signature", signature),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        let raw = RawNotification { merchant_id: "m1".parse().unwrap(), headers, body };
+        let raw = RawNotification { merchant_id: "m1".parse().unwrap(), accounts: Vec::new(), headers, body };
         let examined = bench.examine(&account, &raw, Timestamp::from_millis(NOW_S * 1000)).unwrap();
         for name in ["headers", "timestamp", "key", "signature", "decryption"] {
             let check = examined.checks.iter().find(|check| check.name == name);

@@ -131,6 +131,7 @@ async fn what_the_simulator_signs_verifies() {
         ]);
         let raw = RawNotification {
             merchant_id: "m1".parse().unwrap(),
+            accounts: Vec::new(),
             headers: Vec::new(),
             body: body.clone().into_bytes(),
         };

@@ -158,7 +158,7 @@ pub(super) async fn run(args: &VerifyArgs, output: &Output) -> anyhow::Result<Ex
     }
     let body = read_input("--body", &args.body)?;
     let merchant_id = NOBODY.parse().context("no name of a merchant")?;
-    let raw = RawNotification { merchant_id, headers, body };
+    let raw = RawNotification { merchant_id, accounts: Vec::new(), headers, body };
     let clock = ScaledClock::new(ClockConfig { factor: ClockFactor::REAL, origin_ms: None });
     let now = args.at.unwrap_or_else(|| clock.now());
     if args.download {

@@ -111,6 +111,7 @@ fn is_parked(order: &v1::Order) -> bool {
                 | AttentionReason::AnswerMismatch
                 | AttentionReason::UnknownOrder
                 | AttentionReason::RetriesExhausted
+                | AttentionReason::WrongMerchant
         )
     };
     order.attention.iter().any(|item| item.resolve_time.is_none() && freezes(item.reason()))

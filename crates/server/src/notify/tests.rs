@@ -2,26 +2,29 @@
 
 use paymux_backends::faults::{Then, Unreliable};
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig};
+use paymux_domain::outcome::Word;
 
 use super::*;
-use crate::fixture::{Faults, Stage};
+use crate::fixture::{Faults, Saying, Stage};
 
 struct Rig {
     notify: Arc<Notify>,
+    registry: Arc<LiveRegistry>,
+    saying: Arc<Saying>,
     cluster: MemoryCluster,
     faults: Arc<Faults>,
 }
 
 fn rig() -> Rig {
     let stage = Stage::new(MemoryLogConfig { partitions: 1, ..MemoryLogConfig::default() }, 1);
-    let Stage { registry, clock, cluster, faults, steps, .. } = stage;
+    let Stage { registry, saying, clock, cluster, faults, steps } = stage;
     let notify = Notify::new(NotifyParts {
-        registry,
+        registry: Arc::clone(&registry),
         log: Arc::new(Unreliable::new(Arc::new(cluster.log()), steps)),
         clock,
         in_flight_max: 1,
     });
-    Rig { notify, cluster, faults }
+    Rig { notify, registry, saying, cluster, faults }
 }
 
 impl Rig {
@@ -63,12 +66,55 @@ async fn refusals_are_counted_by_reason_and_store_nothing() {
     let rig = rig();
     assert_eq!(rig.post("m1", false, "T-A-1").await, 401);
     assert_eq!(rig.post("m1", true, "no number").await, 401);
-    assert_eq!(rig.post("m1", true, "X-A-1").await, 401);
+    assert_eq!(rig.post("m1", true, "?X-A-1").await, 401, "nothing proves it");
     assert_eq!(rig.post("m2", true, "T-A-1").await, 401);
     assert_eq!(rig.records(), 0);
     let refused = rig.notify.counts().refused();
     let expected = [("bad_signature", 1), ("malformed", 1), ("unknown_merchant", 1), ("wrong_merchant", 1)];
     assert_eq!(refused.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_proven_and_names_another_merchant_is_set_apart_under_one_number_of_its_own() {
+    let rig = rig();
+    for _ in 0..2 {
+        assert_eq!(rig.post("m1", true, "X-A-1").await, 200, "there is nothing to send again");
+    }
+    assert_eq!(rig.post("m1", true, "A-1").await, 200);
+    let told: Vec<_> =
+        rig.cluster.records(Partition(0), 0).into_iter().map(|delivered| delivered.record).collect();
+    let keys: Vec<String> = told
+        .iter()
+        .map(|record| {
+            let Ok(Record::Notification(notification)) = record else { panic!("{record:?}") };
+            assert_eq!(
+                notification.words,
+                [Word::Mismatch { field: "merchant" }],
+                "no word of it is believed"
+            );
+            notification.key.to_string()
+        })
+        .collect();
+    assert!(keys.iter().all(|key| key.starts_with("m1/foreign-")), "{keys:?}");
+    assert!(keys[0] == keys[1] && keys[1] != keys[2], "{keys:?}");
+    assert_eq!(rig.notify.counts().refused(), BTreeMap::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_set_apart_under_a_merchant_who_has_the_account_whose_key_proved_it() {
+    let rig = rig();
+    // A merchant at the same provider, with an account of their own.
+    let registry = rig.registry.load();
+    let (mut changed, providers) = ((**registry).clone(), rig.saying.clone());
+    let mut second = changed.merchants.values().next().unwrap().clone();
+    second.routes[0].account = "second".parse().unwrap();
+    changed.merchants.insert("a2".parse().unwrap(), second);
+    rig.registry
+        .replace(changed, Arc::new(move |_: &ProviderId| Some(providers.clone() as Arc<dyn Provider>)));
+    assert_eq!(rig.post("a2", true, "T-A-1").await, 200, "proven by the account of m1");
+    let delivered = rig.cluster.records(Partition(0), 0);
+    let Ok(Record::Notification(notification)) = &delivered[0].record else { panic!("{delivered:?}") };
+    assert!(notification.key.to_string().starts_with("m1/foreign-"), "{}", notification.key);
 }
 
 #[tokio::test(start_paused = true)]

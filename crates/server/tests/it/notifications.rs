@@ -5,10 +5,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use paymux_proto::v1;
+use paymux_simulators::payjs::{ZeroValues, signature};
 use rand::{Rng as _, RngCore as _, SeedableRng as _};
 use rand_chacha::ChaCha12Rng;
 
-use crate::rig::{World, http, is_full};
+use crate::rig::{PATIENCE, World, http, is_full, order, until};
 
 /// Memory that so many notifications may add, in KiB: buffers of connections and the allocator's slack.
 const GROWTH_KIB_MAX: u64 = 96 * 1024;
@@ -103,4 +104,68 @@ async fn random_notifications_are_refused_and_nothing_grows() {
     assert!(orders.orders().list_orders(list).await.unwrap().into_inner().orders.is_empty());
     let parked = orders.operator().list_parked(v1::ListParkedRequest::default()).await.unwrap().into_inner();
     assert!(parked.orders.is_empty());
+}
+
+/// A notification as PayJS would send it for the account: of 1200 fen under that number, sealed by the account's own key.
+fn sealed(mchid: &str, named: &str, out_trade_no: &str) -> String {
+    let fields = [
+        ("return_code", "1"),
+        ("total_fee", "1200"),
+        ("out_trade_no", out_trade_no),
+        ("payjs_order_id", "2026051003054900456615858"),
+        ("transaction_id", "4200000000202605100000000001"),
+        ("time_end", "2026-05-10 12:00:00"),
+        ("openid", "oUpF8uMuAJO"),
+        ("mchid", named),
+    ];
+    let sign = signature(&fields, ZeroValues::Kept, &format!("demo-key-of-{mchid}"));
+    let pairs =
+        fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+").replace(':', "%3A")));
+    format!("{}&sign={sign}", pairs.collect::<Vec<_>>().join("&"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proven_notification_for_another_merchant_is_answered_and_parked_and_no_order_hears_of_it() {
+    let world = World::of(6, &[]);
+    let (tea, other) = (&world.merchants[4], &world.merchants[5]);
+    assert_eq!(tea.mchid, other.mchid, "they share an account");
+    let client = world.client().await;
+    let number = "FOREIGN-1";
+    for merchant in ["m05", "m06"] {
+        client.create(order(merchant, number, 1200)).await.expect("an order that is accepted");
+    }
+    let push = async |body: String| {
+        let url = format!("{}/notify/payjs/m05", world.notify);
+        let form = "application/x-www-form-urlencoded";
+        let answer = http().post(url).header("content-type", form).body(body).send().await.ok()?;
+        Some(answer.status().as_u16())
+    };
+    let of_other = sealed(&tea.mchid, &other.mchid, &format!("{}{number}", other.prefix));
+    let of_nobody = sealed(&tea.mchid, "1699999999", &format!("{}{number}", tea.prefix));
+    for body in [&of_other, &of_nobody, &of_nobody] {
+        assert_eq!(push(body.clone()).await, Some(200), "as PayJS demands");
+    }
+    let forged = of_nobody.replace("total_fee=1200", "total_fee=1201");
+    assert_eq!(push(forged).await, None, "nobody without the key: the connection is cut");
+
+    let parked = async || {
+        let list = v1::ListParkedRequest::default();
+        client.operator().list_parked(list).await.unwrap().into_inner().orders
+    };
+    let begun = tokio::time::Instant::now();
+    while parked().await.len() < 2 {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", parked().await);
+        tokio::task::yield_now().await;
+    }
+    for set_apart in parked().await {
+        assert_eq!(set_apart.merchant_id, "m05");
+        assert!(set_apart.merchant_order_no.starts_with("foreign-"), "{set_apart:?}");
+        let reasons: Vec<v1::AttentionReason> =
+            set_apart.attention.iter().map(v1::Attention::reason).collect();
+        assert_eq!(reasons, [v1::AttentionReason::WrongMerchant]);
+    }
+    for merchant in ["m05", "m06"] {
+        let order = until(&client, merchant, number, |order| order.launch.is_some()).await;
+        assert_eq!((order.state(), order.attention.len()), (v1::OrderState::Pending, 0), "{order:?}");
+    }
 }

@@ -52,6 +52,11 @@ fn needing_a_person(reason: AttentionReason) -> Model {
             model.notify(vec![paid("T1")]);
             model
         }
+        AttentionReason::WrongMerchant => {
+            let mut model = Model::new(wechat());
+            model.notify(vec![Word::Mismatch { field: "mchid" }]);
+            model
+        }
         AttentionReason::RetriesExhausted => exhausted(),
         AttentionReason::ProviderOps => answered(wechat(), report(Class::Ops)),
         AttentionReason::RefundUnresolved => refund_ended(xorpay(), report(Class::Unknown)),
@@ -101,6 +106,11 @@ fn each_reason_to_need_a_person_comes_with_the_way_out() {
     check(
         AttentionReason::UnknownOrder,
         "PAID: 88.88 CNY (T1) came for a number that was never ordered here",
+        "Nothing by itself: there is no order here.",
+    );
+    check(
+        AttentionReason::WrongMerchant,
+        "ACCEPTED: no order of this number was created here",
         "Nothing by itself: there is no order here.",
     );
     check(

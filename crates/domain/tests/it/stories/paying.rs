@@ -136,6 +136,17 @@ fn a_payment_for_a_number_that_was_never_ordered_is_kept_and_parked() {
 }
 
 #[test]
+fn a_notification_that_names_another_merchant_calls_a_person_and_is_believed_in_nothing_else() {
+    let mut model = Model::new(wechat());
+    let decision = model.notify(vec![Word::Mismatch { field: "mchid" }, paid("T1")]);
+    assert_eq!(keys_of(&decision), ["attention/WRONG_MERCHANT/1"]);
+    assert_eq!((decision.call, decision.due), (None, None));
+    assert_eq!((model.order().paid_minor(), model.order().is_frozen()), (0, true));
+    let again = model.notify(vec![Word::Mismatch { field: "mchid" }]);
+    assert_eq!(keys_of(&again), Vec::<String>::new(), "the same again is one note");
+}
+
+#[test]
 fn a_wrong_amount_or_currency_is_no_payment_of_this_order() {
     for wrong in wrong_payments() {
         let mut model = Model::created();

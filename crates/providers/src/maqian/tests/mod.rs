@@ -162,7 +162,12 @@ impl Kit {
 }
 
 fn raw(body: &[u8]) -> RawNotification {
-    RawNotification { merchant_id: "m1".parse().unwrap(), headers: Vec::new(), body: body.to_vec() }
+    RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.to_vec(),
+    }
 }
 
 /// Signs where it stands.

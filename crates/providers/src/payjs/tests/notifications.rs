@@ -10,7 +10,12 @@ use super::vectors::notification;
 use super::{Fields, ID, KEY, Kit, NOW, NUMBER, OLD_KEY, SHOP, created, kit, kit_of, payment, sign, with};
 
 pub(super) fn raw(body: impl Into<Vec<u8>>) -> RawNotification {
-    RawNotification { merchant_id: "m1".parse().unwrap(), headers: Vec::new(), body: body.into() }
+    RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.into(),
+    }
 }
 
 /// A form with its signature by a key.

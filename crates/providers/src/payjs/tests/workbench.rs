@@ -20,8 +20,12 @@ fn signed(input: &str) -> Result<SignedText, SignFault> {
 }
 
 fn examine(body: &[u8]) -> Examination {
-    let raw =
-        RawNotification { merchant_id: "m1".parse().unwrap(), headers: Vec::new(), body: body.to_vec() };
+    let raw = RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.to_vec(),
+    };
     bench().examine(&"shop".parse().unwrap(), &raw, NOW).unwrap()
 }
 

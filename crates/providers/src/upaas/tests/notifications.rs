@@ -9,7 +9,12 @@ use serde_json::{Map, Value, json};
 use super::{FULL, KEY, Kit, NOW, OLD_KEY, STORE, bare, kit, kit_of, kit_with, payment, sealed, sign, with};
 
 pub(super) fn raw(body: impl Into<Vec<u8>>) -> RawNotification {
-    RawNotification { merchant_id: "m1".parse().unwrap(), headers: Vec::new(), body: body.into() }
+    RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.into(),
+    }
 }
 
 /// The fields of a notification of the worked order.

@@ -25,6 +25,7 @@ pub(super) fn computed() -> RawNotification {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     RawNotification {
         merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
         headers: vec![
             header("content-type", "application/json"),
             header("wechatpay-timestamp", "1704038461"),
@@ -90,7 +91,12 @@ fn notification_by(
     });
     change(&mut body);
     let body = body.to_string().into_bytes();
-    RawNotification { merchant_id: "m1".parse().unwrap(), headers: headers_by(key, SENT, &body), body }
+    RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: headers_by(key, SENT, &body),
+        body,
+    }
 }
 
 #[test]

@@ -11,7 +11,12 @@ use super::{AOID, Kit, NOW, NUMBER, OLD_SECRET, SECRET, SHOP, kit, kit_of, payme
 pub(super) type Fields = Vec<(&'static str, String)>;
 
 pub(super) fn raw(body: impl Into<Vec<u8>>) -> RawNotification {
-    RawNotification { merchant_id: "m1".parse().unwrap(), headers: Vec::new(), body: body.into() }
+    RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.into(),
+    }
 }
 
 /// The worked notification, with the number as XorPay gets it from us.

@@ -35,6 +35,11 @@ impl Rig for Jsapi {
         "xorpay"
     }
 
+    /// It is that of the secret that has sealed it.
+    fn names_merchant(&self) -> bool {
+        false
+    }
+
     fn method(&self) -> &'static str {
         "jsapi"
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use paymux_domain::capabilities::Capabilities;
-use paymux_domain::fact::Fulfilment;
+use paymux_domain::fact::{AttentionReason, Fulfilment};
 use paymux_domain::fold::State;
 use paymux_domain::limits::NOTIFICATION_BODY_BYTES_MAX;
-use paymux_domain::outcome::Operation;
+use paymux_domain::outcome::{Operation, Word};
 use paymux_domain::ports::{RawNotification, RefusalReason};
 
 use super::Row;
@@ -145,13 +145,33 @@ async fn wrong_amount(world: &World) {
     assert!(sale.order.attention().next().is_some(), "a person must look");
 }
 
-/// Another merchant's notification is not ours, although the keys are the same.
+/// Another merchant's notification is not ours, although the keys are the same: where our own key proves it, it says no
+/// more than that, a person is called, and it is no order's; else it is refused.
 async fn wrong_merchant(world: &World) {
     let (_, received) = told_to(world, Who::Other).await;
-    let refusal = world.without_other.verify(&received.raw, world.now());
-    assert!(refusal.is_err(), "{refusal:?}");
     let own = received.result.unwrap();
     assert_eq!(own.account.as_str(), Who::Other.account());
+
+    let stranger = RawNotification { accounts: Vec::new(), ..received.raw.clone() };
+    let refusal = world.without_other.verify(&stranger, world.now());
+    assert!(refusal.is_err(), "only the addressee's own key proves it: {refusal:?}");
+    let verified = world.without_other.verify(&received.raw, world.now());
+    if !world.rig.names_merchant() {
+        assert_eq!(verified.unwrap_err().reason, RefusalReason::BadSignature);
+        return;
+    }
+    let verified = verified.expect("our own key proves it");
+    assert_eq!(verified.account.as_str(), Who::Shop.account());
+    assert!(matches!(verified.words.as_slice(), [Word::Mismatch { .. }]), "{verified:?}");
+    let set_apart = Sale::told_of_nothing_ordered(world, verified);
+    let open: Vec<AttentionReason> = set_apart.attention().map(|(reason, _, _)| reason).collect();
+    assert_eq!((open, set_apart.paid_minor()), (vec![AttentionReason::WrongMerchant], 0));
+
+    let mut forged = received.raw.clone();
+    let last = forged.body.iter().rposition(u8::is_ascii_digit).expect("a digit");
+    forged.body[last] ^= 1;
+    let refusal = world.without_other.verify(&forged, world.now());
+    assert!(refusal.is_err(), "nobody without the key calls a person: {refusal:?}");
 }
 
 async fn extra_field(world: &World) {

@@ -122,10 +122,13 @@ pub(super) fn verify(
     }
     let said: Value = serde_json::from_slice(&raw.body)
         .map_err(|_| refusal(RefusalReason::Malformed, "the body is no JSON"))?;
-    let account = accounts.values().find(|account| said["shop"] == account.shop.as_str());
-    let account = account.ok_or_else(|| refusal(RefusalReason::WrongMerchant, "no such shop"))?;
     let time = raw.header("sixth-time").unwrap_or_default();
     let seal = (time, raw.header("sixth-seal").unwrap_or_default());
+    let named = accounts.values().find(|account| said["shop"] == account.shop.as_str());
+    let mut addressed = raw.accounts.iter().filter_map(|id| accounts.get(id));
+    let foreign = || addressed.find(|account| account.is_sealed(seal, "notify", &raw.body, now));
+    let account = named.or_else(foreign);
+    let account = account.ok_or_else(|| refusal(RefusalReason::WrongMerchant, "no such shop"))?;
     if !account.is_sealed(seal, "notify", &raw.body, now) {
         let is_old = time.parse().is_ok_and(|time_s: i64| (now.as_secs() - time_s).abs() > 300);
         let reason = if is_old { RefusalReason::Stale } else { RefusalReason::BadSignature };
@@ -137,6 +140,9 @@ pub(super) fn verify(
         account: account.id.clone(),
         out_trade_no: out_trade_no.ok_or_else(|| refusal(RefusalReason::Malformed, "no number"))?,
         notification_id: payment.trade_no.to_string(),
-        words: vec![Word::Paid(payment)],
+        words: match named {
+            Some(_) => vec![Word::Paid(payment)],
+            None => vec![Word::Mismatch { field: "merchant" }],
+        },
     })
 }
