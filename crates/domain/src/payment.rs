@@ -32,6 +32,8 @@ pub struct Payment {
     pub fee_minor: Option<i64>,
     /// The payer's bank as the provider codes it, where stated.
     pub bank_type: Option<String>,
+    /// The number of the payment at the channel behind the provider (WeChat Pay's behind PayJS), where stated.
+    pub channel_trade_no: Option<String>,
     /// How well the numbers are known.
     pub evidence: Evidence,
 }

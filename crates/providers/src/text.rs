@@ -14,6 +14,17 @@ pub(crate) fn message_text(message: &str, suffix: &str) -> String {
     (text + suffix).trim_start().to_owned()
 }
 
+/// Bytes of the number that a channel behind a provider gives a payment; those that are known have at most 32.
+const CHANNEL_NO_BYTES_MAX: usize = 64;
+
+/// The number of a payment at the channel behind a provider, where it is one: visible ASCII. Any other text counts as not
+/// stated: money counts without it.
+pub(crate) fn channel_no(text: &str) -> Option<String> {
+    let is_number =
+        (1..=CHANNEL_NO_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    is_number.then(|| text.to_owned())
+}
+
 /// Digits of whole yuan at most: more than any amount here, and far from overflow.
 const YUAN_DIGITS_MAX: usize = 13;
 
@@ -51,6 +62,17 @@ mod tests {
             assert_eq!(minor_of_yuan(bad), None, "{bad}");
         }
         assert_eq!((yuan(5).as_str(), yuan(-1_234).as_str()), ("0.05", "-12.34"));
+    }
+
+    #[test]
+    fn the_number_at_the_channel_is_kept_where_it_is_one() {
+        assert_eq!(
+            channel_no("4200000000201910150000000000").as_deref(),
+            Some("4200000000201910150000000000")
+        );
+        for odd in ["", "4200 1", "4200\n", "支付", &"4".repeat(65)] {
+            assert_eq!(channel_no(odd), None, "{odd}");
+        }
     }
 
     proptest! {

@@ -256,6 +256,7 @@ impl Rig {
             success_time: None,
             fee_minor: None,
             bank_type: None,
+            channel_trade_no: None,
             evidence: Evidence::Stated,
         };
         self.append(Record::Notification(Notification {
@@ -292,6 +293,7 @@ impl Rig {
             success_time: None,
             fee_minor: None,
             bank_type: None,
+            channel_trade_no: None,
             evidence: Evidence::Operator,
         });
         self.confirm(number, outcome).await;

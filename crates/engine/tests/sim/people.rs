@@ -99,6 +99,7 @@ fn known(world: &World, order: &Order, real: Option<&RealOrder>) -> Option<Confi
                 success_time: Some(payment.time),
                 fee_minor: None,
                 bank_type: None,
+                channel_trade_no: None,
                 evidence: Evidence::Operator,
             })
         });

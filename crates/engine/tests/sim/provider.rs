@@ -343,6 +343,7 @@ pub(crate) fn stated(payment: &RealPayment, provider: &str) -> Payment {
         success_time: Some(payment.time),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: if kinds::is_xorpay(provider) { Evidence::Assumed } else { Evidence::Stated },
     }
 }

@@ -97,6 +97,7 @@ impl Push {
             success_time: Some(at),
             fee_minor: None,
             bank_type: None,
+            channel_trade_no: None,
             evidence: Evidence::Stated,
         };
         let order_no = self.order_id.strip_suffix(NUMBER_END).unwrap_or(&self.order_id);

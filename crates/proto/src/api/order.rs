@@ -189,6 +189,7 @@ pub(super) fn payment_view(received: &Received<'_>) -> v1::Payment {
         evidence: evidence_word(payment.evidence).into(),
         fee: payment.fee_minor.map(|minor| money(payment, minor)),
         bank_type: payment.bank_type.clone().unwrap_or_default(),
+        channel_trade_no: payment.channel_trade_no.clone().unwrap_or_default(),
         late: received.is_late,
         duplicate: received.is_duplicate,
     }

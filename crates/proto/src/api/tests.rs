@@ -88,6 +88,7 @@ fn paid(trade_no: &str, millis: i64) -> Fact {
         success_time: Some(at(millis - 5)),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     };
     fact(FactKey::Paid(payment.trade_no.clone()), FactBody::Paid(payment), millis)

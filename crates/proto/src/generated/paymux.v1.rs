@@ -586,6 +586,10 @@ pub struct Payment {
     /// True if another payment of the order had been recorded before.
     #[prost(bool, tag = "10")]
     pub duplicate: bool,
+    /// The number of the payment at the channel behind the provider, such as WeChat Pay's behind PayJS: what the payer's
+    /// receipt shows. Empty: not stated, or the provider is the channel.
+    #[prost(string, tag = "11")]
+    pub channel_trade_no: ::prost::alloc::string::String,
 }
 /// Why an order ended FAILED.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5380,6 +5384,9 @@ pub struct PaidFact {
     /// What the amount rests on.
     #[prost(enumeration = "PaymentEvidence", tag = "8")]
     pub evidence: i32,
+    /// The number of the payment at the channel behind the provider. Absent: not stated.
+    #[prost(string, optional, tag = "9")]
+    pub channel_trade_no: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// What the caller is to do about the goods.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

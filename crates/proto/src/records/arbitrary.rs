@@ -115,7 +115,7 @@ fn launch() -> impl Strategy<Value = Launch> {
 
 fn payment() -> impl Strategy<Value = Payment> {
     let sums = (any::<i64>(), option::of(any::<i64>()), option::of(any::<i64>()));
-    let rest = (option::of(Just(Currency::Cny)), option::of(time()), option::of(text()));
+    let rest = (option::of(Just(Currency::Cny)), option::of(time()), option::of(text()), option::of(text()));
     let evidence = select(vec![Evidence::Stated, Evidence::Assumed, Evidence::Operator]);
     (named("[0-9A-Za-z_-]{1,64}"), sums, rest, evidence).prop_map(|(trade_no, sums, rest, evidence)| {
         Payment {
@@ -126,6 +126,7 @@ fn payment() -> impl Strategy<Value = Payment> {
             success_time: rest.1,
             fee_minor: sums.2,
             bank_type: rest.2,
+            channel_trade_no: rest.3,
             evidence,
         }
     })

@@ -79,6 +79,7 @@ pub(super) fn paid_message(payment: &Payment) -> v1::PaidFact {
         success_time_ms: millis(payment.success_time),
         fee_minor: payment.fee_minor,
         bank_type: payment.bank_type.clone(),
+        channel_trade_no: payment.channel_trade_no.clone(),
         evidence: words::evidence_word(payment.evidence).into(),
     }
 }
@@ -92,6 +93,7 @@ pub(super) fn payment(message: v1::PaidFact) -> Result<Payment, RecordError> {
         success_time: time(message.success_time_ms),
         fee_minor: message.fee_minor,
         bank_type: message.bank_type,
+        channel_trade_no: message.channel_trade_no,
         evidence: words::evidence(message.evidence)?,
     })
 }

@@ -115,6 +115,7 @@ fn payment() -> Payment {
         success_time: Some(at(1_767_225_700_000)),
         fee_minor: None,
         bank_type: Some("OTHERS".to_owned()),
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     }
 }

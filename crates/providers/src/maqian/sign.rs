@@ -20,7 +20,9 @@ use crate::signing::{Digest, PlatformKey, from_hex, is_sealed, md5, seal};
 pub(super) const SIGN: &str = "sign";
 
 /// The fields that decide what a received message means.
-pub(super) const COUNTING: [&str; 12] = [
+pub(super) const COUNTING: [&str; 14] = [
+    "bank_trade_no",
+    "channel_trade_no",
     "error_code",
     "merch_no",
     "order_amount",

@@ -21,6 +21,8 @@ pub(super) fn payment(fields: &Fields) -> Result<Payment, &'static str> {
     let total = read("total_amount");
     let total = if order.is_some() { total.ok().flatten() } else { total? };
     let time = fields.get("end_time").or_else(|| fields.get("trade_end_time"));
+    // The older messages' name and the newer ones' for the same number [assumed].
+    let channel = fields.get("channel_trade_no").or_else(|| fields.get("bank_trade_no"));
     Ok(Payment {
         trade_no: fields.get("trade_no").and_then(|number| number.parse().ok()).ok_or("trade_no")?,
         total_minor: order.or(total).ok_or("total_amount")?,
@@ -29,6 +31,7 @@ pub(super) fn payment(fields: &Fields) -> Result<Payment, &'static str> {
         success_time: time.and_then(beijing::time),
         fee_minor: read("fee").ok().flatten(),
         bank_type: None,
+        channel_trade_no: channel.and_then(text::channel_no),
         evidence: Evidence::Stated,
     })
 }

@@ -4,7 +4,7 @@ use paymux_domain::amount::Currency;
 use paymux_domain::payment::{Evidence, Payment};
 
 use super::wire::Fields;
-use crate::beijing;
+use crate::{beijing, text};
 
 /// Digits of an amount in fen (`total_fee` is an int(16)).
 const FEE_DIGITS_MAX: usize = 16;
@@ -21,6 +21,7 @@ pub(super) fn payment(fields: &Fields, time: &str) -> Result<Payment, &'static s
         success_time: fields.get(time).and_then(beijing::time),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: fields.get("transaction_id").and_then(text::channel_no),
         evidence: Evidence::Stated,
     })
 }

@@ -20,6 +20,7 @@ pub(super) fn payment<'a>(fields: &Fields, named: &'a PaymentFields) -> Result<P
         success_time: named.paid_time.as_ref().and_then(|name| fields.get(name)).and_then(beijing::time),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     })
 }

@@ -79,6 +79,8 @@ fn payment(transaction: &Transaction) -> Result<Payment, &'static str> {
         success_time: time(transaction.success_time.as_deref()),
         fee_minor: None,
         bank_type: bank_type.filter(|text| text.len() <= BANK_TYPE_BYTES_MAX),
+        // WeChat Pay is the channel.
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     })
 }

@@ -79,6 +79,7 @@ pub(super) fn payment(
         success_time,
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence,
     }
 }

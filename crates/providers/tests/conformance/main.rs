@@ -9,6 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "in helpers of tests too a failed unwrap is a failed test")]
 
 mod column;
+mod fields;
 mod inbox;
 mod matrix;
 mod need;

@@ -57,7 +57,7 @@ type Rows<'a> = BTreeMap<&'a str, [&'a str; PROVIDERS.len()]>;
 /// The table; every fault of its form is a panic that names it.
 fn rows(text: &str) -> Rows<'_> {
     let (_, section) = text.split_once(HEADING).expect("the section of the table");
-    let table = section.split("\n---\n").next().unwrap_or(section);
+    let table = section.split("\n### ").next().unwrap_or(section);
     let mut lines = table.lines().filter(|line| line.starts_with('|')).map(cells);
     let (_, head) = lines.next().expect("the table's head");
     assert_eq!(head, PROVIDERS.map(|name| format!("`{name}`")), "one column for each provider");

@@ -263,6 +263,7 @@ impl Rig {
             success_time: None,
             fee_minor: None,
             bank_type: None,
+            channel_trade_no: None,
             evidence: Evidence::Stated,
         }
     }
@@ -300,8 +301,12 @@ async fn serve(merchant: Merchant) -> String {
 }
 
 async fn take(State(merchant): State<Merchant>, body: String) -> (StatusCode, Vec<u8>) {
-    let raw =
-        RawNotification { merchant_id: "m1".parse().unwrap(), accounts: Vec::new(), headers: Vec::new(), body: body.into_bytes() };
+    let raw = RawNotification {
+        merchant_id: "m1".parse().unwrap(),
+        accounts: Vec::new(),
+        headers: Vec::new(),
+        body: body.into_bytes(),
+    };
     let result = merchant.provider.verify(&raw, Timestamp::from_millis(merchant.clock.now_ms()));
     let is_now =
         merchant.not_now.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_err();

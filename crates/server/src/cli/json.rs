@@ -42,6 +42,7 @@ fn payment(payment: &v1::Payment) -> Value {
         "evidence": word(payment.evidence().as_str_name(), "PAYMENT_EVIDENCE_"),
         "fee": amount(payment.fee.as_ref()),
         "bank_type": payment.bank_type,
+        "channel_trade_no": payment.channel_trade_no,
         "late": payment.late,
         "duplicate": payment.duplicate,
     })

@@ -332,6 +332,7 @@ fn resolved(outcome: AskedOutcome, order: &Order) -> Result<Confirmation, Refusa
                 success_time,
                 fee_minor: None,
                 bank_type: None,
+                channel_trade_no: None,
                 evidence: Evidence::Operator,
             }))
         }

@@ -167,6 +167,8 @@ async fn exports_and_totals_are_what_the_providers_took_and_gave_back() {
             assert_eq!(row["amount_minor"], payment["total"]);
             assert_eq!(provider_time.as_second(), minor(&payment["paid_ms"]) / 1000);
             assert_eq!(row["provider_trade_no"], *payment_no(order), "{row}");
+            let channel = if row["provider"] == "payjs" { &payment["transaction_id"] } else { &Value::Null };
+            assert_eq!(row["channel_trade_no"], *channel, "{row}");
         } else {
             let list = order["refunds"]["list"].as_array().expect("refunds");
             let is_it = |refund: &&Value| {
@@ -271,6 +273,7 @@ fn paid(number: &str, minor: i64, provider_ms: Option<i64>, record_ms: i64) -> V
         success_time: provider_ms.map(at),
         fee_minor: Some(1),
         bank_type: Some("=1+1".to_owned()),
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     };
     let said = fact(

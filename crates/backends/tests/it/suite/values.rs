@@ -71,6 +71,7 @@ pub(crate) fn paid_at(trade_no: &str, success_time: Option<Timestamp>, time: Tim
         success_time,
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     };
     fact(&format!("paid/{trade_no}"), FactBody::Paid(payment), time)

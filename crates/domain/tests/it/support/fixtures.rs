@@ -114,6 +114,7 @@ pub(crate) fn payment(trade_no: &str, total_minor: i64) -> Payment {
         success_time: None,
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     }
 }

@@ -24,7 +24,8 @@ fn a_payment_proven_by_the_shared_key() {
     for key in [ACCESS_KEY, OLD_ACCESS_KEY] {
         let verified = kit().verify(&body(&notification(), key)).unwrap();
         assert_eq!((verified.account.as_str(), verified.out_trade_no.as_str()), ("shop", NUMBER));
-        assert_eq!(verified.words, [Word::Paid(payment())]);
+        let channel_trade_no = Some("2024010122001400000000000001".to_owned());
+        assert_eq!(verified.words, [Word::Paid(Payment { channel_trade_no, ..payment() })]);
         assert_eq!(verified.notification_id.len(), 64);
     }
 }

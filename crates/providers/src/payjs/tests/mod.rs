@@ -204,6 +204,7 @@ fn payment(id: &str) -> Payment {
         success_time: Some(Timestamp::from_millis(1_571_079_970_000)),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: Some("4200000000201910150000000000".to_owned()),
         evidence: Evidence::Stated,
     }
 }

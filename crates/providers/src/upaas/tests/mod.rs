@@ -240,6 +240,7 @@ fn payment() -> Payment {
         success_time: Some(Timestamp::from_millis(1_571_079_970_000)),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     }
 }

@@ -260,6 +260,7 @@ fn paid(trade_no: &str) -> Fact {
         success_time: None,
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     };
     fact(FactKey::Paid(trade_no), FactBody::Paid(payment))

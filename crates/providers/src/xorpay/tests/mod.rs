@@ -214,6 +214,7 @@ fn payment(aoid: &str) -> Payment {
         success_time: Some(Timestamp::from_millis(1_704_038_700_000)),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     }
 }

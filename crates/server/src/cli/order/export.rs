@@ -16,7 +16,7 @@ use crate::cli::Output;
 use crate::cli::movements::{self, Bound, MerchantArgs};
 
 /// Names and order of the columns; new ones are added at the end.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "merchant_id",
     "merchant_order_no",
     "kind",
@@ -39,6 +39,7 @@ const COLUMNS: [&str; 22] = [
     "evidence",
     "late",
     "duplicate",
+    "channel_trade_no",
 ];
 
 /// What begins a text that a spreadsheet would take for a formula.
@@ -210,6 +211,7 @@ fn values(movement: &v1::Movement) -> [Value; COLUMNS.len()] {
         text(word(movement.evidence().as_str_name(), "PAYMENT_EVIDENCE_")),
         payment.map_or(Value::Null, |payment| Value::from(payment.late)),
         payment.map_or(Value::Null, |payment| Value::from(payment.duplicate)),
+        of_payment(|payment| &payment.channel_trade_no),
     ]
 }
 
@@ -244,6 +246,7 @@ mod tests {
             success_time: second(1_767_225_600),
             record_time: second(1_767_225_601),
             bank_type: bank_type.to_owned(),
+            channel_trade_no: "1000001".to_owned(),
             ..v1::Payment::default()
         };
         v1::Movement {
@@ -293,9 +296,9 @@ mod tests {
             [
                 COLUMNS.join(",").as_str(),
                 "m1,A-1,PAYMENT,2026-01-01,PROVIDER_TIME,2026-01-01T00:00:00.000Z,2026-01-01T00:00:01.000Z,CNY,1234,\
-                 1200,,CMB_DEBIT,wechatpay,main,A-1,4200001,,,,STATED,false,false",
+                 1200,,CMB_DEBIT,wechatpay,main,A-1,4200001,,,,STATED,false,false,1000001",
                 "m1,A-1,REFUND,2026-01-01,RECORD_TIME,,2026-01-01T00:00:02.000Z,CNY,34,,,,wechatpay,main,A-1,4200001,\
-                 r1,00ff,,STATED,,",
+                 r1,00ff,,STATED,,,",
             ]
         );
     }

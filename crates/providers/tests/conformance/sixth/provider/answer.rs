@@ -106,6 +106,7 @@ fn payment(said: &Value) -> Option<Payment> {
         success_time: said["paid_at"].as_i64().map(|at| Timestamp::from_millis(at * 1000)),
         fee_minor: None,
         bank_type: None,
+        channel_trade_no: None,
         evidence: Evidence::Stated,
     })
 }
