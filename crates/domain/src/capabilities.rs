@@ -98,6 +98,7 @@ impl Capabilities {
         refund_spacing: Duration::ZERO,
         refund_window: Duration::ZERO,
         notification: false,
+        refund_notification: false,
         confirm_above_minor: None,
         order_no_chars: (1, 32),
         call_spacing: Duration::ZERO,
@@ -134,6 +135,8 @@ pub struct Capabilities {
     pub refund_window: Duration,
     /// The provider tells of payments by itself.
     pub notification: bool,
+    /// The provider tells of the ends of refunds by itself.
+    pub refund_notification: bool,
     /// A payment of more than this many minor units that only a notification told of is asked for before the goods are
     /// promised: where notifications carry a shared secret's digest instead of a signature. `None`: never.
     pub confirm_above_minor: Option<i64>,

@@ -52,6 +52,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     refund_spacing: Duration::ZERO,
     refund_window: Duration::ZERO,
     notification: true,
+    refund_notification: false,
     confirm_above_minor: None,
     order_no_chars: (1, 32),
     call_spacing: Duration::ZERO,

@@ -36,6 +36,7 @@ const WECHATPAY: Capabilities = Capabilities {
     refund_spacing: Duration::from_secs(60),
     refund_window: YEAR,
     notification: true,
+    refund_notification: false,
     confirm_above_minor: None,
     order_no_chars: (6, 32),
     call_spacing: Duration::ZERO,
@@ -50,6 +51,7 @@ const MUTE: Capabilities = Capabilities {
     expiry_grace: GRACE,
     refund_window: YEAR,
     notification: true,
+    refund_notification: false,
     order_no_chars: (1, 32),
     ..Capabilities::NOTHING
 };

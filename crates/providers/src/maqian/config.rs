@@ -305,6 +305,8 @@ fn capabilities(reader: &Reader<'_>, proof: Option<&NotifyProof>) -> Option<Capa
         confirm_above_minor: confirm?,
         refund_idempotent: repeats? == "same_number",
         refund_query: has_api && reader.has("refund_query_base_url"),
+        // [assumed] That the push names its order (section 5.6); one that does not is refused.
+        refund_notification: has_api && !matches!(proof, None | Some(NotifyProof::None)),
         expiry_grace: Duration::from_secs(u64::from(grace_s)),
         ..known
     })

@@ -81,6 +81,7 @@ static WITHOUT_SAAS: Capabilities = Capabilities {
     // [assumed] No window is published; the longest of the field, so that 码钱 itself is the one to refuse.
     refund_window: Duration::from_secs(365 * 24 * 3600),
     notification: true,
+    refund_notification: false,
     confirm_above_minor: None,
     order_no_chars: ORDER_NO_CHARS,
     // [assumed] No limit is published (section 5.7).

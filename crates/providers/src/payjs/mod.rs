@@ -77,6 +77,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // [assumed] PayJS names no window; WeChat Pay, whose payments these are, has a year.
     refund_window: Duration::from_secs(365 * 24 * 3600),
     notification: true,
+    refund_notification: false,
     confirm_above_minor: Some(0),
     order_no_chars: ORDER_NO_CHARS,
     // [assumed] PayJS blocks addresses that ask at high frequency and names no number (section 1.5).

@@ -78,6 +78,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     refund_spacing: Duration::ZERO,
     refund_window: Duration::ZERO,
     notification: false,
+    refund_notification: false,
     confirm_above_minor: None,
     order_no_chars: ORDER_NO_CHARS,
     call_spacing: Duration::ZERO,

@@ -85,6 +85,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     refund_spacing: Duration::from_secs(61),
     refund_window: Duration::from_secs(365 * 24 * 3600),
     notification: true,
+    refund_notification: true,
     confirm_above_minor: None,
     order_no_chars: ORDER_NO_CHARS,
     call_spacing: Duration::ZERO,

@@ -78,6 +78,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     // [assumed] XorPay names no window; WeChat Pay, whose payments these are, has a year.
     refund_window: Duration::from_secs(365 * 24 * 3600),
     notification: true,
+    refund_notification: false,
     confirm_above_minor: Some(0),
     order_no_chars: ORDER_NO_CHARS,
     call_spacing: Duration::ZERO,

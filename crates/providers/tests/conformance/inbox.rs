@@ -72,6 +72,11 @@ impl Inbox {
             .unwrap()
     }
 
+    /// Whether nothing has come that was not looked at.
+    pub(crate) async fn is_empty(&self) -> bool {
+        self.received.lock().await.is_empty()
+    }
+
     /// Somebody sends a notification; the status of the answer, if there is one.
     pub(crate) async fn send(&self, raw: &RawNotification) -> Option<u16> {
         let mut request = Message::request("POST", PATH, raw.body.clone());

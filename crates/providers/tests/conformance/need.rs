@@ -7,7 +7,7 @@ use paymux_domain::fold::State;
 use paymux_domain::name::RefundNo;
 use paymux_domain::outcome::{CallReport, Class, Operation};
 
-use crate::sale::{PRICE, Sale, launch_of};
+use crate::sale::{PRICE, SETTLING, Sale, launch_of};
 use crate::world::World;
 
 /// Something that a provider may lack.
@@ -35,6 +35,8 @@ pub(crate) enum Need {
     SignedAnswers,
     /// Payments are notified.
     Notification,
+    /// The ends of refunds are notified.
+    RefundNotification,
 }
 
 impl Need {
@@ -52,6 +54,7 @@ impl Need {
             Self::RefundQuery => !capabilities.refund_query,
             Self::SignedAnswers => capabilities.answer_signature == AnswerSignature::None,
             Self::Notification => !capabilities.notification,
+            Self::RefundNotification => !capabilities.refund_notification,
         }
     }
 
@@ -87,6 +90,7 @@ impl Need {
             Self::RefundNumber => number_is_not_sent(&mut sale).await,
             Self::SignedAnswers => answers_carry_no_proof(&mut sale).await,
             Self::Notification => nothing_is_told(&mut sale).await,
+            Self::RefundNotification => no_refund_is_told(&mut sale).await,
         }
     }
 
@@ -134,6 +138,19 @@ async fn answers_carry_no_proof(sale: &mut Sale<'_>) {
     sale.launched().await;
     let answer = sale.world.proxy.seen().answer;
     assert!(!answer.headers.iter().any(|(name, _)| name.contains("sign")), "{answer:?}");
+}
+
+/// The provider gives the money back, where it does that at all, and tells nobody.
+async fn no_refund_is_told(sale: &mut Sale<'_>) {
+    let trade_no = match sale.paid().await {
+        Some(payment) if !Need::Refund.is_lacking(&sale.capabilities) => payment.trade_no,
+        _ => return,
+    };
+    let no = sale.wants_back("R1", &trade_no, PRICE);
+    sale.refund_call(Operation::Refund, &no).await;
+    sale.world.pass(SETTLING);
+    assert_eq!(sale.settles().await.refunded, PRICE);
+    assert!(sale.world.inbox.is_empty().await, "it tells of refunds");
 }
 
 /// The provider takes the money and tells nobody.

@@ -18,9 +18,8 @@ const PROVIDERS: [&str; 5] = ["payjs", "xorpay", "upaas", "wechatpay", "maqian"]
 /// The row of the lengths of order numbers.
 const NUMBERS: &str = "merchant's order number";
 /// Rows that no capability decides.
-const FREE: [&str; 9] = [
+const FREE: [&str; 8] = [
     "methods",
-    "notification of a refund",
     "what the payer gets",
     "provider is told the expiry",
     "answer to what is taken",
@@ -33,7 +32,7 @@ const FREE: [&str; 9] = [
 type Has = fn(&Capabilities) -> bool;
 
 /// Rows that say what capabilities say.
-const HELD: [(&str, Has); 13] = [
+const HELD: [(&str, Has); 14] = [
     ("create is a call", |can| !Need::CreateCall.is_lacking(can)),
     ("create again after a lost answer", |can| !Need::CreateAgain.is_lacking(can)),
     ("query before a payment is known", |can| !Need::QueryByNumber.is_lacking(can)),
@@ -49,6 +48,7 @@ const HELD: [(&str, Has); 13] = [
     }),
     ("query of a refund", |can| !Need::RefundQuery.is_lacking(can)),
     ("notification of a payment", |can| !Need::Notification.is_lacking(can)),
+    ("notification of a refund", |can| !Need::RefundNotification.is_lacking(can)),
 ];
 
 /// The cells of each row.

@@ -40,6 +40,10 @@ pub(crate) enum Change {
     Amount(i64),
     /// It tells of another payment of the same order.
     TradeNo(String),
+    /// It states that many fen of a refund.
+    RefundAmount(i64),
+    /// It tells of another refund of the same order.
+    RefundNo(String),
 }
 
 /// One column of the matrix: a provider with one kind of account.

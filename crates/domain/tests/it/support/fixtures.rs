@@ -206,6 +206,7 @@ pub(crate) fn wechat() -> Capabilities {
         refund_spacing: secs(60),
         refund_window: secs(365 * 24 * 3600),
         notification: true,
+        refund_notification: true,
         confirm_above_minor: None,
         order_no_chars: (6, 32),
         call_spacing: Duration::ZERO,

@@ -10,7 +10,7 @@ use paymux_providers::SecretRef;
 use paymux_providers::signing::SigningKey;
 use paymux_simulators::SimulatorConfig;
 use paymux_simulators::keys::SecretPem;
-use paymux_simulators::maqian::{AccessKey, MaqianMerchant, NotifyProof, sign};
+use paymux_simulators::maqian::{AccessKey, MaqianMerchant, NotifyProof, RefundPush, sign};
 use paymux_simulators::wechatpay::PlatformPublic;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
@@ -64,7 +64,10 @@ impl Rig for Maqian {
                     notify_key_pem: Some(SecretPem::new(PRIVATE_PEM.to_owned())),
                     ..merchant
                 },
-                Self::WithApi => merchant.with_api(AGENT_NO, who.account()),
+                Self::WithApi => MaqianMerchant {
+                    refund_push: RefundPush::WithOrder,
+                    ..merchant.with_api(AGENT_NO, who.account())
+                },
             }
         };
         config.maqian.merchants = Who::ALL.map(merchant).to_vec();
@@ -123,6 +126,8 @@ impl Rig for Maqian {
             Change::ExtraField => set("newly_added", "a b+c=%41 新".to_owned()),
             Change::Amount(fen) => set("total_amount", format!("{}.{:02}", fen / 100, fen % 100)),
             Change::TradeNo(no) => set("trade_no", no.clone()),
+            Change::RefundAmount(fen) => set("refund_amount", format!("{}.{:02}", fen / 100, fen % 100)),
+            Change::RefundNo(no) => set("out_refund_no", no.clone()),
         };
         let signature = match self {
             Self::Bare => {

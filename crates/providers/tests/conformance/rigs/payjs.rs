@@ -75,6 +75,7 @@ impl Rig for Cashier {
             Change::ExtraField => fields.push(("newly_added".to_owned(), "a b+c=%41 新".to_owned())),
             Change::Amount(fen) => set(&mut fields, "total_fee", fen.to_string()),
             Change::TradeNo(no) => set(&mut fields, "payjs_order_id", no.clone()),
+            Change::RefundAmount(_) | Change::RefundNo(_) => unreachable!("it tells of no refund"),
         }
         fields.sort();
         let text: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();

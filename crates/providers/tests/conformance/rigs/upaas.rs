@@ -110,6 +110,7 @@ impl Rig for Upaas {
             Change::ExtraField => set("newly_added", "a b+c=%41 新".to_owned()),
             Change::Amount(fen) => set("amount", format!("{}.{:02}", fen / 100, fen % 100)),
             Change::TradeNo(no) => set("order_number", no.clone()),
+            Change::RefundAmount(_) | Change::RefundNo(_) => unreachable!("it tells of no refund"),
         };
         document.remove("sign");
         let mut fields: Vec<(&String, &str)> =

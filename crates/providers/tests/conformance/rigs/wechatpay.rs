@@ -161,6 +161,8 @@ impl Rig for Wechatpay {
             }
             Change::Amount(fen) => transaction["amount"]["total"] = json!(fen),
             Change::TradeNo(no) => transaction["transaction_id"] = json!(no),
+            Change::RefundAmount(fen) => transaction["amount"]["refund"] = json!(fen),
+            Change::RefundNo(no) => transaction["out_refund_no"] = json!(no),
         }
         seal(&mut document["resource"], &transaction);
         signed(document.to_string().into_bytes(), raw, platform, now)

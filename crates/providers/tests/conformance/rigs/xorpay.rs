@@ -92,6 +92,7 @@ impl Rig for Jsapi {
             Change::ExtraField => fields.push(("newly_added".to_owned(), "a b+c=%41 新".to_owned())),
             Change::Amount(fen) => set(&mut fields, "pay_price", format!("{}.{:02}", fen / 100, fen % 100)),
             Change::TradeNo(no) => set(&mut fields, "aoid", no.clone()),
+            Change::RefundAmount(_) | Change::RefundNo(_) => unreachable!("it tells of no refund"),
         }
         let value = |name: &str| fields.iter().find(|(known, _)| known == name).unwrap().1.clone();
         let text: String = SIGNED.map(value).concat();

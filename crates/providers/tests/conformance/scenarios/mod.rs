@@ -6,6 +6,7 @@ mod create;
 mod notification;
 mod query;
 mod refund;
+mod refund_notification;
 
 use paymux_domain::ports::BoxFuture;
 
@@ -58,5 +59,6 @@ pub(crate) fn all() -> Vec<Scenario> {
         .chain(of("close", close::ROWS, Some(answers::Step::Close)))
         .chain(of("refund", refund::ROWS, Some(answers::Step::Refund)))
         .chain(of("notification", notification::ROWS, None))
+        .chain(of("refund notification", refund_notification::ROWS, None))
         .collect()
 }

@@ -3,7 +3,7 @@
 //! Its contract: JSON over HTTP. `POST /sixth/orders` makes an order, the same again is the same order. `GET
 //! /sixth/orders/{shop}/{number}` tells of it. `POST /sixth/refunds` gives back a part under a number, `GET
 //! /sixth/refunds/{shop}/{number}` tells of that. An order that is not paid by its `expires_at` cannot be paid any more;
-//! nobody can close it before. Requests, answers and notifications carry `sixth-time` in seconds and `sixth-seal`, the
+//! nobody can close it before. It tells of payments alone. Requests, answers and notifications carry `sixth-time` in seconds and `sixth-seal`, the
 //! HMAC-SHA256 in hexadecimal digits by the shared key over time, a line break, what is asked for (of a request: method,
 //! blank, path; of an answer: its status; of a notification: `notify`), a line break, and the body.
 

@@ -66,6 +66,7 @@ impl Rig for Sixth {
             Change::ExtraField => document["newly_added"] = json!({"a": ["新", 1]}),
             Change::Amount(fen) => document["amount"] = json!(fen),
             Change::TradeNo(no) => document["trade_no"] = json!(no),
+            Change::RefundAmount(_) | Change::RefundNo(_) => unreachable!("it tells of no refund"),
         }
         let body = document.to_string();
         RawNotification {

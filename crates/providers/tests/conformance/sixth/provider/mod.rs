@@ -54,6 +54,7 @@ static CAPABILITIES: Capabilities = Capabilities {
     refund_spacing: Duration::ZERO,
     refund_window: Duration::from_secs(90 * 24 * 3600),
     notification: true,
+    refund_notification: false,
     confirm_above_minor: Some(1000),
     order_no_chars: (1, 20),
     call_spacing: Duration::ZERO,
