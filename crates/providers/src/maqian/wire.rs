@@ -1,16 +1,16 @@
 //! Messages of the server API and notifications as they arrive: JSON objects, each value as its text.
 
-use std::fmt;
-
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::json::{FIELDS_MAX, Object};
+
+/// Lists and objects within one another; the documents have two.
+const DEPTH_MAX: usize = 8;
 
 /// A value as it takes part in a signature. Holds personal data, so it has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Node {
-    /// A text, a number, a truth value, or nothing.
+    /// A text, a number with the digits as they were sent (`0.10`), a truth value, or nothing.
     Text(String),
     /// Several values in their order.
     List(Vec<Node>),
@@ -25,9 +25,21 @@ pub(super) enum Node {
 pub(super) struct Fields(Vec<(String, Node)>);
 
 impl Fields {
-    /// The fields of a JSON object; `None` when it is none, has too many, or names one twice.
+    /// The fields of a JSON object; `None` when it is none, has too many, names one twice, or is too deep.
     pub(super) fn from_json(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok()
+        Self::read(std::str::from_utf8(body).ok()?, DEPTH_MAX)
+    }
+
+    fn read(text: &str, depth: usize) -> Option<Self> {
+        let Object { fields, count } = serde_json::from_str::<Object<&RawValue>>(text).ok()?;
+        if count > FIELDS_MAX {
+            return None;
+        }
+        let field = |(name, value): (String, &RawValue)| Some((name, Node::read(value, depth)?));
+        let mut fields = fields.into_iter().map(field).collect::<Option<Vec<_>>>()?;
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let is_twice = fields.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b));
+        (!is_twice).then_some(Self(fields))
     }
 
     /// Flat fields of our own.
@@ -66,67 +78,21 @@ impl Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Object { mut fields, count } = Object::<Node>::deserialize(deserializer)?;
-        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let is_twice = fields.windows(2).any(|pair| matches!(pair, [(a, _), (b, _)] if a == b));
-        if is_twice || count > FIELDS_MAX {
-            return Err(D::Error::custom("a field stands there twice, or there are too many"));
+impl Node {
+    /// Reads a value, in which there are so many more lists and objects within one another at most.
+    fn read(value: &RawValue, depth: usize) -> Option<Self> {
+        let text = value.get();
+        let within = depth.checked_sub(1);
+        match text.bytes().next()? {
+            b'"' => serde_json::from_str(text).ok().map(Self::Text),
+            b'{' => Fields::read(text, within?).map(Self::Object),
+            b'[' => {
+                let values: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+                let list = values.into_iter().map(|value| Self::read(value, within?));
+                list.collect::<Option<_>>().map(Self::List)
+            }
+            b'n' => Some(Self::Text(String::new())),
+            _ => Some(Self::Text(text.to_owned())),
         }
-        Ok(Self(fields))
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value of JSON")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(Node::Text(number.to_string()))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
-        Ok(Node::Text(number.to_string()))
-    }
-
-    /// As its shortest digits. One that was written otherwise (`0.10`) does not verify, and so says nothing.
-    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
-        Ok(Node::Text(number.to_string()))
-    }
-
-    fn visit_bool<E>(self, is_true: bool) -> Result<Node, E> {
-        Ok(Node::Text(is_true.to_string()))
-    }
-
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Text(String::new()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Node, A::Error> {
-        let mut list = Vec::new();
-        while let Some(value) = values.next_element()? {
-            list.push(value);
-        }
-        Ok(Node::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Node, A::Error> {
-        Fields::deserialize(MapAccessDeserializer::new(map)).map(Node::Object)
     }
 }

@@ -1,7 +1,8 @@
 //! Both rules of signature over random fields: the provider's texts and signatures are those of the simulator's own code.
 
-use paymux_domain::ports::{BoxFuture, SignError, Signer};
-
+use paymux_domain::outcome::Word;
+use paymux_domain::ports::{BoxFuture, RawNotification, RefusalReason, SignError, Signer};
+use paymux_domain::time::Timestamp;
 use paymux_simulators::maqian::sign;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -114,5 +115,42 @@ async fn both_sides_make_the_same_md5_of_ten_thousand_random_calls() {
         let signed = bench.sign(&account, json.as_bytes(), &Blank).await.unwrap();
         assert_eq!(signed.canonical, format!("{}<key>", sign::api_text(&document)));
         assert_eq!(signed.signature, sign::api_sign(&document, KEY));
+    }
+}
+
+/// A body of numbers as they stand here: their digits are under the signature, and no other spelling of them is.
+#[test]
+fn numbers_count_with_the_digits_as_they_were_sent() {
+    let (registry, _) = registry();
+    let provider = registry.provider(&"maqian".parse().unwrap()).unwrap();
+    let numbers =
+        [("total_amount", "0.10"), ("fee", "0.00"), ("merch_no", "833651658120001"), ("rate", "1e2")];
+    let mut document = Map::new();
+    let texts = [("out_trade_no", "T-1"), ("trade_no", "ALI1"), ("trade_status", "1")];
+    for (name, value) in texts.into_iter().chain(numbers) {
+        document.insert(name.to_owned(), value.into());
+    }
+    document.insert("sign".to_owned(), sign::api_sign(&document, KEY).into());
+    let text = Value::Object(document).to_string();
+    let sent = |digits: &str| {
+        let pairs = numbers.iter().fold(text.clone(), |text, (name, value)| {
+            let value = if *name == "total_amount" { digits } else { value };
+            let (before, rest) = text.split_once(&format!("\"{name}\":\"")).expect("it is there");
+            let (_, after) = rest.split_once('"').expect("its end");
+            format!("{before}\"{name}\": {value} {after}")
+        });
+        RawNotification {
+            merchant_id: "m1".parse().unwrap(),
+            accounts: Vec::new(),
+            headers: Vec::new(),
+            body: pairs.into_bytes(),
+        }
+    };
+    let verified = provider.verify(&sent("0.10"), Timestamp::EPOCH).expect("signed as it was sent");
+    let [Word::Paid(payment)] = verified.words.as_slice() else { panic!("{verified:?}") };
+    assert_eq!((payment.total_minor, payment.fee_minor), (10, Some(0)));
+    for other in ["0.1", "0.100", "1e-1", "0.10e0"] {
+        let refusal = provider.verify(&sent(other), Timestamp::EPOCH).unwrap_err();
+        assert_eq!(refusal.reason, RefusalReason::BadSignature, "{other}");
     }
 }

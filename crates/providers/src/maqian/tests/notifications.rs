@@ -77,6 +77,8 @@ fn each_reason_of_refusal() {
     check(b"x".to_vec(), Malformed, "the body is no JSON object, or names a field twice");
     check(br#"{"a":{"b":1}}"#.to_vec(), Malformed, "a field is an object or a list");
     check(b"{}".to_vec(), Malformed, "merch_no is missing");
+    let deep = format!(r#"{{"a":{}{}}}"#, "[".repeat(30_000), "]".repeat(30_000));
+    check(deep.into_bytes(), Malformed, "the body is no JSON object, or names a field twice");
     check(signed(&[("merch_no", "1")]), WrongMerchant, "merch_no is that of no account");
     check(serde_json::to_vec(&notification()).unwrap(), Malformed, "sign is missing");
     check(body(&notification(), "another key"), BadSignature, "the signature does not verify");
