@@ -8,6 +8,7 @@ use paymux_domain::ports::{Bucket, DueRow};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use scylla::value::CqlTimestamp;
+use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::index::timestamp;
@@ -29,10 +30,11 @@ impl Tables {
         let bucket = Bucket::of(row.due_at);
         let place = (bucket, partition);
         if !self.buckets.holds(&place) {
+            let begun = Instant::now();
             let ttl = self.ttl(bucket.next().start() + BUCKET_MARGIN);
             let entry = (i64::from(partition.0), day_of(bucket), bucket.0, ttl);
             self.driver.write(Cql::AddDueBucket, entry).await?;
-            self.buckets.add(place);
+            self.buckets.add(place, begun);
         }
         let (merchant_id, order_no) = (row.key.merchant_id.as_str(), row.key.order_no.as_str());
         let due_at = timestamp(row.due_at);

@@ -9,6 +9,7 @@ use paymux_domain::ports::{ListPage, ListQuery};
 use paymux_domain::shard::stable_hash;
 use paymux_domain::time::Timestamp;
 use scylla::value::CqlTimestamp;
+use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::statements::Cql;
@@ -81,8 +82,9 @@ impl Tables {
         let (merchant_id, day, slot) = (order.merchant_id.as_str(), day_of(created_time), slot_of(order));
         let place = (order.merchant_id.clone(), day, slot);
         if !self.days.holds(&place) {
+            let begun = Instant::now();
             self.driver.write(Cql::AddDay, (merchant_id, day, slot)).await?;
-            self.days.add(place);
+            self.days.add(place, begun);
         }
         let row = (merchant_id, day, slot, timestamp(created_time), order.order_no.as_str());
         self.driver.write(Cql::AddToIndex, row).await.map_err(Failure::after_an_effect)

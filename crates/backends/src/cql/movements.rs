@@ -5,6 +5,7 @@ use paymux_domain::business_date::BusinessDate;
 use paymux_domain::fact::Fact;
 use paymux_domain::name::OrderKey;
 use paymux_domain::ports::{MovementPage, MovementQuery};
+use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::index::{IndexRow, slot_of};
@@ -19,8 +20,9 @@ impl Tables {
         let (merchant_id, day, slot) = (order.merchant_id.as_str(), day.day_number(), slot_of(order));
         let place = (order.merchant_id.clone(), day, slot);
         if !self.movement_days.holds(&place) {
+            let begun = Instant::now();
             self.driver.write(Cql::AddMovementDay, (merchant_id, day, slot)).await?;
-            self.movement_days.add(place);
+            self.movement_days.add(place, begun);
         }
         let row = (merchant_id, day, slot, order.order_no.as_str());
         self.driver.write(Cql::AddToMovements, row).await.map_err(Failure::after_an_effect)

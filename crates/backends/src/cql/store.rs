@@ -1,9 +1,10 @@
 //! The order store over the tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use paymux_domain::fact::Fact;
@@ -14,19 +15,23 @@ use paymux_domain::ports::{
     MovementQuery, OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
 };
 use paymux_domain::shard::Partition;
+use tokio::time::Instant;
 
 use super::config::CqlConfig;
 use super::connect::{self, CqlOpenError};
 use super::driver::Driver;
 use super::failure::Failure;
 use super::ledger::Turns;
-use super::schema::SLICES;
+use super::schema::{ROW_MARGIN, SLICES};
 use super::statements::Cql;
 
 /// Milliseconds of a day.
 pub(super) const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Places that are remembered as written, of one kind.
 const PLACES_MAX: usize = 100_000;
+/// How long a place's row counts as written, in real time as its TTL. The row outlasts by [`ROW_MARGIN`] what is written
+/// beside it, and so by half of that what is written at the end of this time.
+const WRITTEN_FOR: Duration = Duration::from_secs(ROW_MARGIN.as_secs() / 2);
 
 /// The order store in a keyspace. Clones share its session.
 #[derive(Clone)]
@@ -90,8 +95,8 @@ impl CqlStore {
     }
 }
 
-/// Places whose row is written already. What is forgotten is written once more.
-pub(super) struct Places<T>(Mutex<BTreeSet<T>>);
+/// Places whose row is written already, with the time of that. What is forgotten, or was long ago, is written once more.
+pub(super) struct Places<T>(Mutex<BTreeMap<T, Instant>>);
 
 impl<T> Default for Places<T> {
     fn default() -> Self {
@@ -101,15 +106,16 @@ impl<T> Default for Places<T> {
 
 impl<T: Ord> Places<T> {
     pub(super) fn holds(&self, place: &T) -> bool {
-        self.0.lock().contains(place)
+        self.0.lock().get(place).is_some_and(|written| written.elapsed() < WRITTEN_FOR)
     }
 
-    pub(super) fn add(&self, place: T) {
+    /// Remembers a place whose row was begun to be written at that time.
+    pub(super) fn add(&self, place: T, begun: Instant) {
         let mut places = self.0.lock();
         if places.len() >= PLACES_MAX {
             places.clear();
         }
-        places.insert(place);
+        places.insert(place, begun);
     }
 }
 
@@ -273,5 +279,29 @@ impl OrderStore for CqlStore {
     fn refund_ledger(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<LedgerEntry>, StoreError>> {
         let key = key.clone();
         run!(self, |tables| tables.entries(&key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row that is written beside a place's ends before the place's own, however long the process runs.
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_written_again_long_before_its_row_ends() {
+        let places = Places::default();
+        let (mut begun, retention) = (Instant::now(), Duration::from_secs(400 * 24 * 3600));
+        places.add("day", begun);
+        let mut written = 0;
+        for _ in 0..400 {
+            tokio::time::advance(Duration::from_secs(24 * 3600)).await;
+            if !places.holds(&"day") {
+                (begun, written) = (Instant::now(), written + 1);
+                places.add("day", begun);
+            }
+            assert!(begun + retention + ROW_MARGIN > Instant::now() + retention, "{:?}", begun.elapsed());
+        }
+        assert_eq!(written, 400 / 15, "and no more often than that");
+        assert!(!places.holds(&"another day"));
     }
 }
