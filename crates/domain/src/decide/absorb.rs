@@ -1,6 +1,6 @@
 //! Absorbing an input: what was heard becomes facts and bookkeeping, nothing is concluded yet.
 
-use super::operator::{mismatch_text, of_order};
+use super::operator::{is_disputed, mismatch_text, of_order};
 use super::plan::{paying_over, unconfirmed};
 use super::schedule::follow_up_around;
 use super::{Completed, Conflict, Draft, Input, operator, refund};
@@ -249,6 +249,10 @@ fn paid(draft: &mut Draft<'_>, payment: &Payment) {
             format!("payment {} of {} fen for a number never ordered", payment.trade_no, payment.total_minor);
         draft.word(key, FactBody::Paid(payment.clone()));
         draft.attention(AttentionReason::UnknownOrder, text, true);
+        return;
+    }
+    // A bare "paid" has no amount of its own to set against the one that a person is being called over.
+    if payment.evidence == Evidence::Assumed && is_disputed(&draft.order, &payment.trade_no) {
         return;
     }
     let word = FactKey::OperatorPaid(payment.trade_no.clone());

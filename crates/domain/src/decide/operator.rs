@@ -6,6 +6,7 @@ use crate::amount::Amount;
 use crate::confirm::{ConfirmCommand, Confirmation, OperatorWord};
 use crate::fact::{AttentionReason, Closure, Fact, FactBody, FactKey};
 use crate::fold::{Order, State};
+use crate::name::ProviderTradeNo;
 use crate::payment::{Evidence, Payment};
 use crate::replay::ReplayCommand;
 
@@ -166,7 +167,19 @@ pub(super) fn of_order(payment: &Payment, amount: Amount) -> bool {
 pub(super) fn mismatch_text(payment: &Payment, amount: Amount) -> String {
     let stated = payment.currency.map_or("an unknown currency", |currency| currency.code());
     format!(
-        "payment {} states {} minor units of {stated}, the order is {amount}",
-        payment.trade_no, payment.total_minor
+        "{} {} minor units of {stated}, the order is {amount}",
+        mismatch_start(&payment.trade_no),
+        payment.total_minor
     )
+}
+
+fn mismatch_start(trade_no: &ProviderTradeNo) -> String {
+    format!("payment {trade_no} states")
+}
+
+/// Whether a person is being called over the amount of that payment.
+pub(super) fn is_disputed(order: &Order, trade_no: &ProviderTradeNo) -> bool {
+    let start = mismatch_start(trade_no);
+    let names = |fact: &Fact| matches!(&fact.body, FactBody::Attention(text) if text.starts_with(&start));
+    order.attention().any(|(reason, _, fact)| reason == AttentionReason::PaymentMismatch && names(fact))
 }

@@ -12,8 +12,8 @@ use paymux_domain::ports::{DuplicatePolicy, LatePolicy};
 use paymux_domain::replay::Replay;
 
 use crate::support::fixtures::{
-    EXPIRY_SECS, PRICE, at, confirmed_payment, launched, name, notification, paid, payjs, payment, report,
-    secs, told, xorpay,
+    EXPIRY_SECS, PRICE, assumed, at, confirmed_payment, launched, name, notification, paid, payjs, payment,
+    report, secs, told, xorpay,
 };
 use crate::support::model::{Heard, Model, keys_of};
 
@@ -225,6 +225,17 @@ fn money_that_is_not_the_orders_is_recorded_and_waits_for_a_word_on_the_goods() 
     // The provider says the same again, under a new notification: it agrees with the person.
     let decision = model.notify(vec![Word::Paid(payment("T9", PRICE - 1))]);
     assert_eq!(keys_of(&decision), ["paid/T9"]);
+}
+
+#[test]
+fn a_bare_paid_counts_again_once_a_person_has_settled_what_was_said_of_the_amount() {
+    let mut model = Model::created_at(xorpay());
+    model.answer(launched());
+    model.notify(vec![Word::Paid(payment("A1", PRICE - 1))]);
+    model.confirm("c1", settled(AttentionReason::PaymentMismatch, None));
+    model.until_call(Operation::Query);
+    let decision = model.answer(told(Word::Paid(assumed("A1"))));
+    assert!(keys_of(&decision).contains(&"paid/A1".to_owned()), "{decision:?}");
 }
 
 #[test]

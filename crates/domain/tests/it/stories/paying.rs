@@ -224,6 +224,21 @@ fn a_stated_amount_that_differs_from_the_assumed_one_calls_a_person() {
     assert_eq!(model.order().fulfilment(), Some(Fulfilment::Fulfil), "said before, never taken back");
 }
 
+/// A notification of another amount comes while a query is under way, whose answer says "paid" and no more.
+#[test]
+fn a_bare_paid_records_nothing_of_a_payment_whose_amount_a_person_is_called_over() {
+    let mut model = Model::created_at(xorpay());
+    model.answer(launched());
+    model.tick();
+    model.notify(vec![Word::Paid(payment("A1", PRICE - 1))]);
+    let decision = model.answer(told(Word::Paid(assumed("A1"))));
+    assert_eq!(keys_of(&decision), Vec::<String>::new(), "its amount is not the order's");
+    assert_eq!((model.state(), model.order().paid_minor()), (State::Pending, 0));
+    assert!(model.order().is_frozen(), "a person looks");
+    let decision = model.notify(vec![Word::Paid(payment("A1", PRICE))]);
+    assert_eq!(keys_of(&decision), ["paid/A1"], "what is stated counts");
+}
+
 #[test]
 fn a_refund_made_elsewhere_is_flagged_and_the_payment_stays() {
     let mut model = Model::created();
