@@ -4,11 +4,13 @@ mod cells;
 mod columns;
 mod export;
 mod judge;
+mod mapping;
 mod owners;
 mod report;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
@@ -26,6 +28,7 @@ use crate::ingest::REASON_CHARS_MAX;
 use columns::Column;
 use export::{Export, Survey};
 use judge::{Line, Verdict, What};
+use mapping::Mapping;
 use owners::{Owner, Owners};
 use report::Report;
 
@@ -54,7 +57,8 @@ orders that are not known; 65 the file has faults, and nothing was done.
 
 Examples:
   paymux settle import bill.csv --account main --mchid 1900000001 --dry-run
-  paymux settle import list.csv --account shop --reason 'list of 10 May' --output json")]
+  paymux settle import list.csv --account shop --reason 'list of 10 May' --output json
+  paymux settle import statement.csv --account xor --mapping xorpay.toml --dry-run")]
     Import(ImportArgs),
 }
 
@@ -77,6 +81,10 @@ struct ImportArgs {
     /// Whose export it is; must be the account's provider, which it is without it.
     #[arg(long, value_enum)]
     format: Option<Kind>,
+    /// What the columns and words of the export mean (docs/finance.md): needed where no document lists them, as at XorPay,
+    /// UPaaS and 码钱.
+    #[arg(long, conflicts_with_all = ["format", "mchid", "sub_mchid"])]
+    mapping: Option<PathBuf>,
     /// Put before the line's number in the reason of each confirmation.
     #[arg(long)]
     reason: Option<String>,
@@ -92,6 +100,9 @@ enum Kind {
     Wechatpay,
     /// PayJS's list of orders.
     Payjs,
+    /// Any, by `--mapping`.
+    #[value(skip)]
+    Mapped,
 }
 
 /// Whose export is read, and whose it must be.
@@ -102,16 +113,20 @@ struct Source {
     mchid: String,
     /// Empty where the account has none.
     sub_mchid: String,
+    /// What the columns mean, where it is not known.
+    mapping: Option<Arc<Mapping>>,
 }
 
 impl Source {
     /// Of an account's provider, as the arguments name it.
     fn of(args: &ImportArgs, provider: &str) -> anyhow::Result<Self> {
+        let mapping = args.mapping.as_deref().map(Mapping::read).transpose()?.map(Arc::new);
         let kind = match provider {
+            "" => anyhow::bail!("no merchant that you may see has orders at the account {}", args.account),
+            _ if mapping.is_some() => Kind::Mapped,
             "wechatpay" => Kind::Wechatpay,
             "payjs" => Kind::Payjs,
-            "" => anyhow::bail!("no merchant that you may see has orders at the account {}", args.account),
-            other => anyhow::bail!("exports of {other} cannot be read"),
+            other => anyhow::bail!("--mapping: must say what the columns of an export of {other} mean"),
         };
         anyhow::ensure!(
             args.format.is_none_or(|format| format == kind),
@@ -123,7 +138,7 @@ impl Source {
             "--mchid: must name the account's merchant number for a bill of WeChat Pay, and only there"
         );
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        Ok(Self { kind, mchid: text(&args.mchid), sub_mchid: text(&args.sub_mchid) })
+        Ok(Self { kind, mchid: text(&args.mchid), sub_mchid: text(&args.sub_mchid), mapping })
     }
 
     /// Whether an export must have a column beyond those that all of its kind must have.

@@ -289,6 +289,35 @@ fn an_export_is_compared_and_what_nobody_knew_is_confirmed() {
 }
 
 #[test]
+fn any_other_export_is_compared_by_what_a_mapping_says_of_it() {
+    let world = World::start(&[]);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let client = runtime.block_on(world.client());
+    let account = runtime.block_on(pending(&client, "MAPPED-1", 500)).account;
+    let prefix = world.merchants[0].prefix.as_str();
+    let written = |name: &str, text: &str| {
+        let file = world.folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let statement = written("statement.csv", &format!("Sum,Order,Number\n500,{prefix}MAPPED-1,T-5\n"));
+    let mapped = |columns: &str| {
+        let mapping = written("mapping.toml", &format!("amount_unit = \"fen\"\n[columns]\n{columns}"));
+        let base = ["settle", "--server", &world.grpc, "import", &statement, "--account", &account];
+        paymux(&[&base[..], &["--mapping", &mapping, "--output", "json", "--log", "warn"]].concat())
+    };
+    let columns = "out_trade_no = \"Order\"\ntrade_no = \"Number\"\namount = \"Sum\"\n";
+    let done = mapped(columns);
+    assert_eq!((done.status.code(), &lines(&done)[0]["verdict"]), (Some(0), &json!("confirmed")), "{done:?}");
+    let missing = mapped(&columns.replace("Sum", "Total"));
+    assert_eq!(missing.status.code(), Some(65), "{missing:?}");
+    assert_eq!((&lines(&missing)[0]["line"], &lines(&missing)[0]["column"]), (&json!(1), &json!("Total")));
+    let faulty = mapped("out_trade_no = \"Order\"\n");
+    let told = String::from_utf8_lossy(&faulty.stderr).into_owned();
+    assert!(told.contains("columns.trade_no: is missing; columns.amount: is missing"), "{faulty:?}");
+}
+
+#[test]
 fn operators_work_by_the_command_line() {
     let world = World::start(&[]);
     let runtime = tokio::runtime::Runtime::new().unwrap();

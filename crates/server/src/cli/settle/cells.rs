@@ -3,9 +3,10 @@
 use paymux_domain::name::NameError;
 
 use super::Source;
-use super::columns::{Column, Columns, beijing_time, fen};
+use super::columns::{Column, Columns, TIME_FORMAT, beijing_time, fen, whole_fen};
 use super::export::Fault;
 use super::judge::{Line, What};
+use super::mapping::{Mapping, Status, Unit};
 use crate::ingest::check_provider_refund_no;
 
 /// The cells of one line.
@@ -23,12 +24,21 @@ impl Cells<'_> {
     }
 
     fn fault(&mut self, column: Column, reason: impl Into<String>) {
-        let (name, _) = self.columns.cell(self.record, column);
-        self.faults.push(Fault { line: self.line, column: name.to_owned(), reason: reason.into() });
+        let name = self.columns.name(column).to_owned();
+        self.faults.push(Fault { line: self.line, column: name, reason: reason.into() });
     }
 
     fn name<T: std::str::FromStr<Err = NameError>>(&mut self, column: Column) -> Option<T> {
-        match self.text(column).parse() {
+        self.named(column, "")
+    }
+
+    /// A name that has something behind it there.
+    fn named<T: std::str::FromStr<Err = NameError>>(&mut self, column: Column, end: &str) -> Option<T> {
+        let Some(text) = self.text(column).strip_suffix(end) else {
+            self.fault(column, format!("must end with {end}"));
+            return None;
+        };
+        match text.parse() {
             Ok(name) => Some(name),
             Err(NameError { allowed, .. }) => {
                 self.fault(column, format!("must be {allowed}"));
@@ -38,11 +48,29 @@ impl Cells<'_> {
     }
 
     fn money(&mut self, column: Column) -> Option<i64> {
-        let minor = fen(self.text(column)).filter(|minor| *minor > 0);
+        let minor = self.minor(column).filter(|minor| *minor > 0);
         if minor.is_none() {
-            self.fault(column, "must be an amount above zero in yuan, such as 12.34");
+            let example = if self.is_in_fen() { "fen, such as 1234" } else { "yuan, such as 12.34" };
+            self.fault(column, format!("must be an amount above zero in {example}"));
         }
         minor
+    }
+
+    fn is_in_fen(&self) -> bool {
+        self.source.mapping.as_ref().is_some_and(|mapping| mapping.unit == Unit::Fen)
+    }
+
+    fn minor(&self, column: Column) -> Option<i64> {
+        if self.is_in_fen() { whole_fen(self.text(column)) } else { fen(self.text(column)) }
+    }
+
+    /// A fee that is there must be an amount.
+    fn fee(&mut self) -> Option<i64> {
+        let fee = self.minor(Column::Fee);
+        if fee.is_none() && !self.text(Column::Fee).is_empty() {
+            self.fault(Column::Fee, "must be an amount without a sign, or nothing");
+        }
+        fee
     }
 
     /// A time that is there must be one.
@@ -51,9 +79,11 @@ impl Cells<'_> {
         if text.is_empty() {
             return None;
         }
-        let time = beijing_time(text);
+        let format = self.source.mapping.as_ref().map_or(TIME_FORMAT, |mapping| mapping.time_format.as_str());
+        let time = beijing_time(format, text);
         if time.is_none() {
-            self.fault(column, "must be a time such as 2026-05-10 08:00:00");
+            let example = jiff::civil::date(2026, 5, 10).at(8, 0, 0, 0).strftime(format).to_string();
+            self.fault(column, format!("must be a time such as {example}"));
         }
         time
     }
@@ -62,7 +92,8 @@ impl Cells<'_> {
         let trade_no = self.name(Column::TradeNo);
         let total_minor = self.money(Column::Total);
         let success_time = self.time(Column::Time);
-        Some(What::Payment { trade_no: trade_no?, total_minor: total_minor?, success_time })
+        let fee_minor = self.fee();
+        Some(What::Payment { trade_no: trade_no?, total_minor: total_minor?, success_time, fee_minor })
     }
 
     /// Whose bill the line is of, and in what money; neither provider's text decides what the file is of.
@@ -108,6 +139,35 @@ impl Cells<'_> {
             out_refund_no: out_refund_no?,
             total_minor: total_minor?,
             done,
+            provider_refund_no: provider_refund_no?,
+        })
+    }
+
+    pub(super) fn mapped(&mut self, mapping: &Mapping) -> Option<Line> {
+        let out_trade_no = self.named(Column::OutTradeNo, &mapping.out_trade_no_end);
+        let what = match mapping.status(self.text(Column::State)) {
+            Some(Status::Paid) => self.payment(),
+            Some(Status::Refund) => self.refund_done(),
+            Some(Status::Refunded) => Some(What::Refunded),
+            Some(Status::Unpaid) => Some(What::Unpaid("not paid")),
+            None => {
+                self.fault(Column::State, format!("must be one of: {}", mapping.words()));
+                None
+            }
+        };
+        Some(Line { number: self.line, out_trade_no: out_trade_no?, what: what? })
+    }
+
+    /// A refund that is done, whose number at the provider the export need not have.
+    fn refund_done(&mut self) -> Option<What> {
+        let out_refund_no = self.name(Column::OutRefundNo);
+        let total_minor = self.money(Column::RefundTotal);
+        let has_number = !self.text(Column::ProviderRefundNo).is_empty();
+        let provider_refund_no = if has_number { self.provider_refund_no() } else { Some(String::new()) };
+        Some(What::Refund {
+            out_refund_no: out_refund_no?,
+            total_minor: total_minor?,
+            done: true,
             provider_refund_no: provider_refund_no?,
         })
     }

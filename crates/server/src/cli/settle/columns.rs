@@ -15,6 +15,7 @@ pub(super) enum Column {
     TradeNo,
     State,
     Total,
+    Fee,
     Time,
     OutRefundNo,
     ProviderRefundNo,
@@ -51,28 +52,44 @@ const PAYJS: [Names; 5] = [
     (Column::Time, &["支付时间"], false),
 ];
 
+/// How both write times.
+pub(super) const TIME_FORMAT: &str = "%Y-%m-%d %H:%M:%S";
+
 /// Where the columns of an export stand.
 #[derive(Clone, Debug)]
-pub(super) struct Columns(Vec<(Column, &'static str, usize)>);
+pub(super) struct Columns(Vec<(Column, String, usize)>);
+
+/// A wanted column: its names, and whether an export must have it.
+type Wanted = (Column, Vec<String>, bool);
+
+fn wanted(source: &Source) -> Vec<Wanted> {
+    let known: &[Names] = match (source.kind, &source.mapping) {
+        (_, Some(mapping)) => {
+            let named = mapping.columns.iter().map(|(column, name)| (*column, vec![name.clone()], true));
+            return named.collect();
+        }
+        (Kind::Wechatpay, None) => &WECHATPAY,
+        (Kind::Payjs, None) => &PAYJS,
+        (Kind::Mapped, None) => &[],
+    };
+    let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    known.iter().map(|(column, names, required)| (*column, owned(names), *required)).collect()
+}
 
 impl Columns {
     /// Finds them by the cells of the head.
     ///
     /// # Errors
     /// The names of the columns that are missing.
-    pub(super) fn of(source: &Source, head: &csv::StringRecord) -> Result<Self, Vec<&'static str>> {
-        let wanted: &[Names] = match source.kind {
-            Kind::Wechatpay => &WECHATPAY,
-            Kind::Payjs => &PAYJS,
-        };
+    pub(super) fn of(source: &Source, head: &csv::StringRecord) -> Result<Self, Vec<String>> {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
-        for (column, names, required) in wanted {
-            let at = names
-                .iter()
-                .find_map(|name| Some((*name, head.iter().position(|cell| cell_text(cell) == *name)?)));
-            match (at, names.first()) {
-                (Some((name, at)), _) => found.push((*column, name, at)),
-                (None, Some(name)) if *required || source.needs(*column) => missing.push(*name),
+        for (column, names, required) in wanted(source) {
+            let at = names.iter().find_map(|name| {
+                Some((name.clone(), head.iter().position(|cell| cell_text(cell) == *name)?))
+            });
+            match (at, names.into_iter().next()) {
+                (Some((name, at)), _) => found.push((column, name, at)),
+                (None, Some(name)) if required || source.needs(column) => missing.push(name),
                 _ => {}
             }
         }
@@ -80,14 +97,14 @@ impl Columns {
     }
 
     /// The name of a column; empty when the export lacks it.
-    pub(super) fn name(&self, column: Column) -> &'static str {
-        self.0.iter().find(|(known, _, _)| *known == column).map_or("", |(_, name, _)| *name)
+    pub(super) fn name(&self, column: Column) -> &str {
+        self.0.iter().find(|(known, _, _)| *known == column).map_or("", |(_, name, _)| name)
     }
 
     /// A cell with the name of its column; empty when the export or the line lacks it.
-    pub(super) fn cell<'r>(&self, record: &'r csv::StringRecord, column: Column) -> (&'static str, &'r str) {
+    pub(super) fn cell<'r>(&'r self, record: &'r csv::StringRecord, column: Column) -> (&'r str, &'r str) {
         let found = self.0.iter().find(|(known, _, _)| *known == column);
-        found.map_or(("", ""), |(_, name, at)| (*name, record.get(*at).map_or("", cell_text)))
+        found.map_or(("", ""), |(_, name, at)| (name.as_str(), record.get(*at).map_or("", cell_text)))
     }
 }
 
@@ -108,9 +125,15 @@ pub(super) fn fen(text: &str) -> Option<i64> {
     yuan.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents)
 }
 
-/// `2026-05-10 08:00:00` in Beijing `[assumed]`.
-pub(super) fn beijing_time(text: &str) -> Option<prost_types::Timestamp> {
-    let time = DateTime::strptime("%Y-%m-%d %H:%M:%S", text).ok()?;
+/// Fen as a whole number.
+pub(super) fn whole_fen(text: &str) -> Option<i64> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// A time in that format, such as `2026-05-10 08:00:00`, in Beijing `[assumed]`.
+pub(super) fn beijing_time(format: &str, text: &str) -> Option<prost_types::Timestamp> {
+    let time = DateTime::strptime(format, text).ok()?;
     let time = time.to_zoned(TimeZone::fixed(offset(8))).ok()?.timestamp();
     Some(prost_types::Timestamp { seconds: time.as_second(), nanos: 0 })
 }
@@ -132,6 +155,11 @@ mod tests {
     }
 
     #[test]
+    fn fen_are_whole() {
+        assert_eq!(["1234", "0", "", "12.34", "+1"].map(whole_fen), [Some(1234), Some(0), None, None, None]);
+    }
+
+    #[test]
     fn cells_lose_the_marks_around_them() {
         assert_eq!(
             [cell_text("`4200"), cell_text("\u{feff}交易时间"), cell_text(" `a b ")],
@@ -142,14 +170,16 @@ mod tests {
     #[test]
     fn missing_columns_are_all_named() {
         let head = csv::StringRecord::from(vec!["商户订单号"]);
-        let source = Source { kind: Kind::Wechatpay, mchid: "190001".to_owned(), sub_mchid: String::new() };
+        let (mchid, sub_mchid) = ("190001".to_owned(), String::new());
+        let source = Source { kind: Kind::Wechatpay, mchid, sub_mchid, mapping: None };
         let missing = Columns::of(&source, &head).unwrap_err();
         assert_eq!(missing, ["微信订单号", "交易状态", "订单金额", "商户号"]);
     }
 
     #[test]
     fn times_are_beijings() {
-        assert_eq!(beijing_time("1970-01-01 08:00:01").unwrap().seconds, 1);
-        assert_eq!(beijing_time("10 May"), None);
+        assert_eq!(beijing_time(TIME_FORMAT, "1970-01-01 08:00:01").unwrap().seconds, 1);
+        assert_eq!(beijing_time("%d.%m.%Y %H:%M", "01.01.1970 08:01").unwrap().seconds, 60);
+        assert_eq!(beijing_time(TIME_FORMAT, "10 May"), None);
     }
 }

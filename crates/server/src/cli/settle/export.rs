@@ -159,7 +159,8 @@ impl<R: Read> Export<R> {
     pub(super) fn survey(&mut self) -> Survey {
         let mut survey = Survey::default();
         while let Some(line) = self.next() {
-            survey.add(line, self.columns.as_ref().map_or("", |columns| columns.name(Column::TradeNo)));
+            let column = self.columns.as_ref().map_or("", |columns| columns.name(Column::TradeNo));
+            survey.add(line, column);
         }
         survey
     }
@@ -204,7 +205,7 @@ impl<R: Read> Export<R> {
             Ok(columns) => self.columns = Some(columns),
             Err(missing) => {
                 for name in missing {
-                    self.fault(line, name, "there is no such column");
+                    self.fault(line, &name, "there is no such column");
                 }
                 self.ended = true;
             }
@@ -236,9 +237,10 @@ impl<R: Read> Export<R> {
     fn read_line(&mut self, columns: &Columns, number: u64) -> Option<Line> {
         let (source, record) = (&self.source, &self.record);
         let mut cells = Cells { source, columns, record, line: number, faults: Vec::new() };
-        let line = match source.kind {
-            Kind::Wechatpay => cells.wechatpay(),
-            Kind::Payjs => cells.payjs(),
+        let line = match (source.kind, &source.mapping) {
+            (_, Some(mapping)) => cells.mapped(mapping),
+            (Kind::Wechatpay, None) => cells.wechatpay(),
+            (Kind::Payjs | Kind::Mapped, None) => cells.payjs(),
         };
         self.faults.append(&mut cells.faults);
         line.filter(|_| self.faults.is_empty())
@@ -280,6 +282,7 @@ impl<R: Read> Iterator for Export<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::settle::mapping::tests::{WHOLE, mapping};
 
     const HEAD: &str = "\u{feff}交易时间,商户号,微信订单号,商户订单号,交易状态,微信退款单号,商户退款单号,申请退款金额,退款状态,订单金额\n";
 
@@ -287,7 +290,7 @@ mod tests {
 
     fn source(kind: Kind) -> Source {
         let mchid = if kind == Kind::Wechatpay { "190001" } else { "" };
-        Source { kind, mchid: mchid.to_owned(), sub_mchid: String::new() }
+        Source { kind, mchid: mchid.to_owned(), sub_mchid: String::new(), mapping: None }
     }
 
     fn survey(kind: Kind, text: &str) -> Survey {
@@ -438,5 +441,51 @@ mod tests {
             assert!(told.len() == 1 && told[0].starts_with("line 2, 微信退款单号: must have"), "{told:?}");
         }
         assert_eq!(told(&survey(Kind::Wechatpay, &row("5030001"))), Vec::<String>::new());
+    }
+
+    fn mapped(text: &str) -> Export<&[u8]> {
+        let mapping = Some(mapping(WHOLE).into());
+        Export::new(&Source { mapping, ..source(Kind::Mapped) }, text.as_bytes())
+    }
+
+    const MAPPED_HEAD: &str = "At,Order,Number,Sum,Fee,State,Refund,Their refund,Back\n";
+
+    #[test]
+    fn an_export_is_read_by_its_mapping() {
+        let text = format!(
+            "{MAPPED_HEAD}2026/05/10 08:00,a1-1x,T1,1234,7,ok,,,\n,a1-2x,,,,gone,,,\n,a1-3x,,,,all back,,,\n\
+             ,a1-1x,T1,1234,,back,r1,,34\n"
+        );
+        let lines: Vec<Line> = mapped(&text).map(Result::unwrap).collect();
+        let [paid, unpaid, refunded, refund] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(paid.out_trade_no.as_str(), "a1-1");
+        assert!(matches!(
+            &paid.what,
+            What::Payment { total_minor: 1234, fee_minor: Some(7), success_time: Some(_), .. }
+        ));
+        assert!(matches!((&unpaid.what, &refunded.what), (What::Unpaid(_), What::Refunded)));
+        let What::Refund { total_minor: 34, done: true, provider_refund_no, .. } = &refund.what else {
+            panic!("{refund:?}")
+        };
+        assert!(provider_refund_no.is_empty() && mapped(&text).survey().is_refunded(&paid.out_trade_no));
+    }
+
+    #[test]
+    fn every_fault_of_a_mapped_export_names_line_column_and_reason() {
+        let text = format!("{MAPPED_HEAD}10 May,a1-1,T 1,12.34,-1,ok,,,\n,a1-2x,,,,perhaps,,,\n");
+        let told = told(&mapped(&text).survey());
+        assert_eq!(
+            told,
+            [
+                "line 2, Order: must end with x",
+                "line 2, Number: must be 1 to 64 of 0-9 A-Z a-z _ -",
+                "line 2, Sum: must be an amount above zero in fen, such as 1234",
+                "line 2, At: must be a time such as 2026/05/10 08:00",
+                "line 2, Fee: must be an amount without a sign, or nothing",
+                "line 3, State: must be one of: all back, back, gone, ok, open",
+            ]
+        );
+        let missing = self::told(&mapped("At,Order\n").survey());
+        assert!(missing.contains(&"line 1, Fee: there is no such column".to_owned()), "{missing:?}");
     }
 }

@@ -22,6 +22,7 @@ pub(super) enum What {
         trade_no: ProviderTradeNo,
         total_minor: i64,
         success_time: Option<prost_types::Timestamp>,
+        fee_minor: Option<i64>,
     },
     Refund {
         out_refund_no: OutRefundNo,
@@ -63,8 +64,12 @@ pub(super) fn judge(line: &Line, order: &v1::Order, account: &str, survey: &Surv
         return Verdict::Differs(format!("the order has the number {:?} there", order.out_trade_no));
     }
     match &line.what {
-        What::Payment { trade_no, total_minor, success_time } => {
-            payment(line, order, survey, (trade_no.as_str(), *total_minor, *success_time))
+        What::Payment { trade_no, total_minor, success_time, fee_minor } => {
+            let verdict = payment(line, order, survey, (trade_no.as_str(), *total_minor, *success_time));
+            match other_fee(order, trade_no.as_str(), *fee_minor) {
+                Some(text) if verdict == Verdict::Agrees => Verdict::Differs(text),
+                _ => verdict,
+            }
         }
         What::Refund { out_refund_no, done: false, .. } => not_refunded(order, out_refund_no.as_str()),
         What::Refund { out_refund_no, total_minor, provider_refund_no, .. } => {
@@ -159,6 +164,14 @@ fn payment(
     Verdict::Confirm(Outcome::Paid(v1::ConfirmedPayment { provider_trade_no, total, success_time }))
 }
 
+/// How the line's fee differs from the one that the provider stated of the payment, where both are there.
+fn other_fee(order: &v1::Order, trade_no: &str, fee_minor: Option<i64>) -> Option<String> {
+    let known = order.payments.iter().find(|known| known.provider_trade_no == trade_no)?;
+    let (known, fee_minor) = (known.fee.as_ref()?.minor, fee_minor?);
+    let text = format!("payment {trade_no} is recorded with a fee of {known} fen, the line has {fee_minor}");
+    (known != fee_minor).then_some(text)
+}
+
 /// An open attention that no list of payments can settle.
 fn waits(order: &v1::Order) -> Option<String> {
     let open = order.attention.iter().find(|item| {
@@ -219,7 +232,7 @@ mod tests {
 
     fn line(total_minor: i64) -> Line {
         let trade_no = "T1".parse().unwrap();
-        let what = What::Payment { trade_no, total_minor, success_time: None };
+        let what = What::Payment { trade_no, total_minor, success_time: None, fee_minor: Some(1) };
         Line { number: 2, out_trade_no: "a1-1".parse().unwrap(), what }
     }
 
@@ -263,6 +276,13 @@ mod tests {
     fn what_is_known_agrees_or_differs() {
         assert_eq!(judged(&paid(100), 100), Verdict::Agrees);
         assert!(matches!(judged(&paid(90), 100), Verdict::Differs(text) if text.contains("90 fen")));
+        let fee = |minor| {
+            let mut order = paid(100);
+            order.payments[0].fee = Some(v1::Amount { currency: "CNY".to_owned(), minor });
+            judged(&order, 100)
+        };
+        assert_eq!(fee(1), Verdict::Agrees);
+        assert!(matches!(fee(2), Verdict::Differs(text) if text.contains("a fee of 2 fen, the line has 1")));
         let pending = order(v1::OrderState::Pending, v1::Closure::Unspecified);
         assert!(matches!(judged(&pending, 99), Verdict::Differs(text) if text.contains("100 fen")));
         let mismatch =
