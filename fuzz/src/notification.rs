@@ -13,7 +13,8 @@ pub fn notification(data: &[u8]) -> bool {
     let framed = Framed::of(data);
     let Some(provider) = accounts::provider(framed.word(0)) else { return false };
     let merchant_id = "m1".parse().expect("a name of a merchant");
-    let raw = RawNotification { merchant_id, headers: framed.headers, body: framed.body };
+    let raw =
+        RawNotification { merchant_id, accounts: Vec::new(), headers: framed.headers, body: framed.body };
     let verdict = provider.verify(&raw, NOW);
     assert_eq!(verdict, provider.verify(&raw, NOW), "the same notification is judged the same way");
     match verdict {
