@@ -229,7 +229,7 @@ impl Worker {
 }
 
 /// The value of a variable, unless it is empty.
-fn named(wanted: &str) -> Option<String> {
+pub(crate) fn named(wanted: &str) -> Option<String> {
     let found = std::env::vars_os().find(|(name, _)| name == wanted);
     found.and_then(|(_, value)| value.into_string().ok()).filter(|value| !value.is_empty())
 }

@@ -16,6 +16,7 @@ mod cluster;
 mod cpu;
 mod driver;
 mod figures;
+pub mod micro;
 mod raw;
 
 pub use bare::{Bare, Copied};

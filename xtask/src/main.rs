@@ -4,6 +4,7 @@
 mod bench;
 mod check;
 mod codegen;
+mod count;
 mod fuzz;
 mod manifests;
 mod process;
@@ -47,6 +48,12 @@ enum Command {
     /// The benches, each beside the bare cost of the same run; those on Kafka and a CQL database on services that are
     /// started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name some. With arguments only what they choose
     Bench {
+        /// Instructions of the hot path, counted by valgrind, against benches/budget.toml: more than 10 % above it fails
+        #[arg(long, conflicts_with = "args")]
+        quick: bool,
+        /// Write what was counted as the budget
+        #[arg(long, requires = "quick")]
+        bless: bool,
         /// Cargo's own: `--bench accept`, `--bench submit`, `--bench decide`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
@@ -91,7 +98,8 @@ fn main() -> Result<ExitCode> {
         Command::Codegen { check } => codegen::run(&root, check).map(|()| ExitCode::SUCCESS),
         Command::Manifests => manifests::run(&root),
         Command::Services(services) => services::run(&root, &services).map(|()| ExitCode::SUCCESS),
-        Command::Bench { args } => bench::run(&root, &args),
+        Command::Bench { quick: true, bless, .. } => bench::quick(&root, bless),
+        Command::Bench { args, .. } => bench::run(&root, &args),
     }
 }
 

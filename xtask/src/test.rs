@@ -14,6 +14,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::check;
+use crate::count::{self, Counted};
 use crate::fuzz;
 use crate::manifests::{self, Fetching};
 use crate::process::{self, Status};
@@ -192,6 +193,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let mut planted =
         process::cargo(["test", "-p", "paymux", "--features", "plant", "--test", "it", "planted"]);
     tally.add(counted(&mut planted, &mut verified)?);
+    instructions(root, &mut tally, &mut verified);
     if options.full {
         fuzzed(root, &mut tally, &mut verified)?;
     }
@@ -299,6 +301,18 @@ fn secured(root: &Path, verified: &mut Verified) -> Result<Tally> {
         fail(&mut tally, &format!("the secured services: {error:#}"));
     }
     Ok(tally)
+}
+
+/// Counts the instructions of the hot path against their budget.
+fn instructions(root: &Path, tally: &mut Tally, verified: &mut Verified) {
+    match count::run(root, false) {
+        Ok(Counted::Judged(status)) => {
+            println!("instruction counts: {}", if status == Status::Succeeded { "ok" } else { "FAILED" });
+            tally.count(status);
+        }
+        Ok(Counted::Skipped(why)) => skip(tally, verified, &format!("instruction counts: {why}")),
+        Err(error) => fail(tally, &format!("instruction counts: {error:#}")),
+    }
 }
 
 /// Fuzzes each target for a bounded time; the seeds are replayed with the tests of all crates.

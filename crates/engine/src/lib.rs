@@ -30,7 +30,7 @@ pub mod tally;
 mod unconfigured;
 mod unresolved;
 mod waiters;
-mod wheel;
+pub mod wheel;
 pub mod window;
 pub mod worker;
 

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 /// Timers of one partition: one per order, the newest counts.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub struct Wheel {
     max: usize,
     inner: Mutex<Inner>,
     changed: Notify,
@@ -22,12 +22,14 @@ struct Inner {
 }
 
 impl Wheel {
-    pub(crate) fn new(max: usize) -> Self {
+    /// No timer is set; timers of `max` orders fit.
+    #[must_use]
+    pub fn new(max: usize) -> Self {
         Self { max, inner: Mutex::default(), changed: Notify::new() }
     }
 
     /// Sets an order's timer. A full wheel takes no new orders: their rows will do.
-    pub(crate) fn set(&self, key: &OrderKey, at: Timestamp) {
+    pub fn set(&self, key: &OrderKey, at: Timestamp) {
         let mut inner = self.inner.lock();
         if let Some(old) = inner.by_order.get(key).copied() {
             inner.by_time.remove(&(old, key.clone()));
@@ -44,7 +46,7 @@ impl Wheel {
     }
 
     /// Removes an order's timer.
-    pub(crate) fn clear(&self, key: &OrderKey) {
+    pub fn clear(&self, key: &OrderKey) {
         let mut inner = self.inner.lock();
         if let Some(old) = inner.by_order.remove(key) {
             inner.by_time.remove(&(old, key.clone()));
@@ -52,12 +54,14 @@ impl Wheel {
     }
 
     /// The time of the first timer.
-    pub(crate) fn first(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn first(&self) -> Option<Timestamp> {
         self.inner.lock().by_time.first().map(|(at, _)| *at)
     }
 
     /// Takes the first timer that is due.
-    pub(crate) fn pop_due(&self, now: Timestamp) -> Option<(Timestamp, OrderKey)> {
+    #[must_use]
+    pub fn pop_due(&self, now: Timestamp) -> Option<(Timestamp, OrderKey)> {
         let mut inner = self.inner.lock();
         if inner.by_time.first().is_none_or(|(at, _)| *at > now) {
             return None;
@@ -68,7 +72,7 @@ impl Wheel {
     }
 
     /// Completes when an earlier timer than all others was set.
-    pub(crate) async fn changed(&self) {
+    pub async fn changed(&self) {
         self.changed.notified().await;
     }
 }

@@ -7,7 +7,7 @@
 mod cache;
 mod digest;
 mod keys;
-pub(crate) mod pairs;
+pub mod pairs;
 mod pool;
 mod trust;
 

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use super::{Fault, File};
 
 /// Our crates with the crates of ours that each may know.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("paymux-domain", &[]),
     ("paymux-proto", &["paymux-domain"]),
     ("paymux-engine", &["paymux-domain"]),
@@ -35,8 +35,11 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "paymux-proto",
             "paymux-domain",
             "paymux-simulators",
+            "paymux-micro",
         ],
     ),
+    // Without the server: what is counted is built quickly.
+    ("paymux-micro", &["paymux-engine", "paymux-providers", "paymux-proto", "paymux-domain"]),
     ("paymux-fuzz", &["paymux-providers", "paymux-proto", "paymux-domain"]),
     ("xtask", &[]),
 ];
@@ -49,24 +52,25 @@ const TEST_ARROWS: [(&str, &str); 2] =
 const OPTIONAL_ARROWS: [(&str, &str); 1] = [("paymux", "paymux-simulators")];
 
 /// Third-party crates with the crates of ours that own their use.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 15] = [
     // The server has its own HTTP client for the control API of the simulators alone.
     ("reqwest", &["paymux-providers", "paymux-simulators", "paymux"]),
-    ("md-5", &["paymux-providers", "paymux-simulators"]),
-    ("aws-lc-rs", &["paymux-providers", "paymux-simulators"]),
-    ("rsa", &["paymux-providers", "paymux-simulators"]),
-    // Benches measure what the bare clients cost.
+    // Benches measure what the bare libraries and clients cost.
+    ("md-5", &["paymux-providers", "paymux-simulators", "paymux-micro"]),
+    ("aws-lc-rs", &["paymux-providers", "paymux-simulators", "paymux-micro"]),
+    ("rsa", &["paymux-providers", "paymux-simulators", "paymux-benches"]),
+    ("openssl", &["paymux-benches"]),
     ("rdkafka", &["paymux-backends", "paymux-benches"]),
     ("scylla", &["paymux-backends", "paymux-benches"]),
     ("fjall", &["paymux-backends"]),
     // xtask encodes descriptors and links nothing of ours; benches prepare the bytes that their callers send.
-    ("prost", &["paymux-proto", "paymux-benches", "xtask"]),
+    ("prost", &["paymux-proto", "paymux-benches", "paymux-micro", "xtask"]),
     ("tonic", &["paymux-proto", "paymux", "paymux-benches"]),
     ("tonic-prost", &["paymux-proto"]),
     ("tonic-prost-build", &["xtask"]),
     ("protox", &["xtask"]),
     ("clap", &["paymux", "xtask"]),
-    ("anyhow", &["paymux", "paymux-benches", "xtask"]),
+    ("anyhow", &["paymux", "paymux-benches", "paymux-micro", "xtask"]),
 ];
 
 /// Third-party crates that tests may use beside their owners: those of the server look at topics past the engine.

@@ -9,7 +9,7 @@
 
 use super::wire::Fields;
 use crate::key_ring::KeyRing;
-use crate::signing::{self, Digest, from_hex, is_sealed, md5, pairs, seal};
+use crate::signing::{self, Digest, from_hex, is_sealed, md5, pairs};
 
 pub(super) use crate::signing::pairs::keyed;
 
@@ -61,8 +61,8 @@ pub(super) fn text<'a>(fields: impl Iterator<Item = (&'a str, &'a str)>, zeros: 
 
 /// The fields with their signature, sorted by name. None of them may be empty or `0`.
 pub(super) fn signed<'a>(keys: &KeyRing, mut fields: Vec<(&'a str, String)>) -> Vec<(&'a str, String)> {
-    let text = text(fields.iter().map(|(name, value)| (*name, value.as_str())), Zeros::Kept);
-    fields.push((SIGN, hex::encode_upper(seal(keys, digest(&text)))));
+    let signature = pairs::signature(keys, fields.iter().map(|(name, value)| (*name, value.as_str())));
+    fields.push((SIGN, signature));
     fields.sort_unstable();
     fields
 }

@@ -4,6 +4,9 @@
 //! choose part of a value could so try to show a provider's digest over fields that it never stated. Therefore what is
 //! received counts only if each field that matters stands in its text exactly once, however the text is cut.
 
+use super::{md5, seal};
+use crate::key_ring::KeyRing;
+
 /// The text of fields: sorted by name in byte order. Which fields take part is the caller's to say.
 pub(crate) fn joined<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut fields: Vec<_> = fields.into_iter().collect();
@@ -14,6 +17,12 @@ pub(crate) fn joined<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -
 /// The text with the key behind it, as a last field of the name `key`.
 pub(crate) fn keyed(text: &str, key: &str) -> String {
     format!("{text}&key={key}")
+}
+
+/// The signature over fields: the MD5 of their text with the key behind it, in capital hexadecimal digits.
+pub fn signature<'a>(keys: &KeyRing, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let text = joined(fields);
+    hex::encode_upper(seal(keys, |key| md5(&keyed(&text, key))))
 }
 
 /// Whether each field that counts stands in the text once at most, whichever `&` ends a value.
