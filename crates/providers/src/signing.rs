@@ -12,7 +12,7 @@ mod pool;
 mod trust;
 
 pub use cache::KeyCache;
-pub(crate) use digest::{Digest, body_id, from_hex, is_sealed, md5, seal, sealed_by};
+pub(crate) use digest::{Digest, body_id, capitals, from_hex, is_sealed, md5, seal, sealed_by};
 pub use keys::{KeyError, SigningKey, SigningKeys};
 pub(crate) use keys::{PlatformKey, certificate, certificate_key};
 pub use pool::{PoolOptions, SIGN_WAIT_MAX, SigningPool};

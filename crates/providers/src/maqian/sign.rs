@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::wire::{Fields, Node};
 use crate::key_ring::KeyRing;
-use crate::signing::{Digest, PlatformKey, from_hex, is_sealed, md5, seal};
+use crate::signing::{Digest, PlatformKey, capitals, from_hex, is_sealed, md5, seal};
 
 /// The field of the signature.
 pub(super) const SIGN: &str = "sign";
@@ -100,7 +100,7 @@ fn flat(node: &Node) -> String {
 
 /// The MD5 of fields of our own, as it is sent.
 pub(super) fn sealed(keys: &KeyRing, fields: &Fields) -> String {
-    hex::encode_upper(seal(keys, digest(&md5_text(fields))))
+    capitals(&seal(keys, digest(&md5_text(fields))))
 }
 
 /// The text with the key behind it.
@@ -122,7 +122,7 @@ pub(super) fn md5_proof(keys: &KeyRing, fields: &Fields) -> Proof {
 }
 
 fn digest(text: &str) -> impl Fn(&str) -> Digest {
-    move |key| md5(&keyed(text, key))
+    move |key| md5([text, key])
 }
 
 /// Whether each field that counts stands in the text once at most, whichever `&` ends a value.

@@ -9,7 +9,7 @@
 
 use super::wire::Fields;
 use crate::key_ring::KeyRing;
-use crate::signing::{self, Digest, from_hex, is_sealed, md5, pairs};
+use crate::signing::{self, Digest, from_hex, is_sealed, pairs};
 
 pub(super) use crate::signing::pairs::keyed;
 
@@ -89,7 +89,7 @@ pub(super) fn sealed_by(keys: &KeyRing, fields: &Fields) -> Option<(usize, Zeros
 }
 
 fn digest(text: &str) -> impl Fn(&str) -> Digest {
-    move |key| md5(&keyed(text, key))
+    move |key| pairs::digest(text, key)
 }
 
 /// Whether each field that counts stands in the text once at most, whichever `&` ends a value.

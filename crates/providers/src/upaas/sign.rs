@@ -79,7 +79,10 @@ impl Signing {
     }
 
     fn digest(&self, text: &str) -> impl Fn(&str) -> Digest {
-        move |key| md5(&self.keyed(text, key))
+        move |key| match self.joining {
+            Joining::Named => pairs::digest(text, key),
+            Joining::Appended => md5([text, key]),
+        }
     }
 
     /// The signature over a text; `None`: there is no key.

@@ -39,5 +39,5 @@ pub(super) fn keyed(text: &str, secret: &str) -> String {
 }
 
 fn digest(text: &str) -> impl Fn(&str) -> Digest {
-    move |secret| md5(&keyed(text, secret))
+    move |secret| md5([text, secret])
 }
