@@ -81,7 +81,12 @@ pub(crate) fn answer(name: &str) -> Result<Answer> {
 
 pub(crate) fn notification(name: &str) -> Result<RawNotification> {
     let framed = Framed::read("notification", name)?;
-    Ok(RawNotification { merchant_id: "m1".parse()?, headers: framed.headers, body: framed.body })
+    Ok(RawNotification {
+        merchant_id: "m1".parse()?,
+        accounts: Vec::new(),
+        headers: framed.headers,
+        body: framed.body,
+    })
 }
 
 /// All seeds of records by name: the kind, and the bytes.

@@ -57,7 +57,8 @@ impl Event {
     /// The id: order and subject.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{}/{}", self.key, self.subject)
+        let OrderKey { merchant_id, order_no } = &self.key;
+        [merchant_id.as_str(), "/", order_no.as_str(), "/", &self.subject].concat()
     }
 
     /// The event of a fact, where the platform is told of it.

@@ -13,6 +13,7 @@ mod replies;
 mod rows;
 mod shard;
 mod topics;
+mod wire;
 mod words;
 
 #[cfg(test)]

@@ -4,29 +4,33 @@ use paymux_domain::launch::{AlipayMiniProgram, Launch, LaunchParams, WechatJsapi
 use paymux_domain::outcome::Word;
 use paymux_domain::payment::Payment;
 
+use super::wire::Wire;
 use super::{RecordError, malformed, millis, name, present, refund, time, words};
 use crate::v1;
 
-pub(super) fn launch_message(launch: &Launch) -> v1::LaunchFact {
-    use v1::launch_fact::Params;
-    let params = match &launch.params {
-        LaunchParams::RedirectUrl(url) => Params::RedirectUrl(url.clone()),
-        LaunchParams::WechatJsapi(jsapi) => Params::WechatJsapi(v1::WechatJsapi {
-            app_id: jsapi.app_id.clone(),
-            time_stamp: jsapi.time_stamp.clone(),
-            nonce_str: jsapi.nonce_str.clone(),
-            package: jsapi.package.clone(),
-            sign_type: jsapi.sign_type.clone(),
-            pay_sign: jsapi.pay_sign.clone(),
+/// Fields of a [`v1::LaunchFact`].
+pub(super) fn put_launch(wire: &mut Wire, launch: &Launch) {
+    match &launch.params {
+        LaunchParams::RedirectUrl(url) => wire.stated_text(1, Some(url)),
+        LaunchParams::WechatJsapi(jsapi) => wire.message(2, |wire| {
+            wire.text(1, &jsapi.app_id);
+            wire.text(2, &jsapi.time_stamp);
+            wire.text(3, &jsapi.nonce_str);
+            wire.text(4, &jsapi.package);
+            wire.text(5, &jsapi.sign_type);
+            wire.text(6, &jsapi.pay_sign);
         }),
-        LaunchParams::AlipayMiniProgram(mini) => Params::AlipayMiniProgram(mini.into()),
-        LaunchParams::AlipayTradeNo(number) => Params::AlipayTradeNo(number.clone()),
-    };
-    v1::LaunchFact {
-        params: Some(params),
-        expire_time_ms: millis(launch.expire_time),
-        provider_order_no: launch.provider_order_no.clone(),
+        LaunchParams::AlipayTradeNo(number) => wire.stated_text(3, Some(number)),
+        LaunchParams::AlipayMiniProgram(mini) => wire.message(4, |wire| {
+            wire.text(1, &mini.app_id);
+            wire.text(2, &mini.path);
+            wire.text(3, &mini.data);
+            wire.text(4, &mini.sign);
+            wire.text(5, mini.app_uri.as_deref().unwrap_or_default());
+        }),
     }
+    wire.stated_number(7, millis(launch.expire_time));
+    wire.stated_text(8, launch.provider_order_no.as_deref());
 }
 
 /// The same message stands in records and in the API.
@@ -70,18 +74,17 @@ pub(super) fn launch(message: v1::LaunchFact) -> Result<Launch, RecordError> {
     Ok(Launch { params, expire_time, provider_order_no: message.provider_order_no })
 }
 
-pub(super) fn paid_message(payment: &Payment) -> v1::PaidFact {
-    v1::PaidFact {
-        provider_trade_no: payment.trade_no.to_string(),
-        total_minor: payment.total_minor,
-        payer_total_minor: payment.payer_total_minor,
-        currency: words::currency_text(payment.currency),
-        success_time_ms: millis(payment.success_time),
-        fee_minor: payment.fee_minor,
-        bank_type: payment.bank_type.clone(),
-        channel_trade_no: payment.channel_trade_no.clone(),
-        evidence: words::evidence_word(payment.evidence).into(),
-    }
+/// Fields of a [`v1::PaidFact`].
+pub(super) fn put_paid(wire: &mut Wire, payment: &Payment) {
+    wire.text(1, payment.trade_no.as_str());
+    wire.number(2, payment.total_minor);
+    wire.stated_number(3, payment.payer_total_minor);
+    wire.text(4, words::currency_text(payment.currency));
+    wire.stated_number(5, millis(payment.success_time));
+    wire.stated_number(6, payment.fee_minor);
+    wire.stated_text(7, payment.bank_type.as_deref());
+    wire.word(8, words::evidence_word(payment.evidence));
+    wire.stated_text(9, payment.channel_trade_no.as_deref());
 }
 
 pub(super) fn payment(message: v1::PaidFact) -> Result<Payment, RecordError> {
@@ -98,21 +101,21 @@ pub(super) fn payment(message: v1::PaidFact) -> Result<Payment, RecordError> {
     })
 }
 
-pub(super) fn word_message(word: &Word) -> v1::Word {
-    use v1::word::Body;
-    let body = match word {
-        Word::Launched(launch) => Body::Launched(launch_message(launch)),
-        Word::Paid(payment) => Body::Paid(paid_message(payment)),
-        Word::RefundedElsewhere => Body::RefundedElsewhere(v1::Nothing {}),
-        Word::Refund(word) => Body::Refund(refund::word_message(word)),
-        Word::Open => Body::Open(v1::Nothing {}),
-        Word::Closed => Body::Closed(v1::Nothing {}),
-        Word::Expired => Body::Expired(v1::Nothing {}),
-        Word::NotExist => Body::NotExist(v1::Nothing {}),
-        Word::Hint => Body::Hint(v1::Nothing {}),
-        Word::Mismatch { field } => Body::MismatchField((*field).to_owned()),
-    };
-    v1::Word { body: Some(body) }
+/// Fields of a [`v1::Word`].
+pub(super) fn put_word(wire: &mut Wire, word: &Word) {
+    let nothing = |_: &mut Wire| ();
+    match word {
+        Word::Launched(launch) => wire.message(1, |wire| put_launch(wire, launch)),
+        Word::Paid(payment) => wire.message(2, |wire| put_paid(wire, payment)),
+        Word::RefundedElsewhere => wire.message(3, nothing),
+        Word::Open => wire.message(4, nothing),
+        Word::Closed => wire.message(5, nothing),
+        Word::Expired => wire.message(6, nothing),
+        Word::NotExist => wire.message(7, nothing),
+        Word::Mismatch { field } => wire.stated_text(8, Some(field)),
+        Word::Refund(word) => wire.message(9, |wire| refund::put_word(wire, word)),
+        Word::Hint => wire.message(10, nothing),
+    }
 }
 
 /// The fields in which a provider's message can differ from the order that it names.

@@ -7,6 +7,7 @@ use paymux_domain::ports::Undecodable;
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
+use super::wire::Wire;
 use super::{
     FORMAT_VERSION, RecordError, bodies, check_version, created, malformed, name, operator, order_key,
     present, refund,
@@ -14,22 +15,26 @@ use super::{
 use crate::v1;
 use crate::v1::log_record::Body;
 
+/// Bytes of a usual record.
+const ROOM: usize = 768;
+
 /// A record as bytes.
 #[must_use]
 pub fn encode_record(record: &Record) -> Vec<u8> {
-    let body = match record {
-        Record::Create(command) => Body::Create(v1::CreateCommand {
-            created: Some(created::created_message(&command.created)),
-            reply_to: command.reply_to.as_ref().map(address_message),
-        }),
-        Record::Close(command) => Body::Close(v1::CloseCommand { head: Some(head_message(command)) }),
-        Record::Requery(command) => Body::Requery(v1::RequeryCommand { head: Some(head_message(command)) }),
-        Record::Refund(command) => Body::Refund(refund::command_message(command)),
-        Record::Notification(notification) => Body::Notification(notification_message(notification)),
-        Record::Replay(command) => Body::Replay(operator::replay_message(command)),
-        Record::Confirm(command) => Body::Confirm(operator::confirm_message(command)),
-    };
-    v1::LogRecord { format_version: FORMAT_VERSION, body: Some(body) }.encode_to_vec()
+    Wire::written(ROOM, |wire| {
+        wire.number(1, FORMAT_VERSION);
+        match record {
+            Record::Create(command) => wire.message(2, |wire| put_create(wire, command)),
+            Record::Close(command) => wire.message(3, |wire| put_head(wire, command)),
+            Record::Requery(command) => wire.message(4, |wire| put_head(wire, command)),
+            Record::Notification(notification) => {
+                wire.message(5, |wire| put_notification(wire, notification))
+            }
+            Record::Refund(command) => wire.message(6, |wire| refund::put_command(wire, command)),
+            Record::Replay(command) => wire.message(7, |wire| operator::put_replay(wire, command)),
+            Record::Confirm(command) => wire.message(8, |wire| operator::put_confirm(wire, command)),
+        }
+    })
 }
 
 /// A record out of bytes.
@@ -59,6 +64,20 @@ fn record(message: v1::LogRecord) -> Result<Record, RecordError> {
     }
 }
 
+/// Fields of a [`v1::CreateCommand`].
+fn put_create(wire: &mut Wire, command: &CreateCommand) {
+    wire.message(1, |wire| created::put_created(wire, &command.created));
+    if let Some(address) = &command.reply_to {
+        wire.message(2, |wire| put_address(wire, address));
+    }
+}
+
+/// Fields of a [`v1::ReplyAddress`].
+fn put_address(wire: &mut Wire, address: &ReplyAddress) {
+    wire.text(1, &address.instance);
+    wire.unsigned(2, address.call);
+}
+
 pub(super) fn address_message(address: &ReplyAddress) -> v1::ReplyAddress {
     v1::ReplyAddress { instance: address.instance.clone(), call: address.call, partition: 0 }
 }
@@ -70,14 +89,17 @@ pub(super) fn address(message: v1::ReplyAddress) -> Result<ReplyAddress, RecordE
     Ok(ReplyAddress { instance: message.instance, call: message.call })
 }
 
-pub(super) fn head_message(command: &OrderCommand) -> v1::CommandHead {
-    v1::CommandHead {
-        merchant_id: command.key.merchant_id.to_string(),
-        merchant_order_no: command.key.order_no.to_string(),
-        request_id: command.request_id.to_string(),
-        caller: command.caller.clone(),
-        reply_to: command.reply_to.as_ref().map(address_message),
-    }
+/// The field `head` of each command about an order that should exist.
+pub(super) fn put_head(wire: &mut Wire, command: &OrderCommand) {
+    wire.message(1, |wire| {
+        wire.text(1, command.key.merchant_id.as_str());
+        wire.text(2, command.key.order_no.as_str());
+        wire.text(3, command.request_id.as_str());
+        wire.text(4, &command.caller);
+        if let Some(address) = &command.reply_to {
+            wire.message(5, |wire| put_address(wire, address));
+        }
+    });
 }
 
 pub(super) fn head(message: v1::CommandHead) -> Result<OrderCommand, RecordError> {
@@ -89,16 +111,17 @@ pub(super) fn head(message: v1::CommandHead) -> Result<OrderCommand, RecordError
     })
 }
 
-fn notification_message(notification: &Notification) -> v1::NotificationRecord {
-    v1::NotificationRecord {
-        merchant_id: notification.key.merchant_id.to_string(),
-        merchant_order_no: notification.key.order_no.to_string(),
-        provider: notification.provider.to_string(),
-        account: notification.account.to_string(),
-        out_trade_no: notification.out_trade_no.to_string(),
-        notification_id: notification.notification_id.clone(),
-        receive_time_ms: notification.received_time.as_millis(),
-        words: notification.words.iter().map(bodies::word_message).collect(),
+/// Fields of a [`v1::NotificationRecord`].
+fn put_notification(wire: &mut Wire, notification: &Notification) {
+    wire.text(1, notification.key.merchant_id.as_str());
+    wire.text(2, notification.key.order_no.as_str());
+    wire.text(3, notification.provider.as_str());
+    wire.text(4, notification.account.as_str());
+    wire.text(5, notification.out_trade_no.as_str());
+    wire.text(6, &notification.notification_id);
+    wire.number(7, notification.received_time.as_millis());
+    for word in &notification.words {
+        wire.message(8, |wire| bodies::put_word(wire, word));
     }
 }
 

@@ -4,35 +4,40 @@ use paymux_domain::amount::Amount;
 use paymux_domain::command::{Created, Fingerprint, Payer};
 use paymux_domain::time::Timestamp;
 
+use super::wire::Wire;
 use super::{RecordError, malformed, name, order_key, present};
 use crate::v1;
 
-pub(super) fn created_message(created: &Created) -> v1::CreatedFact {
-    v1::CreatedFact {
-        merchant_id: created.key.merchant_id.to_string(),
-        merchant_order_no: created.key.order_no.to_string(),
-        request_id: created.request_id.to_string(),
-        provider: created.provider.to_string(),
-        account: created.account.to_string(),
-        method: created.method.clone(),
-        shard_group: created.shard_group.to_string(),
-        out_trade_no: created.out_trade_no.to_string(),
-        amount: Some(amount_message(created.amount)),
-        description: created.description.clone(),
-        attach: created.attach.clone(),
-        payer: Some(v1::PayerRecord {
-            open_id: created.payer.open_id.clone(),
-            app_id: created.payer.app_id.clone(),
-            client_ip: created.payer.client_ip.clone(),
-        }),
-        expire_time_ms: created.expire_time.as_millis(),
-        created_time_ms: created.created_time.as_millis(),
-        notify_url: created.notify_url.clone(),
-        return_url: created.return_url.clone(),
-        metadata: created.metadata.clone(),
-        options_json: created.options_json.clone(),
-        request_fingerprint: digests(&created.fingerprint),
+/// Fields of a [`v1::CreatedFact`].
+pub(super) fn put_created(wire: &mut Wire, created: &Created) {
+    wire.text(1, created.key.merchant_id.as_str());
+    wire.text(2, created.key.order_no.as_str());
+    wire.text(3, created.request_id.as_str());
+    wire.text(4, created.provider.as_str());
+    wire.text(5, created.account.as_str());
+    wire.text(6, &created.method);
+    wire.text(7, created.shard_group.as_str());
+    wire.text(8, created.out_trade_no.as_str());
+    wire.message(9, |wire| put_amount(wire, created.amount));
+    wire.text(10, &created.description);
+    wire.stated_text(11, created.attach.as_deref());
+    wire.message(12, |wire| {
+        wire.stated_text(1, created.payer.open_id.as_deref());
+        wire.stated_text(2, created.payer.app_id.as_deref());
+        wire.stated_text(3, created.payer.client_ip.as_deref());
+    });
+    wire.number(13, created.expire_time.as_millis());
+    wire.number(14, created.created_time.as_millis());
+    wire.text(15, &created.notify_url);
+    wire.stated_text(16, created.return_url.as_deref());
+    for (name, value) in &created.metadata {
+        wire.message(17, |wire| {
+            wire.text(1, name);
+            wire.text(2, value);
+        });
     }
+    wire.text(18, &created.options_json);
+    put_digests(wire, 19, &created.fingerprint);
 }
 
 pub(super) fn created(message: v1::CreatedFact) -> Result<Created, RecordError> {
@@ -59,17 +64,24 @@ pub(super) fn created(message: v1::CreatedFact) -> Result<Created, RecordError> 
     })
 }
 
-pub(super) fn digests(fingerprint: &Fingerprint) -> Vec<v1::FieldDigest> {
-    let digests = fingerprint.digests();
-    digests.map(|(name, digest)| v1::FieldDigest { name: name.to_owned(), digest }).collect()
+/// [`v1::FieldDigest`]s.
+pub(super) fn put_digests(wire: &mut Wire, field: u32, fingerprint: &Fingerprint) {
+    for (name, digest) in fingerprint.digests() {
+        wire.message(field, |wire| {
+            wire.text(1, name);
+            wire.fixed(2, digest);
+        });
+    }
 }
 
 pub(super) fn fingerprint(digests: Vec<v1::FieldDigest>) -> Fingerprint {
     Fingerprint::from_digests(digests.into_iter().map(|field| (field.name, field.digest)))
 }
 
-pub(super) fn amount_message(amount: Amount) -> v1::Amount {
-    v1::Amount { currency: amount.currency().code().to_owned(), minor: amount.minor() }
+/// Fields of a [`v1::Amount`].
+pub(super) fn put_amount(wire: &mut Wire, amount: Amount) {
+    wire.text(1, amount.currency().code());
+    wire.number(2, amount.minor());
 }
 
 pub(super) fn amount(message: &v1::Amount) -> Result<Amount, RecordError> {

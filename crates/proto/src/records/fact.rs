@@ -3,80 +3,93 @@
 use std::sync::Arc;
 
 use paymux_domain::fact::{AttemptOutcome, AttentionReason, Fact, FactBody, FactKey};
+use paymux_domain::refund::{RefundDone, RefundFailed};
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
+use super::wire::Wire;
 use super::{RecordError, bodies, created, malformed, operator, present, refund, time, words};
 use crate::api::{closure_word, fulfilment_word, reason_word};
 use crate::v1;
 use crate::v1::fact::Body;
-use paymux_domain::refund::{RefundDone, RefundFailed};
+
+/// Bytes of a usual fact, and of one that holds the whole order.
+const ROOM: usize = 256;
+const ROOM_OF_CREATED: usize = 768;
 
 /// A fact as bytes.
 #[must_use]
 pub fn encode_fact(fact: &Fact) -> Vec<u8> {
-    let body = match (&fact.key, &fact.body) {
-        (_, FactBody::Created(order)) => Body::Created(created::created_message(order)),
-        (_, FactBody::Attempt) => Body::Attempt(v1::AttemptFact {}),
-        (_, FactBody::AttemptOutcome(outcome)) => Body::AttemptOutcome(outcome_message(outcome)),
-        (_, FactBody::Launch(launch)) => Body::Launch(bodies::launch_message(launch)),
+    let room = if matches!(fact.body, FactBody::Created(_)) { ROOM_OF_CREATED } else { ROOM };
+    Wire::written(room, |wire| {
+        wire.shown(1, &fact.key);
+        wire.number(2, fact.time.as_millis());
+        wire.message(3, |wire| words::put_cause(wire, &fact.cause));
+        put_body(wire, &fact.key, &fact.body);
+    })
+}
+
+/// The field `body` of a [`v1::Fact`].
+fn put_body(wire: &mut Wire, key: &FactKey, body: &FactBody) {
+    match (key, body) {
+        (_, FactBody::Created(order)) => wire.message(4, |wire| created::put_created(wire, order)),
+        (_, FactBody::Attempt) => wire.message(5, |_| ()),
+        (_, FactBody::AttemptOutcome(outcome)) => wire.message(6, |wire| put_outcome(wire, outcome)),
+        (_, FactBody::Launch(launch)) => wire.message(7, |wire| bodies::put_launch(wire, launch)),
         (_, FactBody::CloseRequested(reason)) => {
-            Body::CloseRequested(v1::CloseRequestedFact { reason: words::close_reason_word(*reason).into() })
+            wire.message(8, |wire| wire.word(1, words::close_reason_word(*reason)));
         }
-        (_, FactBody::Closing) => Body::Closing(v1::ClosingFact {}),
-        (_, FactBody::Closed(closure)) => {
-            Body::Closed(v1::ClosedFact { closure: closure_word(*closure).into() })
+        (_, FactBody::Closing) => wire.message(9, |_| ()),
+        (_, FactBody::Closed(closure)) => wire.message(10, |wire| wire.word(1, closure_word(*closure))),
+        (key, FactBody::Paid(payment)) => {
+            wire.message(paid_field(key), |wire| bodies::put_paid(wire, payment))
         }
-        (FactKey::PaidConfirmed(_), FactBody::Paid(payment)) => {
-            Body::PaidConfirmed(bodies::paid_message(payment))
-        }
-        (FactKey::PaidStated(_), FactBody::Paid(payment)) => Body::PaidStated(bodies::paid_message(payment)),
-        (_, FactBody::Paid(payment)) => Body::Paid(bodies::paid_message(payment)),
         (_, FactBody::Fulfilment(word)) => {
-            Body::Fulfilment(v1::FulfilmentFact { fulfilment: fulfilment_word(Some(*word)).into() })
+            wire.message(13, |wire| wire.word(1, fulfilment_word(Some(*word))));
         }
-        (_, FactBody::RefundRequested(request)) => Body::RefundRequested(refund::request_message(request)),
-        (_, FactBody::RefundCall) => Body::RefundCall(v1::RefundCallFact {}),
-        (_, FactBody::RefundCallOutcome(outcome)) => Body::RefundCallOutcome(outcome_message(outcome)),
-        (_, FactBody::RefundDone(done)) => Body::RefundOutcome(refund::done_message(done)),
-        (_, FactBody::RefundFailed(failed)) => Body::RefundOutcome(refund::failed_message(failed)),
-        (key, FactBody::Attention(detail)) => Body::Attention(v1::AttentionFact {
-            reason: reason_of(key).map_or(v1::AttentionReason::Unspecified, reason_word).into(),
-            detail: detail.clone(),
+        (key, FactBody::Attention(detail)) => wire.message(14, |wire| {
+            wire.word(1, reason_of(key).map_or(v1::AttentionReason::Unspecified, reason_word));
+            wire.text(2, detail);
         }),
-        (_, FactBody::AttentionResolved { caller, reason }) => {
-            Body::AttentionResolved(v1::AttentionResolvedFact {
-                caller: caller.clone(),
-                reason: reason.clone(),
-            })
+        (_, FactBody::AttentionResolved { caller, reason }) => wire.message(15, |wire| {
+            wire.text(1, caller);
+            wire.text(2, reason);
+        }),
+        (_, FactBody::RefundRequested(request)) => {
+            wire.message(16, |wire| refund::put_request(wire, request));
         }
+        (_, FactBody::RefundCall) => wire.message(17, |_| ()),
+        (_, FactBody::RefundCallOutcome(outcome)) => wire.message(18, |wire| put_outcome(wire, outcome)),
+        (_, FactBody::RefundDone(done)) => wire.message(19, |wire| refund::put_done(wire, done)),
+        (_, FactBody::RefundFailed(failed)) => wire.message(19, |wire| refund::put_failed(wire, failed)),
         (_, FactBody::OperatorPaid { payment, by }) => {
-            Body::OperatorPaid(operator::paid_message(payment, by))
+            wire.message(21, |wire| operator::put_paid(wire, payment, by));
         }
-        (_, FactBody::OperatorUnpaid(by)) => Body::OperatorUnpaid(operator::unpaid_message(by)),
-        (key, FactBody::OperatorRefund { provider_refund_no, by }) => {
+        (_, FactBody::OperatorUnpaid(by)) => wire.message(22, |wire| operator::put_unpaid(wire, by)),
+        (key, FactBody::OperatorRefund { provider_refund_no, by }) => wire.message(23, |wire| {
             let state = match key {
                 FactKey::OperatorRefundDone(_) => v1::RefundState::Done,
                 _ => v1::RefundState::Failed,
             };
-            Body::OperatorRefund(operator::refund_message(state, provider_refund_no.as_ref(), by))
-        }
-    };
-    v1::Fact {
-        key: fact.key.to_string(),
-        time_ms: fact.time.as_millis(),
-        cause: Some(words::cause_message(&fact.cause)),
-        body: Some(body),
+            operator::put_refund(wire, state, provider_refund_no.as_deref(), by);
+        }),
     }
-    .encode_to_vec()
 }
 
-fn outcome_message(outcome: &AttemptOutcome) -> v1::CallOutcomeFact {
-    v1::CallOutcomeFact {
-        class: words::class_word(outcome.class).into(),
-        code: outcome.code.clone(),
-        message: outcome.message.clone(),
+/// The field of a payment: as first heard, as stated by the provider later, or as confirmed by an answer.
+const fn paid_field(key: &FactKey) -> u32 {
+    match key {
+        FactKey::PaidStated(_) => 12,
+        FactKey::PaidConfirmed(_) => 20,
+        _ => 11,
     }
+}
+
+/// Fields of a [`v1::CallOutcomeFact`].
+fn put_outcome(wire: &mut Wire, outcome: &AttemptOutcome) {
+    wire.word(1, words::class_word(outcome.class));
+    wire.text(2, &outcome.code);
+    wire.text(3, &outcome.message);
 }
 
 fn outcome(message: v1::CallOutcomeFact) -> Result<AttemptOutcome, RecordError> {

@@ -5,18 +5,19 @@ use paymux_domain::fact::{AttentionReason, FactBody, Fulfilment};
 use paymux_domain::payment::Payment;
 use paymux_domain::replay::ReplayCommand;
 
-use super::command::{head, head_message};
+use super::command::{head, put_head};
+use super::wire::Wire;
 use super::{RecordError, bodies, malformed, name, present, words};
 use crate::api::{fulfilment_word, reason_word};
 use crate::v1;
 use crate::v1::confirm_command::Outcome;
 
-pub(super) fn replay_message(command: &ReplayCommand) -> v1::ReplayCommand {
-    let settled = |(reason, number): &(AttentionReason, u32)| settled_message(*reason, *number, None);
-    v1::ReplayCommand {
-        head: Some(head_message(&command.order)),
-        reason: command.reason.clone(),
-        attention: command.attention.iter().map(settled).collect(),
+/// Fields of a [`v1::ReplayCommand`].
+pub(super) fn put_replay(wire: &mut Wire, command: &ReplayCommand) {
+    put_head(wire, &command.order);
+    wire.text(2, &command.reason);
+    for (reason, number) in &command.attention {
+        wire.message(3, |wire| put_settled(wire, *reason, *number, None));
     }
 }
 
@@ -29,25 +30,21 @@ pub(super) fn replay(message: v1::ReplayCommand) -> Result<ReplayCommand, Record
     })
 }
 
-pub(super) fn confirm_message(command: &ConfirmCommand) -> v1::ConfirmCommand {
-    let outcome = match &command.outcome {
-        Confirmation::Paid(payment) => Outcome::Paid(bodies::paid_message(payment)),
-        Confirmation::Unpaid => Outcome::Unpaid(v1::ConfirmedUnpaid {}),
-        Confirmation::Refund { refund_no, done, provider_refund_no } => {
-            Outcome::Refund(v1::ConfirmedRefund {
-                refund_no: refund_no.to_string(),
-                done: *done,
-                provider_refund_no: provider_refund_no.clone().unwrap_or_default(),
-            })
-        }
+/// Fields of a [`v1::ConfirmCommand`].
+pub(super) fn put_confirm(wire: &mut Wire, command: &ConfirmCommand) {
+    put_head(wire, &command.order);
+    wire.text(2, &command.reason);
+    match &command.outcome {
+        Confirmation::Paid(payment) => wire.message(3, |wire| bodies::put_paid(wire, payment)),
+        Confirmation::Unpaid => wire.message(4, |_| ()),
+        Confirmation::Refund { refund_no, done, provider_refund_no } => wire.message(5, |wire| {
+            wire.text(1, refund_no.as_str());
+            wire.number(2, *done);
+            wire.text(3, provider_refund_no.as_deref().unwrap_or_default());
+        }),
         Confirmation::Attention { reason, number, fulfilment } => {
-            Outcome::Attention(settled_message(*reason, *number, *fulfilment))
+            wire.message(6, |wire| put_settled(wire, *reason, *number, *fulfilment));
         }
-    };
-    v1::ConfirmCommand {
-        head: Some(head_message(&command.order)),
-        reason: command.reason.clone(),
-        outcome: Some(outcome),
     }
 }
 
@@ -71,28 +68,22 @@ pub(super) fn confirm(message: v1::ConfirmCommand) -> Result<ConfirmCommand, Rec
     Ok(ConfirmCommand { order, reason: message.reason, outcome })
 }
 
-fn settled_message(
-    reason: AttentionReason,
-    number: u32,
-    fulfilment: Option<Fulfilment>,
-) -> v1::SettledAttention {
-    v1::SettledAttention {
-        reason: reason_word(reason).into(),
-        number,
-        fulfilment: fulfilment.map(|word| fulfilment_word(Some(word)).into()),
-    }
+/// Fields of a [`v1::SettledAttention`].
+fn put_settled(wire: &mut Wire, reason: AttentionReason, number: u32, fulfilment: Option<Fulfilment>) {
+    wire.word(1, reason_word(reason));
+    wire.number(2, number);
+    wire.stated_number(3, fulfilment.map(|word| i32::from(fulfilment_word(Some(word))).into()));
 }
 
 fn numbered(settled: &v1::SettledAttention) -> Result<u32, RecordError> {
     if settled.number == 0 { Err(malformed("attention.number is missing")) } else { Ok(settled.number) }
 }
 
-fn word_message(word: &OperatorWord) -> v1::OperatorWord {
-    v1::OperatorWord {
-        caller: word.caller.clone(),
-        request_id: word.request_id.to_string(),
-        reason: word.reason.clone(),
-    }
+/// Fields of a [`v1::OperatorWord`].
+fn put_word(wire: &mut Wire, word: &OperatorWord) {
+    wire.text(1, &word.caller);
+    wire.text(2, word.request_id.as_str());
+    wire.text(3, &word.reason);
 }
 
 fn word(message: Option<v1::OperatorWord>) -> Result<OperatorWord, RecordError> {
@@ -104,8 +95,10 @@ fn word(message: Option<v1::OperatorWord>) -> Result<OperatorWord, RecordError> 
     })
 }
 
-pub(super) fn paid_message(payment: &Payment, by: &OperatorWord) -> v1::OperatorPaidFact {
-    v1::OperatorPaidFact { paid: Some(bodies::paid_message(payment)), word: Some(word_message(by)) }
+/// Fields of a [`v1::OperatorPaidFact`].
+pub(super) fn put_paid(wire: &mut Wire, payment: &Payment, by: &OperatorWord) {
+    wire.message(1, |wire| bodies::put_paid(wire, payment));
+    wire.message(2, |wire| put_word(wire, by));
 }
 
 pub(super) fn paid(message: v1::OperatorPaidFact) -> Result<FactBody, RecordError> {
@@ -113,24 +106,25 @@ pub(super) fn paid(message: v1::OperatorPaidFact) -> Result<FactBody, RecordErro
     Ok(FactBody::OperatorPaid { payment, by: word(message.word)? })
 }
 
-pub(super) fn unpaid_message(by: &OperatorWord) -> v1::OperatorUnpaidFact {
-    v1::OperatorUnpaidFact { word: Some(word_message(by)) }
+/// Fields of a [`v1::OperatorUnpaidFact`].
+pub(super) fn put_unpaid(wire: &mut Wire, by: &OperatorWord) {
+    wire.message(1, |wire| put_word(wire, by));
 }
 
 pub(super) fn unpaid(message: v1::OperatorUnpaidFact) -> Result<FactBody, RecordError> {
     Ok(FactBody::OperatorUnpaid(word(message.word)?))
 }
 
-pub(super) fn refund_message(
+/// Fields of a [`v1::OperatorRefundFact`].
+pub(super) fn put_refund(
+    wire: &mut Wire,
     state: v1::RefundState,
-    provider_refund_no: Option<&String>,
+    provider_refund_no: Option<&str>,
     by: &OperatorWord,
-) -> v1::OperatorRefundFact {
-    v1::OperatorRefundFact {
-        state: state.into(),
-        provider_refund_no: provider_refund_no.cloned().unwrap_or_default(),
-        word: Some(word_message(by)),
-    }
+) {
+    wire.word(1, state);
+    wire.text(2, provider_refund_no.unwrap_or_default());
+    wire.message(3, |wire| put_word(wire, by));
 }
 
 pub(super) fn refund(

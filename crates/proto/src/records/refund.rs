@@ -2,23 +2,24 @@
 
 use paymux_domain::amount::Amount;
 use paymux_domain::command::RefundCommand;
+use paymux_domain::name::{OutRefundNo, ProviderTradeNo};
 use paymux_domain::refund::{RefundDone, RefundFailed, RefundProgress, RefundRequest, RefundWord};
 
-use super::command::{head, head_message};
-use super::created::{amount_message, digests, fingerprint};
+use super::command::{head, put_head};
+use super::created::{fingerprint, put_amount, put_digests};
+use super::wire::Wire;
 use super::{RecordError, malformed, millis, name, present, time};
 use crate::v1;
 
-pub(super) fn command_message(command: &RefundCommand) -> v1::RefundCommand {
-    v1::RefundCommand {
-        head: Some(head_message(&command.order)),
-        refund_no: command.refund_no.to_string(),
-        provider_trade_no: command.trade_no.as_ref().map(ToString::to_string),
-        amount: Some(amount_message(command.amount)),
-        reason: command.reason.clone(),
-        request_fingerprint: digests(&command.fingerprint),
-        options_json: command.options_json.clone(),
-    }
+/// Fields of a [`v1::RefundCommand`].
+pub(super) fn put_command(wire: &mut Wire, command: &RefundCommand) {
+    put_head(wire, &command.order);
+    wire.text(2, command.refund_no.as_str());
+    wire.stated_text(3, command.trade_no.as_ref().map(ProviderTradeNo::as_str));
+    wire.message(4, |wire| put_amount(wire, command.amount));
+    wire.text(5, &command.reason);
+    put_digests(wire, 6, &command.fingerprint);
+    wire.text(7, &command.options_json);
 }
 
 pub(super) fn command(message: v1::RefundCommand) -> Result<RefundCommand, RecordError> {
@@ -37,16 +38,15 @@ fn amount(message: Option<v1::Amount>) -> Result<Amount, RecordError> {
     super::created::amount(&present(message, "refund.amount")?)
 }
 
-pub(super) fn request_message(request: &RefundRequest) -> v1::RefundRequestedFact {
-    v1::RefundRequestedFact {
-        provider_trade_no: request.trade_no.to_string(),
-        out_refund_no: request.out_refund_no.to_string(),
-        amount: Some(amount_message(request.amount)),
-        reason: request.reason.clone(),
-        automatic: request.automatic,
-        request_fingerprint: digests(&request.fingerprint),
-        options_json: request.options_json.clone(),
-    }
+/// Fields of a [`v1::RefundRequestedFact`].
+pub(super) fn put_request(wire: &mut Wire, request: &RefundRequest) {
+    wire.text(1, request.trade_no.as_str());
+    wire.text(2, request.out_refund_no.as_str());
+    wire.message(3, |wire| put_amount(wire, request.amount));
+    wire.text(4, &request.reason);
+    wire.number(5, request.automatic);
+    put_digests(wire, 6, &request.fingerprint);
+    wire.text(7, &request.options_json);
 }
 
 pub(super) fn request(message: v1::RefundRequestedFact) -> Result<RefundRequest, RecordError> {
@@ -61,22 +61,18 @@ pub(super) fn request(message: v1::RefundRequestedFact) -> Result<RefundRequest,
     })
 }
 
-pub(super) fn done_message(done: &RefundDone) -> v1::RefundOutcomeFact {
-    v1::RefundOutcomeFact {
-        state: v1::RefundState::Done.into(),
-        provider_refund_no: done.provider_refund_no.clone().unwrap_or_default(),
-        success_time_ms: millis(done.success_time),
-        ..v1::RefundOutcomeFact::default()
-    }
+/// Fields of a [`v1::RefundOutcomeFact`].
+pub(super) fn put_done(wire: &mut Wire, done: &RefundDone) {
+    wire.word(1, v1::RefundState::Done);
+    wire.text(4, done.provider_refund_no.as_deref().unwrap_or_default());
+    wire.stated_number(5, millis(done.success_time));
 }
 
-pub(super) fn failed_message(failed: &RefundFailed) -> v1::RefundOutcomeFact {
-    v1::RefundOutcomeFact {
-        state: v1::RefundState::Failed.into(),
-        code: failed.code.clone(),
-        message: failed.message.clone(),
-        ..v1::RefundOutcomeFact::default()
-    }
+/// Fields of a [`v1::RefundOutcomeFact`].
+pub(super) fn put_failed(wire: &mut Wire, failed: &RefundFailed) {
+    wire.word(1, v1::RefundState::Failed);
+    wire.text(2, &failed.code);
+    wire.text(3, &failed.message);
 }
 
 pub(super) fn ended_as(message: &v1::RefundOutcomeFact, state: v1::RefundState) -> Result<(), RecordError> {
@@ -87,15 +83,14 @@ pub(super) fn ended_as(message: &v1::RefundOutcomeFact, state: v1::RefundState) 
     }
 }
 
-pub(super) fn word_message(word: &RefundWord) -> v1::RefundWord {
-    v1::RefundWord {
-        out_refund_no: word.out_refund_no.as_ref().map(ToString::to_string).unwrap_or_default(),
-        progress: progress_word(word.progress).into(),
-        provider_refund_no: word.provider_refund_no.clone().unwrap_or_default(),
-        amount_minor: word.amount_minor,
-        success_time_ms: millis(word.success_time),
-        code: word.code.clone(),
-    }
+/// Fields of a [`v1::RefundWord`].
+pub(super) fn put_word(wire: &mut Wire, word: &RefundWord) {
+    wire.text(1, word.out_refund_no.as_ref().map_or("", OutRefundNo::as_str));
+    wire.word(2, progress_word(word.progress));
+    wire.text(3, word.provider_refund_no.as_deref().unwrap_or_default());
+    wire.stated_number(4, word.amount_minor);
+    wire.text(5, &word.code);
+    wire.stated_number(6, millis(word.success_time));
 }
 
 pub(super) fn word(message: v1::RefundWord) -> Result<RefundWord, RecordError> {

@@ -6,30 +6,37 @@ use paymux_domain::ports::{CallMark, LedgerEntry};
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
+use super::wire::Wire;
 use super::{RecordError, malformed, millis, name, time};
 use crate::v1;
+
+/// Bytes of a usual row.
+const ROOM: usize = 96;
 
 /// An order's bookkeeping as bytes.
 #[must_use]
 pub fn encode_followup(followup: &Followup) -> Vec<u8> {
-    v1::Followup {
-        next_due_time_ms: millis(followup.next_due),
-        fruitless_calls: followup.fruitless_calls,
-        query_left_time_ms: millis(followup.query_left),
-        answered_left_time_ms: millis(followup.answered_left),
-        call_left_time_ms: millis(followup.call_left),
-        not_before_time_ms: millis(followup.not_before),
-        ask: followup.ask,
-        not_exist: followup.not_exist.map(|seen| v1::NotExistMarker {
-            attempts: seen.attempts,
-            left_time_ms: seen.left_time.as_millis(),
-            twice: seen.twice,
-        }),
-        asked_after_end: followup.asked_after_end,
-        settled: followup.settled,
-        refunds: followup.refunds.iter().map(|(no, refund)| refund_message(no, refund)).collect(),
-    }
-    .encode_to_vec()
+    Wire::written(ROOM, |wire| {
+        wire.stated_number(1, millis(followup.next_due));
+        wire.number(2, followup.fruitless_calls);
+        wire.stated_number(3, millis(followup.query_left));
+        wire.stated_number(4, millis(followup.answered_left));
+        wire.stated_number(5, millis(followup.call_left));
+        wire.stated_number(6, millis(followup.not_before));
+        wire.number(7, followup.ask);
+        if let Some(seen) = &followup.not_exist {
+            wire.message(8, |wire| {
+                wire.number(1, seen.attempts);
+                wire.number(2, seen.left_time.as_millis());
+                wire.number(3, seen.twice);
+            });
+        }
+        wire.number(9, followup.asked_after_end);
+        wire.fixed(10, followup.settled);
+        for (no, refund) in &followup.refunds {
+            wire.message(11, |wire| put_refund(wire, no, refund));
+        }
+    })
 }
 
 /// An order's bookkeeping out of bytes.
@@ -57,16 +64,15 @@ pub fn decode_followup(bytes: &[u8]) -> Result<Followup, RecordError> {
     })
 }
 
-fn refund_message(no: &RefundNo, refund: &RefundFollowup) -> v1::RefundFollowup {
-    v1::RefundFollowup {
-        refund_no: no.to_string(),
-        fruitless_calls: refund.fruitless_calls,
-        call_left_time_ms: millis(refund.call_left),
-        query_left_time_ms: millis(refund.query_left),
-        ask: refund.ask,
-        accepted: refund.accepted,
-        absent_after: refund.absent_after,
-    }
+/// Fields of a [`v1::RefundFollowup`].
+fn put_refund(wire: &mut Wire, no: &RefundNo, refund: &RefundFollowup) {
+    wire.text(1, no.as_str());
+    wire.number(2, refund.fruitless_calls);
+    wire.stated_number(3, millis(refund.call_left));
+    wire.stated_number(4, millis(refund.query_left));
+    wire.number(5, refund.ask);
+    wire.number(6, refund.accepted);
+    wire.number(7, refund.absent_after);
 }
 
 fn refund(message: v1::RefundFollowup) -> Result<(RefundNo, RefundFollowup), RecordError> {
@@ -84,14 +90,13 @@ fn refund(message: v1::RefundFollowup) -> Result<(RefundNo, RefundFollowup), Rec
 /// A row of the refund ledger, a reservation and the newest mark of a call, as bytes.
 #[must_use]
 pub fn encode_ledger_row(entry: &LedgerEntry, mark: Option<CallMark>) -> Vec<u8> {
-    v1::RefundLedgerRow {
-        refund_no: entry.refund_no.to_string(),
-        provider_trade_no: entry.trade_no.to_string(),
-        reserved_minor: entry.minor,
-        calling_number: mark.map_or(0, |mark| mark.number),
-        calling_token: mark.map_or(0, |mark| mark.token),
-    }
-    .encode_to_vec()
+    Wire::written(ROOM, |wire| {
+        wire.text(1, entry.refund_no.as_str());
+        wire.text(2, entry.trade_no.as_str());
+        wire.number(3, entry.minor);
+        wire.number(4, mark.map_or(0, |mark| mark.number));
+        wire.fixed(5, mark.map_or(0, |mark| mark.token));
+    })
 }
 
 /// A row of the refund ledger out of bytes.

@@ -35,23 +35,31 @@ use crate::v1;
 
 proptest! {
     #[test]
-    fn every_record_reads_back(record in arbitrary::record()) {
-        prop_assert_eq!(decode_record(&encode_record(&record)), Ok(record));
+    fn every_record_is_as_prost_writes_it_and_reads_back(record in arbitrary::record()) {
+        let bytes = encode_record(&record);
+        prop_assert_eq!(by_prost::<v1::LogRecord>(&bytes), Ok(bytes.clone()));
+        prop_assert_eq!(decode_record(&bytes), Ok(record));
     }
 
     #[test]
-    fn every_fact_reads_back(fact in arbitrary::fact()) {
-        prop_assert_eq!(decode_fact(&encode_fact(&fact)), Ok(fact));
+    fn every_fact_is_as_prost_writes_it_and_reads_back(fact in arbitrary::fact()) {
+        let bytes = encode_fact(&fact);
+        prop_assert_eq!(by_prost::<v1::Fact>(&bytes), Ok(bytes.clone()));
+        prop_assert_eq!(decode_fact(&bytes), Ok(fact));
     }
 
     #[test]
-    fn every_bookkeeping_reads_back(followup in arbitrary::followup()) {
-        prop_assert_eq!(decode_followup(&encode_followup(&followup)), Ok(followup));
+    fn every_bookkeeping_is_as_prost_writes_it_and_reads_back(followup in arbitrary::followup()) {
+        let bytes = encode_followup(&followup);
+        prop_assert_eq!(by_prost::<v1::Followup>(&bytes), Ok(bytes.clone()));
+        prop_assert_eq!(decode_followup(&bytes), Ok(followup));
     }
 
     #[test]
-    fn every_event_reads_back(event in arbitrary::event()) {
-        prop_assert_eq!(decode_event(&encode_event(&event)), Ok(event));
+    fn every_event_is_as_prost_writes_it_and_reads_back(event in arbitrary::event()) {
+        let bytes = encode_event(&event);
+        prop_assert_eq!(by_prost::<v1::EventRecord>(&bytes), Ok(bytes.clone()));
+        prop_assert_eq!(decode_event(&bytes), Ok(event));
     }
 
     #[test]
@@ -73,6 +81,11 @@ proptest! {
         let torn = decode_record(&bytes[..cut.index(bytes.len())]);
         prop_assert!(torn.as_ref() != Ok(&record));
     }
+}
+
+/// The same message, read and written by prost.
+fn by_prost<M: prost::Message + Default>(bytes: &[u8]) -> Result<Vec<u8>, prost::DecodeError> {
+    M::decode(bytes).map(|message| message.encode_to_vec())
 }
 
 fn at(millis: i64) -> Timestamp {

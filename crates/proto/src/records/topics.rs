@@ -6,9 +6,13 @@ use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use prost::Message as _;
 
+use super::wire::Wire;
 use super::{FORMAT_VERSION, RecordError, check_version, malformed, name, order_key, words};
 use crate::api::{closure_word, state_of};
 use crate::v1;
+
+/// Bytes of a usual event.
+const ROOM: usize = 256;
 
 /// The topic that dead records come from, where a log has no name of its own.
 pub const ORIGIN_TOPIC: &str = "orders.log.v1";
@@ -17,37 +21,35 @@ pub const ORIGIN_TOPIC: &str = "orders.log.v1";
 #[must_use]
 pub fn encode_event(event: &Event) -> Vec<u8> {
     use v1::OrderEventKind as Kind;
-    let mut record = v1::EventRecord {
-        format_version: FORMAT_VERSION,
-        event_id: event.id(),
-        merchant_id: event.key.merchant_id.to_string(),
-        merchant_order_no: event.key.order_no.to_string(),
-        subject: event.subject.clone(),
-        state: v1::OrderState::from(event.state).into(),
-        event_time_ms: event.time.as_millis(),
-        ..v1::EventRecord::default()
-    };
     let kind = match &event.kind {
         EventKind::Launched => Kind::Launched,
         EventKind::Paid => Kind::Paid,
-        EventKind::Closed(closure) => {
-            record.set_closure(closure_word(*closure));
-            Kind::Closed
-        }
+        EventKind::Closed(_) => Kind::Closed,
         EventKind::Failed => Kind::Failed,
         EventKind::Fulfil => Kind::Fulfil,
         EventKind::DoNotFulfil => Kind::DoNotFulfil,
         EventKind::RefundEnded { .. } => Kind::RefundEnded,
         EventKind::Attention => Kind::Attention,
         EventKind::AttentionResolved => Kind::AttentionResolved,
-        EventKind::Rejected { request_id, differing } => {
-            record.rejected_request_id = request_id.to_string();
-            record.differing_fields.clone_from(differing);
-            Kind::Rejected
-        }
+        EventKind::Rejected { .. } => Kind::Rejected,
     };
-    record.set_kind(kind);
-    record.encode_to_vec()
+    Wire::written(ROOM, |wire| {
+        wire.number(1, FORMAT_VERSION);
+        wire.text(2, &event.id());
+        wire.text(3, event.key.merchant_id.as_str());
+        wire.text(4, event.key.order_no.as_str());
+        wire.text(5, &event.subject);
+        wire.word(6, kind);
+        wire.word(7, v1::OrderState::from(event.state));
+        if let EventKind::Closed(closure) = &event.kind {
+            wire.word(8, closure_word(*closure));
+        }
+        if let EventKind::Rejected { request_id, differing } = &event.kind {
+            wire.text(9, request_id.as_str());
+            differing.iter().for_each(|name| wire.stated_text(10, Some(name)));
+        }
+        wire.number(11, event.time.as_millis());
+    })
 }
 
 /// An event out of bytes.

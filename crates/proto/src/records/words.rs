@@ -5,6 +5,7 @@ use paymux_domain::fact::{AttentionReason, Cause, CloseReason, Closure, Fulfilme
 use paymux_domain::outcome::Class;
 use paymux_domain::payment::Evidence;
 
+use super::wire::Wire;
 use super::{RecordError, name};
 use crate::api::{closure_word, fulfilment_word, reason_word};
 use crate::v1;
@@ -86,8 +87,8 @@ pub(super) fn evidence(number: i32) -> Result<Evidence, RecordError> {
 }
 
 /// Empty when the provider stated a currency that is unknown here.
-pub(super) fn currency_text(currency: Option<Currency>) -> String {
-    currency.map_or("", Currency::code).to_owned()
+pub(super) fn currency_text(currency: Option<Currency>) -> &'static str {
+    currency.map_or("", Currency::code)
 }
 
 pub(super) fn currency(text: &str) -> Result<Option<Currency>, RecordError> {
@@ -97,7 +98,8 @@ pub(super) fn currency(text: &str) -> Result<Option<Currency>, RecordError> {
     text.parse().map(Some).map_err(|_| RecordError::Unknown("a currency"))
 }
 
-pub(super) fn cause_message(cause: &Cause) -> v1::Cause {
+/// Fields of a [`v1::Cause`].
+pub(super) fn put_cause(wire: &mut Wire, cause: &Cause) {
     let (kind, reference) = match cause {
         Cause::Command(request_id) => (v1::CauseKind::Command, request_id.as_str()),
         Cause::Notification(id) => (v1::CauseKind::Notification, id.as_str()),
@@ -105,7 +107,8 @@ pub(super) fn cause_message(cause: &Cause) -> v1::Cause {
         Cause::Timer => (v1::CauseKind::Timer, ""),
         Cause::Operator(caller) => (v1::CauseKind::Operator, caller.as_str()),
     };
-    v1::Cause { kind: kind.into(), reference: reference.to_owned() }
+    wire.word(1, kind);
+    wire.text(2, reference);
 }
 
 pub(super) fn cause(message: &v1::Cause) -> Result<Cause, RecordError> {
