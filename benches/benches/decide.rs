@@ -9,11 +9,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use paymux_benches::{Callers, Cluster, Driver, ON_THEIR_WAY, Spread, Work, Worker, cpu_time, of_each};
+use paymux_benches::{Callers, Cluster, Driver, Line, ON_THEIR_WAY, Spread, Work, Worker, cpu_time, of_each};
 use tokio::runtime::{Builder, Runtime};
 
 /// Rounds, decisions in each, and those of them that warm up.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const DECISIONS: u64 = 12_000;
 const WARM: u64 = 2_000;
 
@@ -48,13 +48,12 @@ fn main() -> Result<()> {
 }
 
 fn tell(engines: &[f64], bares: &[f64], work: &Work) -> Result<()> {
-    println!("a create that waits for budget: {}", work.told());
-    println!("processor time per decision, median of {ROUNDS} rounds, all of them");
-    println!("engine             {:>7.1} us", Spread::of(engines.iter().copied())?);
-    println!("bare clients       {:>7.1} us", Spread::of(bares.iter().copied())?);
     let extra = engines.iter().zip(bares).map(|(engine, bare)| engine - bare);
-    println!("engine beyond them {:>7.1} us", Spread::of(extra)?);
-    Ok(())
+    println!("engine beyond the bare clients {:.1} us", Spread::of(extra)?);
+    Line::new("decide/cpu", "us", engines.to_vec())
+        .beside("bare clients of log and store", bares.to_vec())
+        .note(format!("processor time of a create that waits for budget: {}", work.told()))
+        .tell()
 }
 
 /// Processor time per decision of a worker, in microseconds.

@@ -59,6 +59,11 @@ impl Copied {
         self.payload.is_empty()
     }
 
+    /// Bytes of payload and headers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payload.len() + self.headers.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>()
+    }
+
     fn headers(&self) -> OwnedHeaders {
         let empty = OwnedHeaders::new_with_capacity(self.headers.len());
         let with = |headers: OwnedHeaders, (key, value): &(String, Vec<u8>)| {

@@ -20,8 +20,8 @@ use tonic::transport::{Channel, Endpoint};
 use crate::raw::Raw;
 use crate::{Server, timed};
 
-const CREATE: &str = "/paymux.v1.OrderService/CreateOrder";
-const SUBMIT: &str = "/paymux.v1.OrderService/SubmitOrders";
+pub(crate) const CREATE: &str = "/paymux.v1.OrderService/CreateOrder";
+pub(crate) const SUBMIT: &str = "/paymux.v1.OrderService/SubmitOrders";
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 
 /// Calls in flight on the one connection.
@@ -140,10 +140,15 @@ impl Callers {
 }
 
 fn create(number: u64) -> v1::CreateOrderRequest {
+    order_of("bench", format!("B{number:012}"))
+}
+
+/// An order of a merchant.
+pub(crate) fn order_of(merchant: &str, number: String) -> v1::CreateOrderRequest {
     v1::CreateOrderRequest {
-        merchant_id: "bench".to_owned(),
-        merchant_order_no: format!("B{number:012}"),
+        merchant_id: merchant.to_owned(),
         request_id: format!("r{number}"),
+        merchant_order_no: number,
         method: "jsapi".to_owned(),
         amount: Some(v1::Amount { currency: "CNY".to_owned(), minor: 1234 }),
         description: "bench".to_owned(),

@@ -16,10 +16,8 @@ use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::bare::Copied;
+use crate::site::PARTITIONS;
 use crate::{Running, Server, load, now};
-
-/// Partitions of the log; all orders of a bench are one merchant's, and so go to one of them.
-const PARTITIONS: u16 = 8;
 
 /// Longest wait for a broker's answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,6 +25,27 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest wait for a worker to come to what a bench waits for, and the pause between two looks.
 const WORK_MAX: Duration = Duration::from_secs(120);
 const LOOK: Duration = Duration::from_millis(2);
+
+/// Records of a partition whose bytes are counted.
+const SAMPLE: i64 = 500;
+
+/// What lies on Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// What was accepted, heard and decided.
+    Log,
+    /// What the platform is told.
+    Events,
+}
+
+impl Topic {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Events => "events",
+        }
+    }
+}
 
 /// A partition of a topic.
 #[derive(Clone, Debug)]
@@ -76,6 +95,11 @@ impl Cluster {
 
     fn config(&self) -> Result<Config> {
         load(self.folder.path(), &self.backend)
+    }
+
+    /// Its section `[backend]`.
+    pub(crate) fn backend_toml(&self) -> &str {
+        &self.backend
     }
 
     /// Starts a node with the role ingest.
@@ -157,6 +181,31 @@ impl Cluster {
         let consumer = self.reader(place, offset)?;
         let message = consumer.poll(PATIENCE).context("no record comes")??;
         copied(&message)
+    }
+
+    /// Bytes of all records in the log or among the events: of the first of each partition, times their number.
+    ///
+    /// # Errors
+    /// The broker does not answer.
+    pub fn bytes(&self, what: Topic) -> Result<f64> {
+        let topic = format!("{}.orders.{}.v1", self.name, what.word());
+        let mut bytes = 0.0;
+        for partition in 0..i32::from(PARTITIONS) {
+            let place = Place { topic: topic.clone(), partition };
+            let (begin, end) = self.consumer()?.fetch_watermarks(&topic, partition, PATIENCE)?;
+            let count = u32::try_from((end - begin).min(SAMPLE))?;
+            if count == 0 {
+                continue;
+            }
+            let consumer = self.reader(&place, begin)?;
+            let mut sampled = 0;
+            for _ in 0..count {
+                sampled += copied(&consumer.poll(PATIENCE).context("no record comes")??)?.bytes();
+            }
+            bytes += f64::from(u32::try_from(sampled)?) / f64::from(count)
+                * f64::from(u32::try_from(end - begin)?);
+        }
+        Ok(bytes)
     }
 
     /// A client that reads a partition from a position on.

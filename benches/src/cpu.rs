@@ -1,4 +1,4 @@
-//! What this process has used of the processors.
+//! What a process has used of processors and memory, as Linux tells it.
 
 use std::time::Duration;
 
@@ -12,12 +12,27 @@ const TICK: Duration = Duration::from_millis(10);
 /// # Errors
 /// There is no `/proc`.
 pub fn cpu_time() -> Result<Duration> {
-    let stat = std::fs::read_to_string("/proc/self/stat").context("processor time is told by Linux alone")?;
+    cpu_time_of("self")
+}
+
+/// The same of another process.
+pub(crate) fn cpu_time_of(process: &str) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"));
+    let stat = stat.context("processor time is told by Linux alone, of processes that run")?;
     // The name, in brackets, may hold anything.
     let (_, fields) = stat.rsplit_once(')').context("no name in brackets")?;
     let mut fields = fields.split_whitespace().skip(11);
     let mut ticks = || anyhow::Ok(fields.next().context("a field is missing")?.parse::<u32>()?);
     Ok(TICK * (ticks()? + ticks()?))
+}
+
+/// Resident memory of a process, in MiB.
+pub(crate) fn memory_mib(process: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+    let status = status.context("memory is told by Linux alone, of processes that run")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS is missing")?;
+    let kib: u32 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(f64::from(kib) / 1024.0)
 }
 
 #[cfg(test)]

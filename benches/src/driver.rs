@@ -136,6 +136,26 @@ impl Driver {
         Ok(Work { facts, followup, events: events.collect::<Result<_>>()? })
     }
 
+    /// Bytes of an order's facts and follow-up, with their keys.
+    ///
+    /// # Errors
+    /// The nodes do not answer.
+    pub async fn stored_bytes(&self, merchant: &str, order_no: &str) -> Result<usize> {
+        let text = "SELECT fact_key, body FROM order_facts WHERE merchant_id = ? AND order_no = ?";
+        let found = self.session.query_unpaged(text, (merchant, order_no)).await?.into_rows_result()?;
+        let key = merchant.len() + order_no.len();
+        let mut bytes = 0;
+        for fact in found.rows::<(String, Vec<u8>)>()? {
+            let (fact_key, body) = fact?;
+            bytes += key + fact_key.len() + body.len();
+        }
+        let found = self.session.execute_unpaged(&self.read_followup, (merchant, order_no)).await?;
+        for followup in found.into_rows_result()?.rows::<(Vec<u8>,)>()? {
+            bytes += key + followup?.0.len();
+        }
+        Ok(bytes)
+    }
+
     /// Takes `count` records of the log from a position on and does for each what a decision does. `done` is told
     /// after each.
     ///

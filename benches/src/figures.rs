@@ -24,6 +24,46 @@ impl Spread {
         figures.sort_by(f64::total_cmp);
         Ok(Self { median: figures[figures.len() / 2], least: figures[0], most: figures[figures.len() - 1] })
     }
+
+    /// The least and the most.
+    pub(crate) const fn ends(&self) -> [f64; 2] {
+        [self.least, self.most]
+    }
+}
+
+/// Times of single calls, of which percentiles are told.
+#[derive(Clone, Debug, Default)]
+pub struct Times(Vec<std::time::Duration>);
+
+impl Times {
+    /// Of these calls.
+    #[must_use]
+    pub fn of(mut times: Vec<std::time::Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    /// A percentile by the nearest rank, in milliseconds.
+    ///
+    /// # Errors
+    /// There are no times.
+    pub fn percentile_ms(&self, percent: usize) -> Result<f64> {
+        ensure!(!self.0.is_empty(), "no call was timed");
+        let rank = (self.0.len() * percent).div_ceil(100).saturating_sub(1);
+        Ok(self.0[rank.min(self.0.len() - 1)].as_secs_f64() * 1000.0)
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl fmt::Display for Spread {
@@ -53,5 +93,15 @@ mod tests {
         let spread = Spread::of([3.0, 1.0, 2.0]).expect("three figures");
         assert_eq!(format!("{spread:.1}"), "2.0 (1.0 to 3.0)");
         assert!(Spread::of([]).is_err());
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_nearest_rank() {
+        let times = Times::of((1..=100).rev().map(std::time::Duration::from_millis).collect());
+        let ms = |percent| times.percentile_ms(percent).expect("a hundred");
+        assert!(
+            (ms(50) - 50.0).abs() < 1e-9 && (ms(99) - 99.0).abs() < 1e-9 && (ms(100) - 100.0).abs() < 1e-9
+        );
+        assert!(Times::default().percentile_ms(99).is_err());
     }
 }

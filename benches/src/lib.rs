@@ -1,30 +1,47 @@
-//! Shared parts of the benches: servers in this process, on the embedded backend or on a cluster, their callers, and
-//! the bare clients that they are measured against.
+//! Shared parts of the benches: servers in this process or in one of their own, on the embedded backend or on a cluster,
+//! their callers, their provider, and the bare clients that they are measured against.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use paymux_server::config::Config;
 use paymux_server::roles::{Listeners, Node, Roles, Surroundings};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+mod appends;
 mod bare;
 mod callers;
 mod cluster;
 mod cpu;
 mod driver;
 mod figures;
+mod http;
+mod lines;
 pub mod micro;
+mod part;
+mod platform;
+mod provider;
+mod pushes;
 mod raw;
+mod requests;
+mod site;
 
+pub use appends::Appends;
 pub use bare::{Bare, Copied};
 pub use callers::{Callers, IN_FLIGHT, ON_THEIR_WAY};
-pub use cluster::{Cluster, Place, Worker};
+pub use cluster::{Cluster, Place, Topic, Worker};
 pub use cpu::cpu_time;
 pub use driver::{Driver, Work};
-pub use figures::{Spread, of_each};
+pub use figures::{Spread, Times, of_each};
+pub use lines::{Goal, Line, is_for_report};
+pub use part::{Part, played};
+pub use platform::{Due, Platform};
+pub use provider::{Course, SLOW};
+pub use pushes::pushed_at;
+pub use requests::{Signatures, requested};
+pub use site::{At, Disk, Site};
 
 /// As in the binary.
 #[global_allocator]
@@ -41,7 +58,7 @@ const CREATES_PER_S: u32 = 1;
 pub struct Server {
     address: String,
     running: Running,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
@@ -53,7 +70,19 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let backend = format!("folder = \"{}\"\n", folder.path().join("data").display());
         let config = load(folder.path(), &backend)?;
-        Ok(Self { _folder: Some(folder), ..Self::of(config).await? })
+        Ok(Self { folder: Some(folder), ..Self::of(config).await? })
+    }
+
+    /// The record of an order that a server of its own accepts, as it lies in the log.
+    ///
+    /// # Errors
+    /// Whatever keeps a server from starting.
+    pub async fn accepted_record() -> Result<Vec<u8>> {
+        let mut server = Self::start().await?;
+        Callers::connect(&server).await?.streamed(1, 1).await?;
+        let folder = server.folder.take().context("it was just made")?;
+        server.stop().await?;
+        appends::first_record(&folder.path().join("data")).await
     }
 
     async fn of(config: Config) -> Result<Self> {
@@ -61,7 +90,7 @@ impl Server {
         let address = format!("http://{}", listeners.addresses()?.0);
         let roles = Roles { ingest: true, worker: false, notify: false };
         let node = Node::start(config, roles, listeners, Surroundings::default()).await?;
-        Ok(Self { address, running: Running::of(node), _folder: None })
+        Ok(Self { address, running: Running::of(node), folder: None })
     }
 
     /// Stops the server and waits for its end.
@@ -106,6 +135,13 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// Seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "a provider signs in real time")]
+fn unix_s() -> Result<i64> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    Ok(i64::try_from(since.as_secs())?)
+}
+
 /// How long some work takes.
 async fn timed(work: impl Future<Output = Result<()>>) -> Result<Duration> {
     let began = now();
@@ -140,6 +176,6 @@ fn config(folder: &Path, backend: &str) -> String {
 
 fn apiv3_key(folder: &Path) -> std::path::PathBuf {
     let file = folder.join("apiv3_key");
-    std::fs::write(&file, "0123456789abcdef0123456789abcdef").expect("the bench's own folder can be written");
+    std::fs::write(&file, provider::APIV3_KEY).expect("the bench's own folder can be written");
     file
 }

@@ -1,4 +1,6 @@
-//! A codec of bytes as they are: what a caller sends was encoded before, and of an answer only the length is read.
+//! Codecs of callers: what is sent was encoded before, and of an answer only the length is read, or as much as is asked.
+
+use std::marker::PhantomData;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use tonic::Status;
@@ -41,5 +43,39 @@ impl Decoder for Raw {
         let length = from.remaining();
         from.advance(length);
         Ok(Some(length))
+    }
+}
+
+/// The codec that reads answers as `T`, which may know a few of their fields alone.
+#[derive(Debug)]
+pub(crate) struct Lean<T>(PhantomData<T>);
+
+impl<T> Default for Lean<T> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: prost::Message + Default + 'static> Codec for Lean<T> {
+    type Encode = Bytes;
+    type Decode = T;
+    type Encoder = Raw;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Raw {
+        Raw
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T: prost::Message + Default> Decoder for Lean<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<T>, Status> {
+        T::decode(from).map(Some).map_err(|error| Status::internal(error.to_string()))
     }
 }

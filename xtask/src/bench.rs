@@ -1,39 +1,95 @@
-//! `cargo xtask bench`: every bench in the release profile, each figure beside the bare cost of the same run.
+//! `cargo xtask bench`: every bench in the release profile, each figure beside the bare cost of the same run, in rounds;
+//! their medians with the goals are the pages under `docs/performance/`.
 
-use std::path::Path;
+mod capacity;
+mod goals;
+mod lines;
+mod machine;
+mod report;
+
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use toml::Table;
 
 use crate::count::{self, Counted};
 use crate::process::{self, Status};
-use crate::services::{self, ForTests, Kind};
+use crate::services::{self, ForTests, Kind, Variable};
+use goals::Goals;
+use lines::Figures;
+use machine::Machine;
 
-/// The benches that need no services.
-const ALONE: [&str; 2] = ["--bench", "accept"];
-/// Those on Kafka and a CQL database.
-const ON_SERVICES: [&str; 4] = ["--bench", "submit", "--bench", "decide"];
-/// The test that reads the processor time of real processes, with its long count.
-const COST: &str = "cluster::cost::";
-const FULL: (&str, &str) = ("PAYMUX_FULL", "1");
+/// The variable that names the file of figures to the benches.
+const LINES: &str = "PAYMUX_BENCH_LINES";
+/// That file, in the folder that cargo builds into.
+const LINES_FILE: &str = "bench-lines.jsonl";
+/// The manifest that names the benches, and which of them need services.
+const MANIFEST: &str = "benches/Cargo.toml";
+/// Where the pages stand.
+const PAGES: &str = "docs/performance";
+
+/// How to measure.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Instructions of the hot path, counted by valgrind, against benches/budget.toml: more than 10 % above it fails
+    #[arg(long, conflicts_with = "args")]
+    quick: bool,
+    /// Write what was counted as the budget
+    #[arg(long, requires = "quick")]
+    bless: bool,
+    /// How often each bench runs, in turn with the others
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Cargo's own: `--bench accept` runs that one alone, and writes no page
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
 
 /// Runs what the arguments choose, on services that the variables name; without arguments all of it, on services that
-/// are started for it where none are named.
+/// are started for it where none are named, and writes the pages.
 ///
 /// # Errors
-/// Cargo or the keeper of the services cannot be started, or a service does not start or stop.
-pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
-    if !args.is_empty() {
-        return process::run(bench(&[]).args(args)).map(ExitCode::from);
+/// Cargo or the keeper of the services cannot be started, a service does not start or stop, a page cannot be written.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
+    if options.quick {
+        return quick(root, options.bless);
     }
+    if !options.args.is_empty() {
+        return process::run(bench().args(&options.args)).map(ExitCode::from);
+    }
+    let file = crate::target_folder(root).join(LINES_FILE);
+    let mut runs = Runs { benches: Benches::read(root)?, rounds: options.rounds, file, failed: Vec::new() };
+    // Built before the first is measured.
+    if process::run(bench().arg("--no-run"))? == Status::Failed {
+        return Ok(ExitCode::FAILURE);
+    }
+    std::fs::write(&runs.file, "").with_context(|| format!("emptying {}", runs.file.display()))?;
     // Before there are services: what stands beside a bench is in its figures.
-    let mut statuses = vec![process::run(&mut bench(&ALONE))?];
+    let alone = runs.benches.alone.clone();
+    runs.all(&alone, &[])?;
+    on_services(root, &mut runs)?;
+    let figures = Figures::read(&runs.file)?;
+    let goals = Goals::read(root)?;
+    let machine = Machine::now(root, options.rounds)?;
+    report::write(root, &machine, &figures, &goals)?;
+    capacity::write(root, &machine, &figures)?;
+    print!("{}", report::table(&figures, &goals));
+    for failed in &runs.failed {
+        println!("FAILED: {failed}");
+    }
+    Ok(if runs.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The benches on Kafka and a CQL database, where those can be had.
+fn on_services(root: &Path, runs: &mut Runs) -> Result<()> {
     let absent: Vec<_> = Kind::ALL.into_iter().filter(|kind| !services::is_named(*kind)).collect();
     if !absent.is_empty() && !services::can_start() {
         println!(
             "SKIPPED: benches on Kafka and a CQL database: no services are named, and java is not installed"
         );
-        return Ok(told(&statuses));
+        return Ok(());
     }
     let mut own = match absent.as_slice() {
         [] => None,
@@ -43,18 +99,41 @@ pub(crate) fn run(root: &Path, args: &[String]) -> Result<ExitCode> {
         }
     };
     let variables = own.as_mut().map(ForTests::ready).transpose()?.unwrap_or_default();
-    for mut command in [bench(&ON_SERVICES), cost()] {
-        statuses.push(process::run(command.envs(variables.iter().cloned()))?);
+    let names = runs.benches.on_services.clone();
+    runs.all(&names, &variables)?;
+    own.map(ForTests::end).transpose().map(drop)
+}
+
+/// What is to run, and what failed.
+struct Runs {
+    benches: Benches,
+    rounds: u32,
+    file: PathBuf,
+    failed: Vec<String>,
+}
+
+impl Runs {
+    /// All of these in turn, again and again: what else happens on the machine meanwhile meets all of them.
+    fn all(&mut self, names: &[String], variables: &[Variable]) -> Result<()> {
+        for round in 1..=self.rounds {
+            for name in names {
+                println!("\nround {round} of {}: {name}", self.rounds);
+                let mut command = bench();
+                command.args(["--bench", name]).env(LINES, &self.file).envs(variables.iter().cloned());
+                if process::run(&mut command)? == Status::Failed {
+                    self.failed.push(format!("{name}, round {round}"));
+                }
+            }
+        }
+        Ok(())
     }
-    own.map(ForTests::end).transpose()?;
-    Ok(told(&statuses))
 }
 
 /// Counts instructions against the budget.
 ///
 /// # Errors
 /// They cannot be counted although everything for it is there.
-pub(crate) fn quick(root: &Path, is_blessed: bool) -> Result<ExitCode> {
+fn quick(root: &Path, is_blessed: bool) -> Result<ExitCode> {
     match count::run(root, is_blessed)? {
         Counted::Judged(status) => Ok(status.into()),
         Counted::Skipped(why) => {
@@ -64,18 +143,55 @@ pub(crate) fn quick(root: &Path, is_blessed: bool) -> Result<ExitCode> {
     }
 }
 
-fn bench(which: &[&str]) -> Command {
-    let mut bench = process::cargo(["bench", "-p", "paymux-benches"]);
-    bench.args(which);
-    bench
+/// The benches of the manifest.
+#[derive(Debug, PartialEq, Eq)]
+struct Benches {
+    alone: Vec<String>,
+    on_services: Vec<String>,
 }
 
-fn cost() -> Command {
-    let mut cost = process::cargo(["test", "--release", "-p", "paymux", "--test", "it", COST]);
-    cost.args(["--", "--show-output"]).env(FULL.0, FULL.1);
-    cost
+impl Benches {
+    fn read(root: &Path) -> Result<Self> {
+        let file = root.join(MANIFEST);
+        let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        Self::of(&text)
+    }
+
+    fn of(manifest: &str) -> Result<Self> {
+        let manifest: Table = manifest.parse()?;
+        let words = |value: Option<&toml::Value>| -> Vec<String> {
+            let list = value.and_then(toml::Value::as_array).into_iter().flatten();
+            list.filter_map(|word| word.as_str().map(str::to_owned)).collect()
+        };
+        let metadata = manifest.get("package").and_then(|package| package.get("metadata"));
+        let needing = words(metadata.and_then(|metadata| metadata.get("bench")?.get("on_services")));
+        let benches = manifest.get("bench").and_then(toml::Value::as_array).context("no benches")?;
+        let names = benches.iter().filter_map(|bench| bench.get("name")?.as_str().map(str::to_owned));
+        let (on_services, alone) = names.partition(|name| needing.contains(name));
+        Ok(Self { alone, on_services })
+    }
 }
 
-fn told(statuses: &[Status]) -> ExitCode {
-    if statuses.contains(&Status::Failed) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+fn bench() -> Command {
+    process::cargo(["bench", "-p", "paymux-benches"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_need_services_run_apart() {
+        let manifest = "[package.metadata.bench]\non_services = [\"b\"]\n\
+            [[bench]]\nname = \"a\"\n[[bench]]\nname = \"b\"\n[[bench]]\nname = \"c\"\n";
+        let benches = Benches::of(manifest).expect("a manifest");
+        assert_eq!(benches.alone, ["a", "c"]);
+        assert_eq!(benches.on_services, ["b"]);
+    }
+
+    #[test]
+    fn every_bench_that_is_said_to_need_services_is_there() {
+        let benches = Benches::read(&crate::root()).expect("the manifest");
+        assert!(benches.on_services.len() >= 3 && benches.alone.len() >= 3, "{benches:?}");
+    }
 }

@@ -45,19 +45,9 @@ enum Command {
     },
     /// Real Kafka and Cassandra on this machine, without containers
     Services(services::Services),
-    /// The benches, each beside the bare cost of the same run; those on Kafka and a CQL database on services that are
-    /// started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name some. With arguments only what they choose
-    Bench {
-        /// Instructions of the hot path, counted by valgrind, against benches/budget.toml: more than 10 % above it fails
-        #[arg(long, conflicts_with = "args")]
-        quick: bool,
-        /// Write what was counted as the budget
-        #[arg(long, requires = "quick")]
-        bless: bool,
-        /// Cargo's own: `--bench accept`, `--bench submit`, `--bench decide`
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
-    },
+    /// The benches in rounds, each beside the bare cost of the same run; those on Kafka and a CQL database on services that
+    /// are started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name some. Writes docs/performance
+    Bench(bench::Options),
 }
 
 #[derive(Debug, Args)]
@@ -98,8 +88,7 @@ fn main() -> Result<ExitCode> {
         Command::Codegen { check } => codegen::run(&root, check).map(|()| ExitCode::SUCCESS),
         Command::Manifests => manifests::run(&root),
         Command::Services(services) => services::run(&root, &services).map(|()| ExitCode::SUCCESS),
-        Command::Bench { quick: true, bless, .. } => bench::quick(&root, bless),
-        Command::Bench { args, .. } => bench::run(&root, &args),
+        Command::Bench(options) => bench::run(&root, &options),
     }
 }
 

@@ -74,6 +74,18 @@ pub(crate) fn output<const N: usize>(program: &str, args: [&str; N]) -> Option<S
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// The commit of the tree, and whether something beside that path is another one: what a run writes is of an earlier run,
+/// and not what it looked at.
+pub(crate) fn commit_beside(path: &str) -> String {
+    let beside = format!(":!{path}");
+    let changes = output("git", ["status", "--porcelain", "--untracked-files=no", "--", ".", &beside]);
+    match output("git", ["rev-parse", "HEAD"]) {
+        Some(commit) if changes.is_none_or(|changes| !changes.is_empty()) => format!("{commit}, modified"),
+        Some(commit) => commit,
+        None => "unknown".to_owned(),
+    }
+}
+
 fn name(command: &Command) -> String {
     command.get_program().to_string_lossy().into_owned()
 }

@@ -139,6 +139,7 @@ impl Life {
             success_time: Some(now + Duration::from_secs(30)),
             fee_minor: None,
             bank_type: Some("CMC".to_owned()),
+            channel_trade_no: None,
             evidence: Evidence::Stated,
         };
         let notification = Notification {

@@ -24,17 +24,9 @@ impl Run {
     /// This one.
     fn now() -> Self {
         let date = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
-        let commit = process::output("git", ["rev-parse", "HEAD"]);
-        // The page itself is of an earlier run, and not what was tested.
-        let changes = ["status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/verification.md"];
-        let is_modified = process::output("git", changes).is_none_or(|changes| !changes.is_empty());
         Self {
             date,
-            commit: match commit {
-                Some(commit) if is_modified => format!("{commit}, modified"),
-                Some(commit) => commit,
-                None => "unknown".to_owned(),
-            },
+            commit: process::commit_beside(FILE),
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         }
     }
