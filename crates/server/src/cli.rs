@@ -7,6 +7,8 @@ mod config_cmd;
 mod connect;
 mod dead;
 mod json;
+#[cfg(feature = "demo")]
+mod load;
 mod merchants;
 mod metrics;
 mod migrate;
@@ -36,7 +38,7 @@ pub(crate) use output::Output;
 pub enum Exit {
     /// Everything went well.
     Ok = 0,
-    /// It failed while running, or the demo found an order whose end is not the truth.
+    /// It failed while running, or the demo or a load found an order whose end is not the truth.
     Failed = 1,
     /// Wrong usage of the command line.
     Usage = 2,
@@ -61,7 +63,7 @@ impl Exit {
 /// What stands below the help: exit codes and examples, as far as this build has the commands.
 fn after_help() -> String {
     let (wrong_end, demo) = if cfg!(feature = "demo") {
-        (", or the demo found a wrong end", "\n  paymux demo")
+        (", or the demo or a load found a wrong end", "\n  paymux demo")
     } else {
         ("", "")
     };
@@ -170,6 +172,9 @@ enum Command {
     /// As demo, but staying up, for grpcurl and the CLI.
     #[cfg(feature = "demo")]
     Dev(crate::demo::DevArgs),
+    /// Put load on a running server whose providers are simulated, and judge what became of its orders.
+    #[cfg(feature = "demo")]
+    Load(Box<load::LoadArgs>),
     /// Run the provider simulators alone.
     #[cfg(feature = "demo")]
     Simulator(simulator::SimulatorArgs),
@@ -228,6 +233,8 @@ impl Cli {
             Command::DemoPart(args) => crate::demo::part(args, &output).await,
             #[cfg(feature = "demo")]
             Command::Dev(args) => crate::demo::dev(args, &output).await,
+            #[cfg(feature = "demo")]
+            Command::Load(args) => load::run(*args, &output).await,
             #[cfg(feature = "demo")]
             Command::Simulator(args) => simulator::run(args, &output).await,
         }

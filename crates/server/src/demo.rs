@@ -2,12 +2,12 @@
 //! its own, or (`demo --backend cluster`) the roles as processes on real services; used from outside: orders through
 //! gRPC, notifications through HTTP, truth from the simulator's HTTP API.
 
-mod audit;
+pub(crate) mod audit;
 mod cluster;
 mod ends;
 mod kept;
 mod load;
-mod money;
+pub(crate) mod money;
 mod newcomer;
 mod parts;
 mod payers;
@@ -42,18 +42,19 @@ use crate::shutdown::Signals;
 use ends::Ends;
 use load::{Created, Planned};
 use newcomer::{Newcomer, Readers};
-use payers::Payers;
 use progress::Progress;
 use providers::ROUND;
 use refunds::Refunding;
 use report::Report;
 use running::{Folder, Running, loopback, near};
-use truth::Truth;
 use watching::Watching;
 use world::{DemoMerchant, Wishes, World};
 
 pub(crate) use parts::{PartArgs, part};
+pub(crate) use payers::Payers;
+pub(crate) use providers::opens_launch;
 pub(crate) use staying::{DevArgs, dev};
+pub(crate) use truth::Truth;
 
 /// Real time that every demo may take before orders without an end count as wrong.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -89,6 +90,15 @@ pub(crate) enum Backend {
     Embedded,
     /// On a Kafka and a CQL database, with two workers, one ingest and one notify as processes.
     Cluster,
+}
+
+/// How fast the providers may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Budgets {
+    /// As fast as a demo needs: 2000 calls per second of each operation on an account.
+    Usual,
+    /// As fast as the configuration allows, so that a load meets the engine and not a budget.
+    High,
 }
 
 /// Arguments of `demo`.
@@ -158,6 +168,8 @@ impl DemoArgs {
             faults: self.faults.into(),
             payers: true,
             newcomer: true,
+            budgets: Budgets::Usual,
+            orders_max: None,
             factor,
             grpc,
             notify,

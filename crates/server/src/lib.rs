@@ -16,6 +16,8 @@ mod due;
 mod fixture;
 pub mod grpc;
 pub mod ingest;
+#[cfg(feature = "demo")]
+pub mod load;
 mod metrics;
 pub mod notify;
 mod paging;

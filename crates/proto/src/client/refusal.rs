@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic_types::{ErrorDetails, RpcStatusExt as _, StatusExt as _};
 
 use crate::v1;
 
@@ -30,7 +30,16 @@ impl Refusal {
     /// Reads a status with its details.
     #[must_use]
     pub fn of(status: &Status) -> Self {
-        let details = status.get_error_details();
+        Self::with(status.code(), status.message(), &status.get_error_details())
+    }
+
+    /// Reads the status of one answer of a bulk stream.
+    #[must_use]
+    pub fn of_answer(status: &tonic_types::Status) -> Self {
+        Self::with(Code::from_i32(status.code), &status.message, &status.get_error_details())
+    }
+
+    fn with(code: Code, message: &str, details: &ErrorDetails) -> Self {
         let info = details.error_info();
         let reason = info
             .and_then(|info| v1::ErrorReason::from_str_name(&format!("ERROR_REASON_{}", info.reason)))
@@ -42,9 +51,9 @@ impl Refusal {
                 .collect()
         });
         Self {
-            code: status.code(),
+            code,
             reason,
-            message: status.message().to_owned(),
+            message: message.to_owned(),
             violations: violations.unwrap_or_default(),
             metadata: info.map(|info| info.metadata.clone().into_iter().collect()).unwrap_or_default(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
@@ -84,3 +93,19 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_of_a_bulk_stream_tells_what_the_call_would_have_told() {
+        let mut details = ErrorDetails::with_retry_info(Some(Duration::from_millis(500)));
+        details.set_error_info("OVERLOADED", "paymux", []).add_bad_request_violation("amount", "is none");
+        let status = Status::with_error_details(Code::ResourceExhausted, "behind", details);
+        let refusal = Refusal::of(&status);
+        assert_eq!(refusal.reason, v1::ErrorReason::Overloaded);
+        assert_eq!(refusal.retry_after, Some(Duration::from_millis(500)));
+        assert_eq!(Refusal::of_answer(&crate::api::status_view(&status)), refusal);
+    }
+}

@@ -38,6 +38,16 @@ impl ConnectArgs {
         connecting.with_context(|| format!("no connection to {}", self.server))
     }
 
+    /// Connects so many times.
+    #[cfg(feature = "demo")]
+    pub(super) async fn connect_all(&self, count: u16) -> anyhow::Result<Vec<Client>> {
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            clients.push(self.connect().await?);
+        }
+        Ok(clients)
+    }
+
     fn credentials(&self) -> anyhow::Result<Credentials> {
         let mut credentials = Credentials::default();
         if let Some(key) = self.key()? {

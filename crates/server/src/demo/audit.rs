@@ -15,9 +15,8 @@ use super::providers::at;
 use super::world::GivesBack;
 
 use payments::there;
-pub(super) use payments::{
-    is_paid_twice, is_undeterminable, money_parked, money_recorded, money_taken, money_undeterminable,
-};
+pub(super) use payments::{is_paid_twice, money_parked, money_undeterminable};
+pub(crate) use payments::{is_undeterminable, money_recorded, money_taken};
 pub(super) use refunds::{Counts, recorded as refunds_recorded, undeterminable as refunds_undeterminable};
 
 /// What an order's end is worth.
@@ -57,7 +56,7 @@ impl Told {
 }
 
 /// Whether the engine has said its last word: an end with the word on fulfilment, or a person is needed.
-pub(super) fn has_ended(order: &v1::Order) -> bool {
+pub(crate) fn has_ended(order: &v1::Order) -> bool {
     match order.state() {
         OrderState::Closed | OrderState::Failed => true,
         OrderState::Paid => order.fulfilment() != Fulfilment::Pending || has_doubts(order),

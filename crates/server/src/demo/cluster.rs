@@ -17,7 +17,7 @@ use super::world::World;
 use super::{DemoArgs, interruptible, orders};
 use crate::cli::{Exit, Output};
 use crate::clock::SystemEntropy;
-use crate::config::ClusterConfig;
+use crate::config::{ClusterConfig, Config};
 use crate::roles::Listeners;
 
 /// The processes, in the order of their start.
@@ -46,7 +46,7 @@ pub(super) struct Services {
 
 impl Services {
     /// The section of the configuration.
-    fn toml(&self, name: &str) -> anyhow::Result<String> {
+    pub(super) fn toml(&self, name: &str) -> anyhow::Result<String> {
         let Self { kafka, cql, datacenter } = self;
         anyhow::ensure!(!kafka.is_empty() && !cql.is_empty(), UNNAMED);
         let copies = kafka.len().min(COPIES_MAX);
@@ -64,21 +64,32 @@ impl Services {
 }
 
 /// What the demo has made on the services.
-struct Made {
+pub(super) struct Made {
     name: String,
     cluster: ClusterConfig,
 }
 
+/// A name for topics and keyspace that nobody else has.
+pub(super) fn draw_name() -> String {
+    format!("demo_{:016x}", SystemEntropy::from_system().next_u64())
+}
+
 impl Made {
+    /// What a configuration with such a section wants there under this name.
+    pub(super) fn of(config: &Config, name: String) -> anyhow::Result<Self> {
+        let cluster = config.backend.cluster().context("the demo's configuration names no cluster")?.clone();
+        Ok(Self { name, cluster })
+    }
+
     /// Makes topics and keyspace.
-    async fn make(&self) -> anyhow::Result<()> {
+    pub(super) async fn make(&self) -> anyhow::Result<()> {
         kafka::migrate(&self.cluster.kafka).await.context("topics")?;
         cql::migrate(&self.cluster.cql, cql::Step::Expand).await.context("schema")?;
         Ok(())
     }
 
     /// Removes both, whether or not they were made; the processes have let go of them.
-    async fn remove(&self) -> anyhow::Result<()> {
+    pub(super) async fn remove(&self) -> anyhow::Result<()> {
         let topics = kafka::remove(&self.cluster.kafka).await.context("topics");
         let keyspace = cql::remove(&self.cluster.cql).await.context("keyspace");
         let left = [topics.map(drop), keyspace].into_iter().filter_map(Result::err);
@@ -96,15 +107,14 @@ impl Made {
 /// As [`super::run`], with two workers, one ingest and one notify as processes.
 pub(super) async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<Exit> {
     let begun = Instant::now();
-    let name = format!("demo_{:016x}", SystemEntropy::from_system().next_u64());
+    let name = draw_name();
     let backend = args.services.toml(&name)?;
     let folder = Folder::make(args.folder.clone())?;
     // Free again for the processes: they are told where to listen, so that the provider knows, too.
     let (grpc, notify) = Listeners::bind(loopback(0), loopback(0)).await?.addresses()?;
     let wishes = args.wishes(grpc, notify, backend)?;
     let world = World::build(&wishes, folder.path()).await?;
-    let cluster = world.config.backend.cluster().context("the demo's configuration names no cluster")?;
-    let made = Made { cluster: cluster.clone(), name };
+    let made = Made::of(&world.config, name)?;
     let report = Box::pin(on_services(&args, world, &made, begun)).await;
     if report.is_err() {
         let name = &made.name;

@@ -135,7 +135,7 @@ impl Money {
 }
 
 /// An amount in yuan.
-pub(super) fn yuan(minor: i64) -> String {
+pub(crate) fn yuan(minor: i64) -> String {
     format!("{}.{:02}", minor / 100, (minor % 100).abs())
 }
 

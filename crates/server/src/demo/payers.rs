@@ -19,19 +19,19 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Opens launches at one simulator.
 #[derive(Clone, Debug)]
-pub(super) struct Payers {
+pub(crate) struct Payers {
     client: reqwest::Client,
     url: String,
 }
 
 impl Payers {
-    pub(super) fn new(base_url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(base_url: &str) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
         Ok(Self { client, url: format!("{base_url}/control/open") })
     }
 
     /// Opens the page of an order that has one. Whoever sees nothing but errors gives up.
-    pub(super) async fn open(&self, order: &v1::Order) -> anyhow::Result<()> {
+    pub(crate) async fn open(&self, order: &v1::Order) -> anyhow::Result<()> {
         let params = order.launch.as_ref().and_then(|launch| launch.params.as_ref());
         let opened = match params {
             Some(Params::RedirectUrl(url)) => json!({ "url": url }),

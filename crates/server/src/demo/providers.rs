@@ -73,6 +73,11 @@ pub(super) fn at(provider: Provider) -> &'static AtProvider {
     known.expect("a test finds every simulated provider in the table")
 }
 
+/// Whether payers must open the launch before the provider of this name knows of an order.
+pub(crate) fn opens_launch(name: &str) -> bool {
+    PROVIDERS.iter().any(|at| at.name == name && at.opened_by.is_some())
+}
+
 /// Merchants of one round through all providers.
 pub(super) const ROUND: u16 = {
     let (mut sum, mut n) = (0, 0);

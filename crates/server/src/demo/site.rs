@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use paymux_simulators::RunningSimulator;
 
+use super::Budgets;
 use super::kept;
 use super::newcomer::MERCHANTS_FOLDER;
 use super::providers::{Keys, at};
@@ -24,6 +25,9 @@ const SEND_MARGIN: Duration = Duration::from_secs(3);
 
 /// Real time that a call may take altogether.
 const CALL_HORIZON: Duration = Duration::from_secs(10);
+
+/// Commands of one merchant per second: more than a machine has.
+const ACCEPT_PER_S_MAX: u32 = 100_000;
 
 /// Partitions of the demo's log.
 pub(super) const PARTITIONS: u16 = 8;
@@ -71,6 +75,7 @@ pub(super) fn merchants_toml(
     others: &[DemoMerchant],
     keys: &Keys,
     simulator: &RunningSimulator,
+    budgets: Budgets,
 ) -> String {
     let mut toml = String::new();
     let mut known: Vec<&str> = others.iter().map(|merchant| merchant.account.as_str()).collect();
@@ -78,7 +83,7 @@ pub(super) fn merchants_toml(
         if !known.contains(&merchant.account.as_str()) {
             known.push(&merchant.account);
             // Writing to a string cannot fail.
-            let _ok = write!(toml, "\n{}", account_toml(merchant, keys, simulator));
+            let _ok = write!(toml, "\n{}", account_toml(merchant, keys, simulator, budgets));
         }
         let DemoMerchant { id, account, prefix, method, gives_back, .. } = merchant;
         let late = if gives_back.late { "refund" } else { "complete" };
@@ -86,7 +91,7 @@ pub(super) fn merchants_toml(
         let _ok = write!(
             toml,
             "\n[merchants.{id}]\nname = \"Demo {id}\"\nshard_group = \"{account}\"\nlate_payment = \"{late}\"\n\
-             duplicate_payment = \"{duplicate}\"\naccept_per_s_max = 100000\n\
+             duplicate_payment = \"{duplicate}\"\naccept_per_s_max = {ACCEPT_PER_S_MAX}\n\
              [[merchants.{id}.routes]]\naccount = \"{account}\"\nmethods = [\"{method}\"]\n"
         );
         if !prefix.is_empty() {
@@ -96,14 +101,27 @@ pub(super) fn merchants_toml(
     toml
 }
 
-fn account_toml(merchant: &DemoMerchant, keys: &Keys, simulator: &RunningSimulator) -> String {
+fn account_toml(
+    merchant: &DemoMerchant,
+    keys: &Keys,
+    simulator: &RunningSimulator,
+    budgets: Budgets,
+) -> String {
     let own = (at(merchant.provider).account_toml)(merchant, keys, simulator);
     let (account, provider) = (&merchant.account, merchant.provider_name());
-    format!(
-        "[accounts.{account}]\nprovider = \"{provider}\"\nbase_url = \"{}\"\ntimeout_ms = {}\n{own}\
-         [accounts.{account}.budgets]\ncreate_per_s = 2000\ncreate_burst = 500\nquery_per_s = 2000\n\
-         query_burst = 500\nclose_per_s = 2000\nclose_burst = 500\nrefund_per_s = 2000\nrefund_burst = 500\n",
+    let (per_s, burst, in_flight) = match budgets {
+        Budgets::Usual => (2000, 500, 128),
+        Budgets::High => (10_000, 10_000, 1024),
+    };
+    let mut toml = format!(
+        "[accounts.{account}]\nprovider = \"{provider}\"\nbase_url = \"{}\"\ntimeout_ms = {}\n\
+         in_flight_max = {in_flight}\n{own}[accounts.{account}.budgets]\n",
         simulator.base_url(),
         CALL_TIMEOUT.as_millis(),
-    )
+    );
+    for operation in ["create", "query", "close", "refund"] {
+        // Writing to a string cannot fail.
+        let _ok = writeln!(toml, "{operation}_per_s = {per_s}\n{operation}_burst = {burst}");
+    }
+    toml
 }

@@ -10,11 +10,12 @@ use paymux_domain::limits::EXPIRY_DEFAULT;
 use serde_json::json;
 use tokio::net::TcpListener;
 
+use super::cluster::{self, Made};
 use super::providers::{PROVIDERS, ROUND, Refunds, at, of};
 use super::running::{Folder, Running, loopback, near};
 use super::site::embedded_toml;
 use super::world::{DemoMerchant, Wishes, World};
-use super::{Faults, factor};
+use super::{Backend, Budgets, Faults, factor};
 use crate::cli::{Exit, Output};
 use crate::roles::Listeners;
 use crate::shutdown::Signals;
@@ -29,8 +30,18 @@ const AMOUNT: i64 = 1240;
 Examples:
   paymux dev
   paymux dev --seed 7 --payers --clock-factor 60 --faults usual
-  paymux dev --grpc-port 0 --notify-port 0 --simulator-port 0 --folder ./dev --output json")]
+  paymux dev --budgets high --simulator-orders-max 5000000
+  paymux dev --backend cluster --kafka 127.0.0.1:9092 --cql 127.0.0.1:9042
+  paymux dev --grpc-port 0 --notify-port 0 --simulator-port 0 --folder ./dev --output json
+
+With --backend cluster log and store lie on a Kafka and a ScyllaDB or Apache Cassandra that you name, in topics and a
+keyspace whose names begin with demo_; they are removed at the end, unless a second Ctrl-C or a kill leaves them.")]
 pub(crate) struct DevArgs {
+    /// Where log and store live; all roles are in this process either way.
+    #[arg(long, value_enum, default_value_t = Backend::Embedded)]
+    backend: Backend,
+    #[command(flatten)]
+    services: cluster::Services,
     /// Port of gRPC; 0 takes a free one.
     #[arg(long, default_value_t = 7700)]
     grpc_port: u16,
@@ -58,35 +69,80 @@ pub(crate) struct DevArgs {
     /// How many times faster than real time all schedules run.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     clock_factor: u32,
+    /// How fast the providers may be called.
+    #[arg(long, value_enum, default_value_t = Budgets::Usual)]
+    budgets: Budgets,
+    /// How many orders of each provider the simulator holds at most; beyond, its creates fail. Absent: 200,000.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    simulator_orders_max: Option<u32>,
     /// A folder for keys, configuration and data, which stays; absent: one that is deleted afterwards. A later run on
     /// it goes on with its keys, its time and its orders; the simulator begins without any.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
 
+impl DevArgs {
+    /// The world that is asked for, with its doors at these addresses and that section `[backend]`.
+    fn wishes(&self, grpc: SocketAddr, notify: SocketAddr, backend: String) -> anyhow::Result<Wishes> {
+        Ok(Wishes {
+            merchants: usize::from(self.merchants),
+            life: EXPIRY_DEFAULT,
+            seed: self.seed,
+            faults: self.faults.into(),
+            payers: self.payers,
+            newcomer: false,
+            budgets: self.budgets,
+            orders_max: self.simulator_orders_max,
+            factor: factor(self.clock_factor)?,
+            grpc,
+            notify,
+            simulator: loopback(self.simulator_port),
+            backend,
+        })
+    }
+}
+
 pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> {
-    let mut signals = Signals::install().context("signals cannot be caught")?;
-    let folder = Folder::make(args.folder)?;
+    let signals = Signals::install().context("signals cannot be caught")?;
+    let folder = Folder::make(args.folder.clone())?;
     let listeners = Listeners::bind(loopback(args.grpc_port), loopback(args.notify_port)).await?;
     let listeners = listeners.with_metrics(args.metrics_port.map(loopback)).await?;
-    let metrics = listeners.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
     let (grpc, notify) = listeners.addresses()?;
-    let wishes = Wishes {
-        merchants: usize::from(args.merchants),
-        life: EXPIRY_DEFAULT,
-        seed: args.seed,
-        faults: args.faults.into(),
-        payers: args.payers,
-        newcomer: false,
-        factor: factor(args.clock_factor)?,
-        grpc,
-        notify,
-        simulator: loopback(args.simulator_port),
-        backend: embedded_toml(),
+    let name = cluster::draw_name();
+    let backend = match args.backend {
+        Backend::Embedded => embedded_toml(),
+        Backend::Cluster => args.services.toml(&name)?,
     };
+    let wishes = args.wishes(grpc, notify, backend)?;
     let world = World::build(&wishes, folder.path()).await?;
-    let (text, json) = (told(&wishes, &world, metrics), told_json(&wishes, &world, metrics));
+    let made = match args.backend {
+        Backend::Embedded => None,
+        Backend::Cluster => Some(Made::of(&world.config, name)?),
+    };
+    let stayed = Box::pin(stay(&wishes, world, (listeners, signals), made.as_ref(), output)).await;
+    let removed = match &made {
+        Some(made) => made.remove().await,
+        None => Ok(()),
+    };
+    stayed?;
+    removed?;
+    Ok(Exit::Ok)
+}
+
+/// Runs the world until a signal comes.
+async fn stay(
+    wishes: &Wishes,
+    world: World,
+    (listeners, mut signals): (Listeners, Signals),
+    made: Option<&Made>,
+    output: &Output,
+) -> anyhow::Result<()> {
+    let metrics = listeners.metrics.as_ref().map(TcpListener::local_addr).transpose()?;
+    let (text, json) = (told(wishes, &world, metrics), told_json(wishes, &world, metrics));
     let World { simulator, clock, config, .. } = world;
+    if let Some(made) = made {
+        made.make().await?;
+    }
     let mut running = Running::start(config, listeners, near(clock)).await?;
     output.print(text, &json)?;
     let waiting = async move {
@@ -98,8 +154,7 @@ pub(crate) async fn dev(args: DevArgs, output: &Output) -> anyhow::Result<Exit> 
     let stopped = running.stop().await;
     simulator.shutdown().await;
     waited?;
-    stopped?;
-    Ok(Exit::Ok)
+    stopped
 }
 
 /// Everything that a person needs to go on from here.
@@ -107,12 +162,14 @@ fn told(wishes: &Wishes, world: &World, metrics: Option<SocketAddr>) -> String {
     let Wishes { grpc, notify, seed, factor, .. } = wishes;
     let sim = world.simulator.base_url();
     let mut text = format!(
-        "gRPC            {grpc}\n\
+        "process         {}\n\
+         gRPC            {grpc}\n\
          notifications   http://{notify}\n\
          simulator       {sim}  (control API under /control/)\n\
          configuration   {}\n\
          seed {seed}, schedules run {} times as fast as real time\n\n\
          merchant  provider   method         mchid       prefix\n",
+        std::process::id(),
         world.config_file.display(),
         factor.get(),
     );
@@ -199,6 +256,7 @@ fn told_json(wishes: &Wishes, world: &World, metrics: Option<SocketAddr>) -> ser
         })
     };
     json!({
+        "pid": std::process::id(),
         "grpc": wishes.grpc.to_string(),
         "notify": format!("http://{}", wishes.notify),
         "simulator": world.simulator.base_url(),

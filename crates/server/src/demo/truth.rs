@@ -13,8 +13,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const PAGE: usize = 1000;
 
 /// Reads one simulator.
-#[derive(Debug)]
-pub(super) struct Truth {
+#[derive(Clone, Debug)]
+pub(crate) struct Truth {
     client: reqwest::Client,
     base_url: String,
 }
@@ -23,7 +23,7 @@ pub(super) struct Truth {
 pub(super) type Book = BTreeMap<(String, String), OrderTruth>;
 
 impl Truth {
-    pub(super) fn new(base_url: String) -> anyhow::Result<Self> {
+    pub(crate) fn new(base_url: String) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
         Ok(Self { client, base_url })
     }
@@ -31,6 +31,16 @@ impl Truth {
     /// All orders that ever came into being.
     pub(super) async fn book(&self) -> anyhow::Result<Book> {
         let mut book = Book::new();
+        self.each(|order| {
+            book.insert((order.mchid.clone(), order.out_trade_no.clone()), order);
+            true
+        })
+        .await?;
+        Ok(book)
+    }
+
+    /// Shows each order that ever came into being, page by page, until `show` has seen enough.
+    pub(crate) async fn each(&self, mut show: impl FnMut(OrderTruth) -> bool) -> anyhow::Result<()> {
         let mut after = String::new();
         loop {
             let mut path = format!("/control/orders?limit={PAGE}");
@@ -39,14 +49,12 @@ impl Truth {
                 path.push_str(&after);
             }
             let page: OrdersPage = self.get(&path).await?;
-            book.extend(
-                page.orders
-                    .into_iter()
-                    .map(|order| ((order.mchid.clone(), order.out_trade_no.clone()), order)),
-            );
+            if !page.orders.into_iter().all(&mut show) {
+                return Ok(());
+            }
             match page.next {
                 Some(next) => after = next,
-                None => return Ok(book),
+                None => return Ok(()),
             }
         }
     }
@@ -56,7 +64,8 @@ impl Truth {
         self.get("/control/stats").await
     }
 
-    async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    /// Reads a path of the control API.
+    pub(crate) async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let url = format!("{}{path}", self.base_url);
         let read = async { self.client.get(&url).send().await?.error_for_status()?.json().await };
         read.await.with_context(|| format!("the truth cannot be read at {url}"))

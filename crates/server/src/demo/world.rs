@@ -19,6 +19,7 @@ use paymux_simulators::payers::PayerPlan;
 use paymux_simulators::wechatpay::{PlatformKeys, WechatpayConfig};
 use paymux_simulators::{RunningSimulator, Simulator, SimulatorConfig};
 
+use super::Budgets;
 use super::kept;
 use super::newcomer::{MERCHANTS_FOLDER, Newcomer};
 use super::providers::{Keys, PROVIDERS, at, merchants, of};
@@ -65,6 +66,9 @@ pub(super) struct Wishes {
     pub(super) payers: bool,
     /// The last of several merchants comes later.
     pub(super) newcomer: bool,
+    pub(super) budgets: Budgets,
+    /// Orders of each provider that the simulator holds at most; absent: its own default.
+    pub(super) orders_max: Option<u32>,
     pub(super) factor: ClockFactor,
     pub(super) grpc: SocketAddr,
     pub(super) notify: SocketAddr,
@@ -144,13 +148,17 @@ impl World {
         let comes_later = wishes.newcomer && merchants.len() > 1;
         let known = merchants.len() - usize::from(comes_later);
         let (first, later) = merchants.split_at(known);
-        let toml = config_toml(wishes, &merchants_toml(first, &[], &keys, &simulator), clock.origin_ms());
+        let toml = config_toml(
+            wishes,
+            &merchants_toml(first, &[], &keys, &simulator, wishes.budgets),
+            clock.origin_ms(),
+        );
         fs::write(&config_file, toml).context("the configuration cannot be written")?;
         fs::create_dir_all(folder.join(MERCHANTS_FOLDER))
             .context("the folder of merchants cannot be made")?;
         let config = Config::load(Some(&config_file), [], &[])?;
         let newcomer = later.first().map(|merchant| {
-            let toml = merchants_toml(later, first, &keys, &simulator);
+            let toml = merchants_toml(later, first, &keys, &simulator, wishes.budgets);
             Newcomer::new(&merchant.id, folder, &toml)
         });
         Ok(Self { merchants, simulator, clock, config_file, config, newcomer })
@@ -159,7 +167,9 @@ impl World {
 
 /// A simulator that is as wished, without merchants yet.
 fn simulator_config(wishes: &Wishes, origin_ms: i64, platform: PlatformKeys) -> SimulatorConfig {
+    let orders_max = wishes.orders_max.and_then(|max| usize::try_from(max).ok());
     SimulatorConfig {
+        orders_max: orders_max.unwrap_or(SimulatorConfig::default().orders_max),
         listen: wishes.simulator,
         clock_factor: f64::from(wishes.factor.get()),
         clock_origin_ms: Some(origin_ms),

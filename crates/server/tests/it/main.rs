@@ -15,6 +15,7 @@ mod kills;
 mod limits;
 mod lists;
 mod load;
+mod load_command;
 mod merchants;
 mod metrics;
 mod notifications;

@@ -1,6 +1,6 @@
 //! Runs the binary: a world (`paymux dev`: simulator, keys, a server of its own) and further servers beside it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
@@ -108,6 +108,14 @@ impl Process {
                 return line;
             }
         }
+    }
+
+    /// The one JSON value that it prints on standard output, which is piped, read to its end.
+    pub(crate) fn json(&mut self) -> Value {
+        let mut text = String::new();
+        let mut stdout = self.child.stdout.take().expect("standard output is piped");
+        stdout.read_to_string(&mut text).expect("it can be read");
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text:?}"))
     }
 
     /// What it has said since it was last asked, each line with its time.

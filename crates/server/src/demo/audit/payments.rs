@@ -81,7 +81,7 @@ impl Paid<'_> {
 }
 
 /// Money that the provider says it took for an order, in fen, but for what nobody here can know of.
-pub(in crate::demo) fn money_taken(truth: Option<&OrderTruth>) -> i64 {
+pub(crate) fn money_taken(truth: Option<&OrderTruth>) -> i64 {
     there(truth).filter(|paid| !paid.is_undeterminable).map(|paid| paid.minor).sum()
 }
 
@@ -91,7 +91,7 @@ pub(in crate::demo) fn money_undeterminable(truth: Option<&OrderTruth>) -> i64 {
 }
 
 /// Whether the simulator took money for the order of which nobody here can know.
-pub(in crate::demo) fn is_undeterminable(truth: &OrderTruth) -> bool {
+pub(crate) fn is_undeterminable(truth: &OrderTruth) -> bool {
     there(Some(truth)).any(|paid| paid.is_undeterminable)
 }
 
@@ -102,7 +102,7 @@ pub(in crate::demo) fn is_paid_twice(truth: &OrderTruth) -> bool {
 
 /// Money that the engine has on record for an order, in fen: its payments, and payments that differ from the order and
 /// so stand in the attention that parked it.
-pub(in crate::demo) fn money_recorded(order: &v1::Order, truth: Option<&OrderTruth>) -> i64 {
+pub(crate) fn money_recorded(order: &v1::Order, truth: Option<&OrderTruth>) -> i64 {
     let minor_of = |payment: &v1::Payment| {
         let minor = payment.total.as_ref().map_or(0, |total| total.minor);
         // What a push misstates is on record as it was stated.
