@@ -84,20 +84,14 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
 
 /// The benches on Kafka and a CQL database, where those can be had.
 fn on_services(root: &Path, runs: &mut Runs) -> Result<()> {
-    let absent: Vec<_> = Kind::ALL.into_iter().filter(|kind| !services::is_named(*kind)).collect();
-    if !absent.is_empty() && !services::can_start() {
+    let are_named = Kind::ALL.into_iter().all(services::is_named);
+    if !are_named && !services::can_start() {
         println!(
             "SKIPPED: benches on Kafka and a CQL database: no services are named, and java is not installed"
         );
         return Ok(());
     }
-    let mut own = match absent.as_slice() {
-        [] => None,
-        absent => {
-            let one_each: Vec<_> = absent.iter().map(|kind| (*kind, 1)).collect();
-            Some(ForTests::begin(root, &one_each, false)?)
-        }
-    };
+    let mut own = ForTests::begin_absent(root)?;
     let variables = own.as_mut().map(ForTests::ready).transpose()?.unwrap_or_default();
     let names = runs.benches.on_services.clone();
     runs.all(&names, &variables)?;

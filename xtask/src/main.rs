@@ -1,4 +1,4 @@
-//! Developer commands: check, test, manifests, sim, fuzz, codegen, bench, services.
+//! Developer commands: check, test, manifests, sim, fuzz, codegen, bench, ghz, services.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks on its standard output")]
 
 mod bench;
@@ -6,6 +6,7 @@ mod check;
 mod codegen;
 mod count;
 mod fuzz;
+mod ghz;
 mod manifests;
 mod process;
 mod services;
@@ -48,6 +49,8 @@ enum Command {
     /// The benches in rounds, each beside the bare cost of the same run; those on Kafka and a CQL database on services that
     /// are started for it unless `PAYMUX_TEST_KAFKA` and `PAYMUX_TEST_CQL` name some. Writes docs/performance
     Bench(bench::Options),
+    /// The configurations of `benches/ghz`, each at its rate, by ghz, which is built for it where it is not installed
+    Ghz(ghz::Options),
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +92,7 @@ fn main() -> Result<ExitCode> {
         Command::Manifests => manifests::run(&root),
         Command::Services(services) => services::run(&root, &services).map(|()| ExitCode::SUCCESS),
         Command::Bench(options) => bench::run(&root, &options),
+        Command::Ghz(options) => ghz::run(&root, &options),
     }
 }
 

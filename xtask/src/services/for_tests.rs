@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::started::{Kind, List};
-use super::{Place, default_folder, demand, down, up, variables};
+use super::{Place, default_folder, demand, down, is_named, up, variables};
 
 /// A variable and its value.
 pub(crate) type Variable = (&'static str, String);
@@ -28,6 +28,16 @@ pub(crate) struct ForTests {
 }
 
 impl ForTests {
+    /// Begins to start one member of each service that no variable names; `None` where all are named.
+    ///
+    /// # Errors
+    /// As [`ForTests::begin`].
+    pub(crate) fn begin_absent(root: &Path) -> Result<Option<Self>> {
+        let absent = Kind::ALL.into_iter().filter(|kind| !is_named(*kind));
+        let one_each: Vec<_> = absent.map(|kind| (kind, 1)).collect();
+        if one_each.is_empty() { Ok(None) } else { Self::begin(root, &one_each, false).map(Some) }
+    }
+
     /// Begins to start so many members of each service, which take nothing but TLS and login if they are to be secure.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ impl Deadline {
 ///
 /// # Errors
 /// A look fails, or it is not so in time.
-pub(super) fn until(patience: Duration, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(crate) fn until(patience: Duration, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Deadline::after(patience);
     while !is_so()? {
         ensure!(!deadline.is_over(), "not so after {} s", patience.as_secs());

@@ -139,8 +139,18 @@ fn what_is_too_much_is_refused_with_the_time_to_come_back_and_is_not_there() {
 #[test]
 fn an_event_without_a_place_is_counted_and_never_put_off() {
     let world = world();
-    let waiting =
-        ["--rate", "5000", "--duration", "1s", "--mix", "create", "--in-flight-max", "1", "--merchant", "m09"];
+    let waiting = [
+        "--rate",
+        "5000",
+        "--duration",
+        "1s",
+        "--mix",
+        "create",
+        "--in-flight-max",
+        "1",
+        "--merchant",
+        "m09",
+    ];
     let (code, report) = load(&world.grpc, &world, &waiting);
     assert_eq!(code, Some(0), "{report}");
     assert_adds_up(&report);
