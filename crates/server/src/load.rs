@@ -99,7 +99,7 @@ pub enum Progress {
         /// Since the first.
         elapsed: Duration,
         /// What happened since the last word.
-        recent: Recent,
+        recent: Box<Recent>,
         /// Calls under way.
         in_flight: usize,
         /// Resident memory of the watched process, in KiB.

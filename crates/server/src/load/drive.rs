@@ -71,15 +71,16 @@ impl Load<'_> {
             let mut pacing = Box::pin(pace(&settings.plan, begun, &settings.stop, start));
             loop {
                 tokio::select! {
-                    biased;
-                    () = &mut pacing => break,
-                    _ = looks.tick() => {
-                        let resident_kib = watched.as_mut().map(Watched::look).transpose()?;
-                        let in_flight = settings.in_flight_max - callers.in_flight.available_permits();
-                        let recent = tally.recent();
-                        tell(Progress::Running { elapsed: begun.elapsed(), recent, in_flight, resident_kib });
-                    }
-                }
+                                   biased;
+                                   () = &mut pacing => break,
+                                   _ = looks.tick() => {
+                                       let resident_kib = watched.as_mut().map(Watched::look).transpose()?;
+                                       let in_flight = settings.in_flight_max - callers.in_flight.available_permits();
+                                       let recent = tally.recent();
+                                       tell(Progress::Running {
+                elapsed: begun.elapsed(), recent: Box::new(recent), in_flight, resident_kib });
+                                   }
+                               }
             }
         }
         let took = begun.elapsed();

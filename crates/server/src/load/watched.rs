@@ -77,7 +77,7 @@ impl Watched {
     /// Looks once more; gives the resident memory in KiB.
     pub(super) fn look(&mut self) -> anyhow::Result<u64> {
         let resident_kib = resident_kib(self.pid)?;
-        let is_kept = self.seen % self.every == 0;
+        let is_kept = self.seen.is_multiple_of(self.every);
         self.seen += 1;
         if is_kept {
             let folder_bytes = self.folder.as_deref().map(bytes_in);
