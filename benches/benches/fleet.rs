@@ -164,7 +164,7 @@ impl<'a> Fleet<'a> {
     /// The same at shares of what is possible, with a provider that takes its time.
     fn steady(&self, capacity: f64) -> Result<()> {
         let names = ["fleet/added/p99_at_30", "fleet/added/p99_at_70"];
-        for ((name, share), goal) in names.into_iter().zip(SHARES).zip([Goal::AtMost(30.0), Goal::None]) {
+        for ((name, share), goal) in names.into_iter().zip(SHARES).zip([Some(Goal::AtMost(30.0)), None]) {
             let rate = capacity * share;
             let mut p99s = Vec::new();
             for _ in 0..ROUNDS {

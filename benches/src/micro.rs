@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use criterion::Criterion;
-use paymux_micro::{Lines, Pair, measured};
+use paymux_micro::{Pair, is_for_report, measured};
 
 pub mod storage;
 
@@ -20,15 +20,12 @@ const SAMPLING: Duration = Duration::from_millis(400);
 /// The file of the lines cannot be written.
 #[expect(clippy::print_stdout, reason = "a bench prints its result")]
 pub fn run(group: &str, mut pairs: Vec<Pair>) -> Result<()> {
-    let mut lines = Lines::open()?;
-    if !lines.are_wanted() {
+    if !is_for_report() {
         sample(group, &mut pairs);
     }
     println!("\nmedians of rounds in turn");
     for mut pair in pairs {
-        let figure = measured(&mut pair)?;
-        println!("{}", figure.told());
-        lines.append(&figure)?;
+        measured(&mut pair).tell()?;
     }
     Ok(())
 }

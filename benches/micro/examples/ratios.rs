@@ -1,6 +1,5 @@
 //! Ratios of the operations whose names hold one of the arguments' texts, without building the benches:
 //! `cargo run --release -p paymux-micro --example ratios payjs records/encode`.
-#![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
 use anyhow::Result;
 use paymux_micro::{Signatures, measured};
@@ -19,7 +18,7 @@ fn main() -> Result<()> {
     ];
     for mut pair in all.into_iter().flatten() {
         if wanted.is_empty() || wanted.iter().any(|text| pair.name.contains(text)) {
-            println!("{}", measured(&mut pair)?.told());
+            measured(&mut pair).tell()?;
         }
     }
     Ok(())

@@ -5,26 +5,26 @@
 //! This crate knows nothing of the server: what is counted is built quickly.
 
 mod domain;
-mod figure;
 mod limits;
-mod lines;
+mod line;
 mod pair;
 mod providers;
 mod records;
 mod rounds;
 mod seeds;
 mod signing;
+mod spread;
 
 pub use domain::pairs as domain;
-pub use figure::{Figure, Spread};
 pub use limits::pairs as limits;
-pub use lines::Lines;
+pub use line::{Line, is_for_report};
 pub use pair::{Direction, Goal, Pair};
 pub use providers::{Signatures, pairs as providers};
 pub use records::pairs as records;
 pub use rounds::measured;
 pub use seeds::record;
 pub use signing::{Key, MESSAGE, pairs as signing};
+pub use spread::Spread;
 
 /// All operations that are counted: those of an order's way through the engine.
 ///
