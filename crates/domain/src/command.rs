@@ -1,5 +1,6 @@
 //! Log records: commands as ingest resolved them and notifications as they were verified.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -86,31 +87,46 @@ impl fmt::Debug for Created {
 /// The request as received, as one hash per field: tells repeats from conflicts, and names what differs.
 ///
 /// `wait` and `request_id` take no part: they may differ between repeats of the same request.
+/// It is made for every create: names that the program has are not copied.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fingerprint(BTreeMap<String, u64>);
+pub struct Fingerprint(Vec<(Cow<'static, str>, u64)>);
 
 impl Fingerprint {
-    /// Takes `(field, text)` pairs of the request as received.
-    pub fn of<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(fields.into_iter().map(|(name, text)| (name.to_owned(), stable_hash(text.as_bytes()))).collect())
+    /// Takes `(field, text)` pairs of the request as received; of a field that comes twice the last one counts.
+    pub fn of<N: Into<Cow<'static, str>>, T: AsRef<str>>(fields: impl IntoIterator<Item = (N, T)>) -> Self {
+        let digest = |(name, text): (N, T)| (name.into(), stable_hash(text.as_ref().as_bytes()));
+        Self::sorted(fields.into_iter().map(digest).collect())
     }
 
     /// Takes stored pairs.
     pub fn from_digests(digests: impl IntoIterator<Item = (String, u64)>) -> Self {
-        Self(digests.into_iter().collect())
+        Self::sorted(digests.into_iter().map(|(name, digest)| (name.into(), digest)).collect())
     }
 
-    /// The fields with their digests.
+    fn sorted(mut fields: Vec<(Cow<'static, str>, u64)>) -> Self {
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+        fields.dedup_by(|later, earlier| {
+            let is_twice = later.0 == earlier.0;
+            if is_twice {
+                earlier.1 = later.1;
+            }
+            is_twice
+        });
+        Self(fields)
+    }
+
+    /// The fields with their digests, by name.
     pub fn digests(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.0.iter().map(|(name, digest)| (name.as_str(), *digest))
+        self.0.iter().map(|(name, digest)| (name.as_ref(), *digest))
     }
 
     /// The names of the fields in which two requests differ.
     #[must_use]
     pub fn differing(&self, other: &Self) -> Vec<String> {
-        let names = self.0.keys().chain(other.0.keys());
-        let mut names: Vec<String> =
-            names.filter(|name| self.0.get(*name) != other.0.get(*name)).cloned().collect();
+        let lacking = |from: &Self, field: &(Cow<'static, str>, u64)| !from.0.contains(field);
+        let gone = self.0.iter().filter(|field| lacking(other, field));
+        let come = other.0.iter().filter(|field| lacking(self, field));
+        let mut names: Vec<String> = gone.chain(come).map(|(name, _)| name.to_string()).collect();
         names.sort();
         names.dedup();
         names
@@ -249,5 +265,27 @@ impl Record {
     #[must_use]
     pub fn order_no(&self) -> &MerchantOrderNo {
         &self.key().order_no
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_names_what_differs_and_what_one_side_lacks() {
+        let one = Fingerprint::of([("method", "web"), ("amount", "1"), ("attach", "a")]);
+        let other = Fingerprint::of([("amount", "2"), ("payer", "p"), ("method", "web")]);
+        assert_eq!(one.differing(&other), ["amount", "attach", "payer"]);
+        assert_eq!(other.differing(&one), one.differing(&other));
+        assert_eq!(one.differing(&one), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_fingerprint_knows_no_order_and_is_the_same_once_it_was_stored() {
+        let one = Fingerprint::of([("method", "web"), ("amount", "1"), ("amount", "2")]);
+        assert_eq!(one, Fingerprint::of([("amount", "2"), ("method", "web")]), "the last one counts");
+        let stored = one.digests().map(|(name, digest)| (name.to_owned(), digest));
+        assert_eq!(Fingerprint::from_digests(stored.collect::<Vec<_>>().into_iter().rev()), one);
     }
 }

@@ -1,5 +1,6 @@
 //! Reads the fields of a create: every fault is noted and a stand-in taken, so that all faults are told at once.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -224,10 +225,10 @@ pub(super) fn fingerprint(request: &v1::CreateOrderRequest, options_json: &str) 
         ("return_url", Some(request.return_url.as_str())),
         (given.unwrap_or_default(), given.map(|_| options_json)),
     ];
-    let fields = fields.into_iter().map(|(name, text)| (name, text.unwrap_or_default()));
+    let fields = fields.into_iter().map(|(name, text)| (Cow::Borrowed(name), text.unwrap_or_default()));
     // The mark before the value lets an empty value differ from an absent label.
     let labels = request.metadata.iter().map(|(key, value)| (format!("metadata.{key}"), format!("={value}")));
     let labels: Vec<(String, String)> = labels.collect();
-    let labels = labels.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let labels = labels.iter().map(|(name, text)| (Cow::Owned(name.clone()), text.as_str()));
     Fingerprint::of(fields.chain(labels).filter(|(_, text)| !text.is_empty()))
 }
