@@ -95,8 +95,9 @@ impl ProducerContext for Deliveries {
             Waiting::Writer(lane, writer) => (lane, writer),
             Waiting::Nobody(forgotten, place) => return drop((forgotten, place)),
         };
-        writer.hears(outcome);
+        // Before the writer hears of it: whoever writes after that finds the lane as it is without this record.
         let batch = self.lanes.over(lane, 1);
+        writer.hears(outcome);
         if batch.is_empty() {
             return;
         }

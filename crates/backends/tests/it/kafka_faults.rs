@@ -295,7 +295,8 @@ async fn a_record_that_is_held_back_is_taken_back_by_whoever_gives_up_and_leaves
     );
     drop(given_up);
     let mut last = log.append(P, record(4));
-    assert!(timeout(Duration::ZERO, &mut last).await.is_err(), "there is room for it");
+    let told = timeout(Duration::ZERO, &mut last).await;
+    assert!(told.is_err(), "there is room for it: {told:?}");
     world.broker.broker_up(BROKER).expect("it comes back");
     assert_eq!(ends(first).await, Ok(1));
     assert_eq!(ends(last).await, Ok(2), "nothing lies between them");
