@@ -1,8 +1,9 @@
 //! A client that does what the service config of the Kubernetes manifests says: round robin over the addresses of all
-//! ingests, and further attempts for UNAVAILABLE. It looks for new addresses when it loses a connection, as the
-//! libraries of gRPC do.
+//! ingests, and further attempts for UNAVAILABLE. As the libraries of gRPC do, it looks for new addresses when it loses a
+//! connection, and sends a call again that never left since its connection was just being closed.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -117,6 +118,21 @@ impl Balanced {
     }
 }
 
+/// What the libraries say of a call that came behind the last one of which the server says, in its goodbye, that it takes it.
+const BEHIND_GOODBYE: &str = "GoAway(b\"\", NO_ERROR, Remote)";
+
+/// Whether the server has not seen the call: the connection was closed before it was sent, or it came behind the goodbye.
+fn never_left(status: &Status) -> bool {
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return error.is_canceled() || format!("{error:?}").contains(BEHIND_GOODBYE);
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// A channel that connects when it is used and tells when it has to do so again.
 fn channel(address: SocketAddr, is_lost: Arc<AtomicBool>) -> Channel {
     let had_one = Arc::new(AtomicBool::new(false));
@@ -143,6 +159,7 @@ impl Accepts for Balanced {
                     *self.0.answered.lock().entry(address).or_default() += 1;
                     return Ok(());
                 }
+                Err(status) if never_left(&status) => {}
                 Err(status) if status.code() == Code::Unavailable && attempt < attempts_max => {
                     self.0.repeated.fetch_add(1, Ordering::Relaxed);
                     tokio::time::sleep(pause).await; // tidy: looks again
