@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(names(&json), names(&example));
         assert_eq!((&json["value"], &json["ratio_spread"]), (&json!(110.0), &json!([2.0, 2.4])));
         assert_eq!(json["goal"], json!({ "at_most": 1.3 }));
-        assert!(line.told().expect("three rounds").contains("ratio 2.20 (2.00 to 2.40) to 50.000 of bare"));
+        assert!(line.told().expect("three rounds").contains("ratio 2.20 (2.00 to 2.40) to 50 of bare"));
     }
 
     #[test]
