@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
 use paymux_proto::v1;
 use paymux_proto::v1::create_order_request::Expiry;
 use prost::Message as _;
@@ -17,7 +16,7 @@ use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::raw::Raw;
+use crate::raw::{Raw, as_places_come_free};
 use crate::{Server, timed};
 
 pub(crate) const CREATE: &str = "/paymux.v1.OrderService/CreateOrder";
@@ -112,17 +111,7 @@ impl Callers {
         let order = || v1::SubmitOrdersRequest { order: Some(self.order()) };
         let messages: Vec<Bytes> = (0..count).map(|_| order().encode_to_vec().into()).collect();
         let places = Arc::new(Semaphore::new(unanswered));
-        let free = Arc::clone(&places);
-        let messages = stream::iter(messages).then(move |message| {
-            let free = Arc::clone(&free);
-            async move {
-                // Nobody closes it.
-                if let Ok(place) = free.acquire().await {
-                    place.forget();
-                }
-                message
-            }
-        });
+        let messages = as_places_come_free(messages, &places);
         let mut grpc = self.grpc.clone();
         grpc.ready().await?;
         timed(async {

@@ -23,7 +23,7 @@ use tonic::{Code, Request};
 use crate::callers::{CREATE, SUBMIT, order_of};
 use crate::figures::Times;
 use crate::provider::Course;
-use crate::raw::{Lean, Raw};
+use crate::raw::{Lean, Raw, as_places_come_free};
 use crate::site::Site;
 use crate::{now, timed};
 
@@ -118,17 +118,7 @@ impl Platform {
         let messages: Vec<Bytes> = orders.map(|order| order.encode_to_vec().into()).collect();
         let places = Arc::new(Semaphore::new(at_once));
         let (mut watches, told) = self.watched(course, &places).await?;
-        let free = Arc::clone(&places);
-        let messages = stream::iter(messages).then(move |message| {
-            let free = Arc::clone(&free);
-            async move {
-                // Nobody closes it.
-                if let Ok(place) = free.acquire().await {
-                    place.forget();
-                }
-                message
-            }
-        });
+        let messages = as_places_come_free(messages, &places);
         let mut grpc = self.calls.clone();
         grpc.ready().await?;
         let work = async {

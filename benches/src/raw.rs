@@ -1,10 +1,31 @@
-//! Codecs of callers: what is sent was encoded before, and of an answer only the length is read, or as much as is asked.
+//! Streams and codecs of callers: what is sent was encoded before, and of an answer only the length is read, or as much as is asked.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::sync::Semaphore;
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+/// Messages of a stream, each when a place is free for it; whoever reads the answers frees places.
+pub(crate) fn as_places_come_free(
+    messages: Vec<Bytes>,
+    places: &Arc<Semaphore>,
+) -> impl Stream<Item = Bytes> + Send + 'static {
+    let free = Arc::clone(places);
+    stream::iter(messages).then(move |message| {
+        let free = Arc::clone(&free);
+        async move {
+            // Nobody closes it.
+            if let Ok(place) = free.acquire().await {
+                place.forget();
+            }
+            message
+        }
+    })
+}
 
 /// The codec, and both of its sides.
 #[derive(Clone, Copy, Debug, Default)]

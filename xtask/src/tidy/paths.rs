@@ -16,7 +16,7 @@ pub(super) fn check(file: &File) -> Vec<Fault> {
     found.collect()
 }
 
-/// Whether the line has the path as an absolute one: `net/work/` is none.
+/// Whether the line has the path as an absolute one, not as the end of another.
 fn names(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();
