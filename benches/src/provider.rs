@@ -1,5 +1,5 @@
 //! The counterpart of an engine that is measured: it speaks XorPay and WeChat Pay, answers at once and rightly, and
-//! keeps nothing. It is no simulator: what the engine says is believed, but for XorPay's signatures.
+//! keeps no more than what was created. It is no simulator: what the engine says is believed, but for XorPay's signatures.
 //!
 //! What it does with an order is said by the order's description ([`Course`]).
 
@@ -62,6 +62,7 @@ impl Course {
 
 /// Both providers.
 struct Provider {
+    xorpay: xorpay::Xorpay,
     wechatpay: wechatpay::Wechatpay,
     pusher: Pusher,
 }
@@ -88,8 +89,8 @@ pub(crate) fn run(port: u16) -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
-        let wechatpay = wechatpay::Wechatpay::new()?;
-        let provider = Arc::new(Provider { wechatpay, pusher: Pusher::new(PUSHES_MAX) });
+        let (xorpay, wechatpay) = (xorpay::Xorpay::default(), wechatpay::Wechatpay::new()?);
+        let provider = Arc::new(Provider { xorpay, wechatpay, pusher: Pusher::new(PUSHES_MAX) });
         println!("{READY}");
         tokio::select! {
             biased;
@@ -123,10 +124,11 @@ async fn talk(stream: TcpStream, provider: &Arc<Provider>) -> Result<()> {
         if course == Course::Slow {
             tokio::time::sleep(SLOW).await;
         }
-        connection.write(&answer).await?;
+        // Whether or not the answer finds somebody: the order is there, and its payer pays.
         if let Some((url, form)) = push {
             tokio::spawn(pay(Arc::clone(provider), url, form));
         }
+        connection.write(&answer).await?;
     }
     Ok(())
 }
@@ -144,7 +146,7 @@ impl Provider {
     fn reply(&self, request: &Message) -> Result<Reply> {
         let (_, path) = request.first_words();
         if path.starts_with("/api/") {
-            xorpay::reply(path, &request.body)
+            self.xorpay.reply(path, &request.body)
         } else if path.starts_with("/v3/pay/transactions/") {
             Ok(self.wechatpay.reply()?.into())
         } else {

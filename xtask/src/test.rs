@@ -3,6 +3,7 @@
 mod evidence;
 mod loss;
 mod page;
+mod ratios;
 mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -181,6 +182,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         verified.begin("TLS and logins");
         tally.add(secured(root, &mut verified)?);
         tally.add(loss::run(root, &mut verified)?);
+        tally.add(ratios::run(root, &mut verified)?);
     }
     verified.begin("simulation");
     let seeds = if options.full { FULL_SIMULATION_SEEDS } else { SIMULATION_SEEDS };
@@ -290,8 +292,7 @@ fn secured(root: &Path, verified: &mut Verified) -> Result<Tally> {
     let mut services = ForTests::begin(root, &one_each(&[Kind::Kafka, Kind::Cassandra]), true)?;
     match services.ready() {
         Ok(variables) => {
-            let mut tests =
-                process::cargo(["test", "-p", "paymux", "--test", "it", "secure::", "--", "--show-output"]);
+            let mut tests = on_services("secure::");
             tests.env_remove(Kind::Cassandra.variable()).envs(variables);
             tally.add(counted(&mut tests, verified)?);
         }
@@ -301,6 +302,11 @@ fn secured(root: &Path, verified: &mut Verified) -> Result<Tally> {
         fail(&mut tally, &format!("the secured services: {error:#}"));
     }
     Ok(tally)
+}
+
+/// Some tests of the server, built as with those of all crates: alone they would be built again with fewer features.
+fn on_services(tests: &str) -> Command {
+    process::cargo(["test", "--workspace", "--test", "it", tests, "--", "--show-output"])
 }
 
 /// Counts the instructions of the hot path against their budget.

@@ -1,6 +1,9 @@
 //! XorPay's side: creates, queries, pushes. Its number of an order is ours, filled up.
 
-use anyhow::{Context as _, Result};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use anyhow::{Context as _, Result, anyhow};
 use paymux_simulators::xorpay::signature;
 
 use super::{Course, Reply, form};
@@ -15,34 +18,74 @@ const PAY_TIME: &str = "2026-01-01 00:00:00";
 /// The fields under a create's signature.
 const SIGNED: [&str; 5] = ["name", "pay_type", "price", "order_id", "notify_url"];
 
-pub(super) fn reply(path: &str, body: &[u8]) -> Result<Reply> {
-    let Some(aid) = path.strip_prefix("/api/pay/") else {
-        // Nobody has paid who is asked about.
-        return Ok(http::answer("200 OK", "", r#"{"status":"new"}"#).into());
-    };
-    let fields = form::fields(std::str::from_utf8(body)?)?;
-    let field = |wanted: &str| {
-        let found = fields.iter().find(|(name, _)| name == wanted);
-        found.map(|(_, value)| value.as_str()).with_context(|| format!("{wanted} is missing"))
-    };
-    let secret = format!("{SECRET}{aid}");
-    let values = SIGNED.map(field).into_iter().collect::<Result<Vec<_>>>()?;
-    if signature(values, &secret) != field("sign")? {
-        return Ok(http::answer("200 OK", "", r#"{"status":"sign_error"}"#).into());
-    }
-    let (order_id, price) = (field("order_id")?, field("price")?);
-    let aoid = aoid(order_id);
-    let answer = format!(
-        r#"{{"status":"ok","aoid":"{aoid}","expire_in":7200,"info":{{"appId":"wx8888888888888888","timeStamp":"1767225600","nonceStr":"{aoid}","package":"prepay_id={aoid}","signType":"MD5","paySign":"9A0A8659F005D6984697E2CA0A9CF3B7"}}}}"#
-    );
-    let course = Course::of(field("name")?);
-    let push = match course {
-        Course::Pays | Course::Slow => {
-            Some((field("notify_url")?.to_owned(), push_form(order_id, price, aid)))
+/// Knows which orders were created: one that is asked about and was not must be created again.
+#[derive(Debug, Default)]
+pub(super) struct Xorpay {
+    /// By the account and the number that the platform gave.
+    created: Mutex<BTreeSet<(String, String)>>,
+}
+
+impl Xorpay {
+    pub(super) fn reply(&self, path: &str, body: &[u8]) -> Result<Reply> {
+        match (path.strip_prefix("/api/pay/"), path.strip_prefix("/api/query2/")) {
+            (Some(aid), _) => self.create(aid, body),
+            (None, Some(query)) => {
+                let (aid, form) = query.split_once('?').context("a query without a question")?;
+                let order_id = Fields::read(form)?.get("order_id")?.to_owned();
+                let is_known = self.created()?.contains(&(aid.to_owned(), order_id));
+                // Nobody has paid who is asked about.
+                Ok(status(if is_known { "new" } else { "not_exist" }))
+            }
+            // By its own number, which only a create's answer tells.
+            (None, None) => Ok(status("new")),
         }
-        Course::Waits => None,
-    };
-    Ok(Reply { answer: http::answer("200 OK", "", &answer), course, push })
+    }
+
+    fn create(&self, aid: &str, body: &[u8]) -> Result<Reply> {
+        let fields = Fields::read(std::str::from_utf8(body)?)?;
+        let secret = format!("{SECRET}{aid}");
+        let values = SIGNED.map(|name| fields.get(name)).into_iter().collect::<Result<Vec<_>>>()?;
+        if signature(values, &secret) != fields.get("sign")? {
+            return Ok(status("sign_error"));
+        }
+        let (order_id, price) = (fields.get("order_id")?, fields.get("price")?);
+        let aoid = aoid(order_id);
+        let answer = format!(
+            r#"{{"status":"ok","aoid":"{aoid}","expire_in":7200,"info":{{"appId":"wx8888888888888888","timeStamp":"1767225600","nonceStr":"{aoid}","package":"prepay_id={aoid}","signType":"MD5","paySign":"9A0A8659F005D6984697E2CA0A9CF3B7"}}}}"#
+        );
+        let course = Course::of(fields.get("name")?);
+        let push = match course {
+            Course::Pays | Course::Slow => {
+                Some((fields.get("notify_url")?.to_owned(), push_form(order_id, price, aid)))
+            }
+            Course::Waits => None,
+        };
+        self.created()?.insert((aid.to_owned(), order_id.to_owned()));
+        Ok(Reply { answer: http::answer("200 OK", "", &answer), course, push })
+    }
+
+    fn created(&self) -> Result<std::sync::MutexGuard<'_, BTreeSet<(String, String)>>> {
+        self.created.lock().map_err(|_| anyhow!("a create panicked"))
+    }
+}
+
+/// An answer that is one word.
+fn status(word: &str) -> Reply {
+    http::answer("200 OK", "", &format!(r#"{{"status":"{word}"}}"#)).into()
+}
+
+/// The fields of a form, by their names.
+struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn read(form: &str) -> Result<Self> {
+        form::fields(form).map(Self)
+    }
+
+    fn get(&self, wanted: &str) -> Result<&str> {
+        let found = self.0.iter().find(|(name, _)| name == wanted);
+        found.map(|(_, value)| value.as_str()).with_context(|| format!("{wanted} is missing"))
+    }
 }
 
 fn aoid(order_id: &str) -> String {
@@ -87,10 +130,14 @@ mod tests {
     #[test]
     fn what_a_bare_client_sends_is_taken_and_what_is_signed_by_others_is_not() {
         let form = create_form("L000001x", "12.34", "7", "http://127.0.0.1:1/notify/xorpay/m7");
-        let taken = reply("/api/pay/7", form.as_bytes()).expect("a reply");
+        let (xorpay, asked) = (Xorpay::default(), "/api/query2/7?order_id=L000001x&sign=00");
         let text = |reply: Reply| String::from_utf8(reply.answer).expect("text");
-        assert!(text(taken).contains(r#""status":"ok","aoid":"000000000000000000000000l000001x""#));
-        let refused = reply("/api/pay/8", form.as_bytes()).expect("a reply");
-        assert!(text(refused).contains("sign_error"));
+        let told = |path: &str, form: &str| text(xorpay.reply(path, form.as_bytes()).expect("a reply"));
+        assert!(told(asked, "").contains("not_exist"));
+        assert!(told("/api/pay/8", &form).contains("sign_error"));
+        assert!(
+            told("/api/pay/7", &form).contains(r#""status":"ok","aoid":"000000000000000000000000l000001x""#)
+        );
+        assert!(told(asked, "").contains("new"));
     }
 }

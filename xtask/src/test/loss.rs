@@ -6,8 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 
 use super::verified::Verified;
-use super::{FULL, Tally, counted, fail};
-use crate::process;
+use super::{FULL, Tally, counted, fail, on_services};
 use crate::services::{ForTests, Kind};
 
 /// The tests of this kind; the run of all others leaves them out.
@@ -45,7 +44,7 @@ pub(super) fn run(root: &Path, verified: &mut Verified) -> Result<Tally> {
 }
 
 fn tests() -> Result<Command> {
-    let mut tests = process::cargo(["test", "-p", "paymux", "--test", "it", TESTS, "--", "--show-output"]);
+    let mut tests = on_services(TESTS);
     let own = std::env::current_exe().context("the path of this program")?;
     tests.env(FULL.0, FULL.1).env(XTASK, own);
     Ok(tests)

@@ -42,8 +42,7 @@ impl Verified {
     /// Takes in a line of the output.
     pub(super) fn read(&mut self, line: &str) {
         if let Some(what) = line.strip_prefix(MARK) {
-            let (test, passed) = (self.test.clone(), !self.failed);
-            self.shown.push(Shown { test, what: what.trim().to_owned(), passed });
+            self.tell(what.trim());
         } else if let Some(skipped) = line.strip_prefix(SKIP_MARK) {
             self.skip(skipped);
         } else if let Some(test) =
@@ -63,6 +62,11 @@ impl Verified {
             }
             self.read_failure(line);
         }
+    }
+
+    /// What the test or program at hand showed.
+    pub(super) fn tell(&mut self, what: &str) {
+        self.shown.push(Shown { test: self.test.clone(), what: what.to_owned(), passed: !self.failed });
     }
 
     /// The words of a failed test up to the trace of its stack, or to the list of names that ends them.
