@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use crate::http::{self, Connection};
+use crate::http::{self, Connection, Message};
 
 /// Connections to the engine's notify.
 #[derive(Debug)]
@@ -26,12 +26,21 @@ impl Pusher {
         let address = url.strip_prefix("http://").context("no http")?;
         let at = address.find('/').context("no path")?;
         let (host, path) = address.split_at(at);
-        let mut connection = match self.kept()? {
-            Some(connection) => connection,
-            None => Connection::new(TcpStream::connect(host).await?)?,
+        let request = http::post(host, path, form);
+        let mut kept = self.kept()?;
+        // One that was kept may have been closed meanwhile: the push is then sent again, as a provider would.
+        let answered = match &mut kept {
+            Some(kept) => asked(kept, &request).await.unwrap_or(None),
+            None => None,
         };
-        connection.write(&http::post(host, path, form)).await?;
-        let Some(answer) = connection.read().await? else { return Ok(false) };
+        let (connection, answer) = match (kept, answered) {
+            (Some(kept), Some(answer)) => (kept, answer),
+            _ => {
+                let mut new = Connection::new(TcpStream::connect(host).await?)?;
+                let Some(answer) = asked(&mut new, &request).await? else { return Ok(false) };
+                (new, answer)
+            }
+        };
         let (_, status) = answer.first_words();
         ensure!(status == "200", "{status} {}", String::from_utf8_lossy(&answer.body));
         self.keep(connection)?;
@@ -48,4 +57,10 @@ impl Pusher {
         idle.push(connection);
         Ok(())
     }
+}
+
+/// What is answered to a request; `None` where the other side closes the connection instead.
+async fn asked(connection: &mut Connection, request: &[u8]) -> Result<Option<Message>> {
+    connection.write(request).await?;
+    connection.read().await
 }

@@ -18,6 +18,7 @@ mod retention;
 mod signals;
 mod slices;
 mod staged;
+mod step;
 mod store;
 mod tables;
 mod write;

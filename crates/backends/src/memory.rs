@@ -11,6 +11,7 @@ mod consumer;
 mod group;
 mod log;
 mod partition;
+mod steps;
 mod store;
 mod tables;
 
@@ -19,4 +20,5 @@ pub use cluster::{MemoryCluster, MemoryLogConfig};
 pub use consumer::MemoryConsumer;
 pub use group::{MemberId, Notice};
 pub use log::MemoryLog;
+pub use steps::MemorySteps;
 pub use store::MemoryStore;

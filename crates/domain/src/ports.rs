@@ -7,6 +7,7 @@ mod clock;
 mod directory;
 mod log;
 mod provider;
+mod step;
 mod store;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ pub use provider::{
     BuildError, Built, Call, FieldFault, NotificationAnswer, NotificationFate, NotificationRefusal, Provider,
     ProviderGateway, RawNotification, RefusalReason, SignError, Signer, VerifiedNotification,
 };
+pub use step::{StepWriter, StepWrites};
 pub use store::{
     Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, MovementPage, MovementQuery, OrderStore,
     ParkedOrder, Reserved, Snapshot, StoreError,

@@ -12,9 +12,11 @@ use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
     AppendError, BoxFuture, Bucket, CallMark, Clock, CommandLog, CommitError, DeadPage, DeadPlace,
     DeadRecord, DueRow, EventPage, LedgerEntry, ListPage, ListQuery, LogConsumer, LogError, LogInput,
-    MovementPage, MovementQuery, Offset, OrderStore, ParkedOrder, Reply, Reserved, Snapshot, StoreError,
+    MovementPage, MovementQuery, Offset, OrderStore, ParkedOrder, Reply, Reserved, Snapshot, StepWriter,
+    StepWrites, StoreError,
 };
 use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
 
 use crate::requests::{LogRequest, StoreRequest};
 use crate::status::WorkerStatus;
@@ -76,6 +78,12 @@ impl<T: ?Sized> Bounded<T> {
         let answer = self.answer(self.status.store.of(kind), request, StoreError::Unknown).await;
         self.status.store_answered(answer.is_ok());
         answer
+    }
+}
+
+impl<T: StepWriter + ?Sized> StepWriter for Bounded<T> {
+    fn write_step(&self, writes: StepWrites) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(self.write(StoreRequest::WriteStep, self.inner.write_step(writes)))
     }
 }
 

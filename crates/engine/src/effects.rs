@@ -1,10 +1,13 @@
-//! Carrying out a decision, healer before effect: due row, facts, releases and events, bookkeeping, then the call.
+//! Carrying out a decision, healer before effect: due row, facts, releases and events, bookkeeping, then the call. Where
+//! log and store are one database, all but the call in one piece.
+
+mod whole;
 
 use std::sync::Arc;
 
 use paymux_domain::decide::Decision;
 use paymux_domain::event::Event;
-use paymux_domain::fact::FactKey;
+use paymux_domain::fact::{Fact, FactKey};
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::OrderKey;
@@ -33,13 +36,27 @@ pub(crate) struct Step<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// The due row of a step.
+#[derive(Clone, Copy, Debug)]
+enum Row {
+    /// It needs none.
+    None,
+    /// The one of that time is there already.
+    Stands(Timestamp),
+    /// One is to be written.
+    New(Timestamp),
+}
+
 impl Step<'_> {
     /// Carries out the step's decision.
     ///
     /// # Errors
     /// What hindered it; everything done so far may be done again. Once the call has started nothing hinders any more.
     pub(crate) async fn carry_out(&self, mind: &mut Mind, decision: Decision) -> Result<(), Hindrance> {
-        let Self { owner, key, followup, .. } = *self;
+        let Self { owner, key, .. } = *self;
+        if let Some(writer) = self.whole(&decision) {
+            return self.carry_out_whole(writer, mind, decision).await;
+        }
         self.leave_early(Plant::RecordLeavesAfterFacts);
         if owner.lacks(Plant::FactsBeforeCall) {
             self.start_call(mind, self.before, &decision);
@@ -48,13 +65,8 @@ impl Step<'_> {
         let due = self.due(&decision);
         let row = self.write_row(mind, &decision, due).await?;
         let order = self.store_facts(&decision).await?;
-        let unresolved = order.unresolved_calls();
-        owner.unresolved.note(key, unresolved.iter().map(|(_, fact)| fact.time).min());
-        let mut after =
-            Followup { next_due: followup.next_due, settled: followup.settled, ..decision.followup.clone() };
-        if due.is_some() {
-            after.next_due = row.or(after.next_due);
-        }
+        self.note_unresolved(&order);
+        let mut after = self.bookkeeping(&decision, due.and(row));
         self.leave_early(Plant::RecordLeavesAfterEvents);
         if owner.lacks(Plant::SettledAfterEvents) {
             after.settled = order.digest();
@@ -67,13 +79,29 @@ impl Step<'_> {
         if !owner.lacks(Plant::FactsBeforeCall) {
             self.start_call(mind, &order, &decision);
         }
-        match due {
-            Some(_) => owner.wheel.set(key, row.or(due).unwrap_or(Timestamp::MAX)),
-            None => owner.wheel.clear(key),
-        }
+        self.set_timer(due, row);
         mind.known = Some((order, after.clone()));
         self.keep(&after).await;
         Ok(())
+    }
+
+    fn note_unresolved(&self, order: &Order) {
+        let unresolved = order.unresolved_calls();
+        self.owner.unresolved.note(self.key, unresolved.iter().map(|(_, fact)| fact.time).min());
+    }
+
+    /// The bookkeeping after the decision, of an order that is looked at again at the time of its row, if it has one.
+    /// What was told is noted once it is.
+    fn bookkeeping(&self, decision: &Decision, row: Option<Timestamp>) -> Followup {
+        let Followup { next_due, settled, .. } = *self.followup;
+        Followup { next_due: row.or(next_due), settled, ..decision.followup.clone() }
+    }
+
+    fn set_timer(&self, due: Option<Timestamp>, row: Option<Timestamp>) {
+        match due {
+            Some(_) => self.owner.wheel.set(self.key, row.or(due).unwrap_or(Timestamp::MAX)),
+            None => self.owner.wheel.clear(self.key),
+        }
     }
 
     fn leave_early(&self, planted: Plant) {
@@ -112,40 +140,51 @@ impl Step<'_> {
         Some(slot.max(now))
     }
 
-    /// Writes the due row that heals what follows, and returns its time. Records have the log behind them, but what is
-    /// owed once they have left must be due; completions and timers have nothing else, so a row must be ahead of their
-    /// facts even when nothing is owed afterwards.
+    /// The due row that heals what follows. Records have the log behind them, but what is owed once they have left must
+    /// be due; completions and timers have nothing else, so a row must be ahead of their facts even when nothing is owed
+    /// afterwards.
+    fn row(&self, mind: &Mind, decision: &Decision, due: Option<Timestamp>) -> Row {
+        let Self { owner, now, .. } = *self;
+        let is_record = matches!(self.work, Work::Record { .. });
+        let has_facts = !decision.words.is_empty() || !decision.own.is_empty();
+        if is_record && !has_facts && owner.lacks(Plant::ReplayWritesItsRow) {
+            return due.map_or(Row::None, Row::Stands);
+        }
+        if decision.call.is_some() && owner.lacks(Plant::RowBeforeCall) {
+            return Row::None;
+        }
+        let timing = &owner.shared.config.timing;
+        match due {
+            Some(at) if !is_record && self.followup.next_due == Some(at) => Row::Stands(at),
+            Some(at) => Row::New(at),
+            None if is_record || !has_facts || owner.lacks(Plant::RowBeforeCompletion) => Row::None,
+            None if mind.ahead.is_some_and(|ahead| ahead > now + timing.send_margin) => Row::None,
+            None => Row::New(now + timing.call_horizon),
+        }
+    }
+
+    /// Makes the row durable; answers the time that it got.
     async fn write_row(
         &self,
         mind: &mut Mind,
         decision: &Decision,
         due: Option<Timestamp>,
     ) -> Result<Option<Timestamp>, Hindrance> {
-        let Self { owner, key, now, .. } = *self;
-        let is_record = matches!(self.work, Work::Record { .. });
-        let has_facts = !decision.words.is_empty() || !decision.own.is_empty();
-        if is_record && !has_facts && owner.lacks(Plant::ReplayWritesItsRow) {
-            return Ok(due);
+        let Self { owner, key, .. } = *self;
+        match self.row(mind, decision, due) {
+            Row::None => Ok(None),
+            Row::Stands(at) => Ok(Some(at)),
+            Row::New(at) => {
+                let at = owner.due.insert(key, at, || owner.holds_lease()).await?;
+                mind.ahead = mind.ahead.max(Some(at));
+                Ok(Some(at))
+            }
         }
-        if decision.call.is_some() && owner.lacks(Plant::RowBeforeCall) {
-            return Ok(None);
-        }
-        let timing = &owner.shared.config.timing;
-        let at = match due {
-            Some(at) if !is_record && self.followup.next_due == Some(at) => return Ok(Some(at)),
-            Some(at) => at,
-            None if is_record || !has_facts || owner.lacks(Plant::RowBeforeCompletion) => return Ok(None),
-            None if mind.ahead.is_some_and(|ahead| ahead > now + timing.send_margin) => return Ok(None),
-            None => now + timing.call_horizon,
-        };
-        let at = owner.due.insert(key, at, || owner.holds_lease()).await?;
-        mind.ahead = mind.ahead.max(Some(at));
-        Ok(Some(at))
     }
 
     /// Stores the facts: all of them with the lease, else the provider's own words only, and then the step is hindered.
     async fn store_facts(&self, decision: &Decision) -> Result<Arc<Order>, Hindrance> {
-        let Self { owner, key, before, .. } = *self;
+        let Self { owner, key, .. } = *self;
         let _under_way = owner.conclusions.begin();
         let leased = owner.holds_lease();
         let held = leased || owner.waives(Plant::LeaseBeforeConclusions);
@@ -157,15 +196,8 @@ impl Step<'_> {
         if !facts.is_empty() {
             owner.under_lease(leased, owner.shared.store.add_facts(key, &facts)).await?;
         }
-        let tallies = &owner.shared.status.orders;
-        tallies.persons(before, &facts);
-        let mut order = (**before).clone();
-        for fact in facts {
-            order.add(fact);
-        }
-        if order.len() > before.len() {
-            tallies.learn(before, &order);
-        }
+        let order = self.with(&facts);
+        self.count(&facts, &order);
         if !held {
             if goods || owner.lacks(Plant::LeaseBeforeEvents) {
                 // A test took the rule out: tell what was stored all the same.
@@ -173,7 +205,25 @@ impl Step<'_> {
             }
             return Err(Hindrance::NoLease);
         }
-        Ok(if order.len() == before.len() { before.clone() } else { Arc::new(order) })
+        Ok(order)
+    }
+
+    /// The order with these facts.
+    fn with(&self, facts: &[Fact]) -> Arc<Order> {
+        let mut order = (**self.before).clone();
+        for fact in facts {
+            order.add(fact.clone());
+        }
+        if order.len() == self.before.len() { self.before.clone() } else { Arc::new(order) }
+    }
+
+    /// Counts what was learnt by facts that are stored.
+    fn count(&self, facts: &[Fact], order: &Order) {
+        let tallies = &self.owner.shared.status.orders;
+        tallies.persons(self.before, facts);
+        if order.len() > self.before.len() {
+            tallies.learn(self.before, order);
+        }
     }
 
     /// Gives back what failed refunds have reserved. As events: again and again until it is certain that all is done.
@@ -197,8 +247,8 @@ impl Step<'_> {
         facts.filter_map(|fact| Event::of_fact(self.key, order, fact)).collect()
     }
 
-    /// Tells what is new; and everything again when it is not certain that all of the old was told.
-    async fn tell(&self, order: &Order, decision: &Decision) -> Result<(), Hindrance> {
+    /// What is new; and everything again when it is not certain that all of the old was told.
+    fn events(&self, order: &Order, decision: &Decision) -> Vec<Event> {
         let all = self.followup.settled != self.before.digest();
         let mut events = self.new_events(order, all);
         if let Some(conflict) = &decision.conflict {
@@ -206,7 +256,11 @@ impl Step<'_> {
             let now = self.owner.shared.clock.now();
             events.push(Event::rejected(self.key, order.state(), request_id, differing, now));
         }
-        publish(self.owner, events).await
+        events
+    }
+
+    async fn tell(&self, order: &Order, decision: &Decision) -> Result<(), Hindrance> {
+        publish(self.owner, self.events(order, decision)).await
     }
 
     fn start_call(&self, mind: &mut Mind, order: &Arc<Order>, decision: &Decision) {

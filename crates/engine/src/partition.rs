@@ -13,7 +13,7 @@ use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::ports::{
     BoxFuture, Clock, CommandLog, CommitError, Directory, Entropy, LogConsumer, Offset, OrderStore,
-    ProviderGateway, ShardReport, StoreError,
+    ProviderGateway, ShardReport, StepWriter, StoreError,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -42,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) consumer: Arc<dyn LogConsumer>,
     pub(crate) log: Arc<dyn CommandLog>,
     pub(crate) store: Arc<dyn OrderStore>,
+    pub(crate) steps: Option<Arc<dyn StepWriter>>,
     pub(crate) gateway: Arc<dyn ProviderGateway>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) clock: Arc<dyn Clock>,

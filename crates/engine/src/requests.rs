@@ -7,6 +7,8 @@ use crate::tally::Requests;
 pub enum StoreRequest {
     /// All of one order.
     ReadOrder,
+    /// All of one step, where log and store are one database.
+    WriteStep,
     /// Facts of one order, and their lists.
     AddFacts,
     /// Bookkeeping of one order.
@@ -25,8 +27,9 @@ pub enum StoreRequest {
 
 impl StoreRequest {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ReadOrder,
+        Self::WriteStep,
         Self::AddFacts,
         Self::PutFollowup,
         Self::InsertDue,
@@ -41,6 +44,7 @@ impl StoreRequest {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ReadOrder => "read_order",
+            Self::WriteStep => "write_step",
             Self::AddFacts => "add_facts",
             Self::PutFollowup => "put_followup",
             Self::InsertDue => "insert_due",
@@ -90,16 +94,26 @@ impl LogRequest {
 
 /// Requests to a store.
 #[derive(Debug, Default)]
-pub struct StoreRequests([Requests; 8]);
+pub struct StoreRequests([Requests; 9]);
 
 impl StoreRequests {
     /// Those of a kind.
     #[must_use]
     pub const fn of(&self, kind: StoreRequest) -> &Requests {
-        let [read_order, add_facts, put_followup, insert_due, read_due, sweep_position, refund_ledger, list] =
-            &self.0;
+        let [
+            read_order,
+            write_step,
+            add_facts,
+            put_followup,
+            insert_due,
+            read_due,
+            sweep_position,
+            refund_ledger,
+            list,
+        ] = &self.0;
         match kind {
             StoreRequest::ReadOrder => read_order,
+            StoreRequest::WriteStep => write_step,
             StoreRequest::AddFacts => add_facts,
             StoreRequest::PutFollowup => put_followup,
             StoreRequest::InsertDue => insert_due,

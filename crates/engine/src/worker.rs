@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use paymux_domain::ports::{
     Clock, CommandLog, DeadRecord, Delivered, Directory, Entropy, LogConsumer, LogError, LogInput,
-    OrderStore, ProviderGateway, Undecodable,
+    OrderStore, ProviderGateway, StepWriter, Undecodable,
 };
 use paymux_domain::shard::Partition;
 use tokio::sync::watch;
@@ -34,6 +34,9 @@ pub struct WorkerParts {
     pub log: Arc<dyn CommandLog>,
     /// The store.
     pub store: Arc<dyn OrderStore>,
+    /// Writes whole steps, where log and store are one database; `None`: each part of a step is written by itself, in
+    /// the order in which they heal each other.
+    pub steps: Option<Arc<dyn StepWriter>>,
     /// The providers.
     pub gateway: Arc<dyn ProviderGateway>,
     /// Merchants and accounts.
@@ -82,13 +85,15 @@ impl Worker {
     /// Puts a worker together; nothing runs yet.
     #[must_use]
     pub fn new(parts: WorkerParts) -> Self {
-        let WorkerParts { consumer, log, store, gateway, directory, clock, entropy, spawner, config } = parts;
+        let WorkerParts { consumer, log, store, steps, gateway, directory, clock, entropy, spawner, config } =
+            parts;
         let (sender, fatal) = watch::channel(None);
         let status = Arc::new(WorkerStatus::default());
         let shared = Arc::new(Shared {
             consumer: Arc::new(Bounded::new(consumer, clock.clone(), status.clone())),
             log: Arc::new(Bounded::new(log, clock.clone(), status.clone())),
             store: Arc::new(Bounded::new(store, clock.clone(), status.clone())),
+            steps: steps.map(|steps| Arc::new(Bounded::new(steps, clock.clone(), status.clone())) as _),
             gateway,
             directory,
             clock,

@@ -106,6 +106,7 @@ impl Rig {
             consumer: Arc::new(cluster.join()),
             log: Arc::new(cluster.log()),
             store: Arc::new(store.clone()),
+            steps: None,
             gateway: gateway.clone(),
             directory: known.clone(),
             clock: clock.clone(),

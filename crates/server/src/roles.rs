@@ -277,10 +277,13 @@ impl Shared {
     fn worker(&self, consumer: Arc<dyn LogConsumer>, surroundings: Surroundings) -> Worker {
         let Surroundings { gateway, log, .. } = surroundings;
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::from_system());
+        // A log that lies must be asked.
+        let steps = if log.is_some() { None } else { self.backend.steps() };
         Worker::new(WorkerParts {
             consumer,
             log: wrapped(Arc::clone(&self.log), log),
             store: Arc::clone(&self.store),
+            steps,
             gateway: wrapped(Arc::clone(&self.gateway) as Arc<dyn ProviderGateway>, gateway),
             directory: Arc::clone(&self.registry) as Arc<dyn paymux_domain::ports::Directory>,
             clock: Arc::clone(&self.clock),

@@ -26,7 +26,7 @@ pub(super) struct Staged<'a> {
     is_alone: bool,
     batch: OwnedWriteBatch,
     size: usize,
-    pending: Vec<Pending>,
+    pub(super) pending: Vec<Pending>,
     rooms: Vec<OwnedSemaphorePermit>,
     ledgers: BTreeMap<OrderKey, Ledger>,
 }
@@ -98,6 +98,7 @@ impl<'a> Staged<'a> {
                 self.pending.push(Pending::Done(ack));
             }
             Op::OfOrder { mark, begins, rows, ack } => self.put_of_order(mark, begins, rows, ack),
+            Op::Step { whole, ack } => self.step(*whole, ack),
             Op::Prune { prunable, ack } => {
                 self.is_alone = true;
                 let count = self.prune(prunable);
@@ -129,7 +130,7 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
-    fn put_rows(&mut self, rows: Vec<Row>) {
+    pub(super) fn put_rows(&mut self, rows: Vec<Row>) {
         for Row { table, key, value } in rows {
             match value {
                 Some(value) => self.put(table, key, value),
@@ -138,11 +139,16 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// What was decided on an order that is gone since would be half an order.
-    fn put_of_order(&mut self, mark: u64, begins: bool, rows: Vec<Row>, ack: Ack<()>) {
+    /// Whether rows of an order may be written: what was decided on one that is gone since would be half an order.
+    pub(super) fn admits(&mut self, mark: u64, begins: bool) -> bool {
         if begins {
             self.pruned_lately.forget(mark);
-        } else if self.pruned_lately.has(mark) {
+        }
+        begins || !self.pruned_lately.has(mark)
+    }
+
+    fn put_of_order(&mut self, mark: u64, begins: bool, rows: Vec<Row>, ack: Ack<()>) {
+        if !self.admits(mark, begins) {
             // Whoever no longer waits misses nothing.
             return drop(ack.send(Err(WriteFault::Pruned)));
         }
@@ -185,12 +191,10 @@ impl<'a> Staged<'a> {
     }
 
     fn publish(&mut self, partition: Partition, event: Vec<u8>, ack: Ack<()>) {
-        let Some(positions) = self.positions_of(partition) else {
+        if self.positions_of(partition).is_none() {
             return Op::Publish { partition, event, ack }.refuse(&unknown(partition));
-        };
-        let offset = positions.events;
-        positions.events += 1;
-        self.put(Table::Events, OffsetKey { partition, offset }.bytes(), event);
+        }
+        self.put_event(partition, event);
         self.pending.push(Pending::Done(ack));
     }
 
@@ -286,6 +290,6 @@ impl<'a> Staged<'a> {
     }
 }
 
-fn unknown(partition: Partition) -> String {
+pub(super) fn unknown(partition: Partition) -> String {
     format!("there is no partition {partition}")
 }

@@ -41,7 +41,7 @@ impl EmbeddedStore {
         Self { shared }
     }
 
-    fn write<'a, T: Send + 'a>(
+    pub(super) fn write<'a, T: Send + 'a>(
         &'a self,
         op: impl FnOnce(Ack<T>) -> Op + Send + 'a,
     ) -> BoxFuture<'a, Result<T, StoreError>> {
@@ -98,7 +98,7 @@ fn day_rows(order: &OrderKey, fact: &Fact) -> impl Iterator<Item = Row> {
 }
 
 /// Whether a fact is decided without any other of its order: that of a new order, or of one that was never ordered.
-const fn begins_an_order(key: &FactKey) -> bool {
+pub(super) const fn begins_an_order(key: &FactKey) -> bool {
     matches!(
         key,
         FactKey::Created

@@ -5,9 +5,11 @@ use paymux_domain::ports::{
     AppendError, Bucket, CallMark, CommitError, LedgerEntry, Offset, Reserved, StoreError,
 };
 use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::prune::Prunable;
+use super::step::Whole;
 use super::tables::Table;
 
 /// Where the outcome of a write goes, once it is durable or certainly refused.
@@ -73,7 +75,7 @@ impl Row {
         Self { table, key, value: None }
     }
 
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.key.len() + self.value.as_ref().map_or(0, Vec::len)
     }
 }
@@ -89,6 +91,8 @@ pub(super) enum Op {
     Rows { rows: Vec<Row>, ack: Ack<()> },
     /// Rows of one order, refused if it has just been pruned; `begins` an order of which nothing need be known.
     OfOrder { mark: u64, begins: bool, rows: Vec<Row>, ack: Ack<()> },
+    /// All that a step writes; answers the time of its due row.
+    Step { whole: Box<Whole>, ack: Ack<Option<Timestamp>> },
     /// Removals; alone in its batch. Answers how many orders went.
     Prune { prunable: Prunable, ack: Ack<u64> },
     /// The committed position of the log, if the generation still owns it.
@@ -113,6 +117,7 @@ impl Op {
         ROW_BYTES
             + match self {
                 Self::Append { record: bytes, .. } | Self::Publish { event: bytes, .. } => bytes.len(),
+                Self::Step { whole, .. } => whole.size(),
                 Self::Rows { rows, .. } | Self::OfOrder { rows, .. } => rows.iter().map(Row::size).sum(),
                 _ => 0,
             }
@@ -124,6 +129,7 @@ impl Op {
         // Whoever no longer waits misses nothing.
         match self {
             Self::Append { ack, .. } => drop(ack.send(Err(fault()))),
+            Self::Step { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Mark { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Reserve { ack, .. } => drop(ack.send(Err(fault()))),
             Self::Commit { ack, .. } => drop(ack.send(Err(fault()))),
@@ -154,6 +160,7 @@ pub(super) enum Pending {
     Committed(Ack<Result<(), CommitError>>, Result<(), CommitError>),
     Reserved(Ack<Reserved>, Reserved),
     Marked(Ack<bool>, bool),
+    Written(Ack<Option<Timestamp>>, Option<Timestamp>),
     Pruned(Ack<u64>, u64),
 }
 
@@ -171,6 +178,7 @@ impl Pending {
             Self::Committed(ack, outcome) => send(ack, outcome, failed),
             Self::Reserved(ack, outcome) => send(ack, outcome, failed),
             Self::Marked(ack, stands) => send(ack, stands, failed),
+            Self::Written(ack, due_at) => send(ack, due_at, failed),
             Self::Pruned(ack, count) => send(ack, count, failed),
         }
     }

@@ -8,11 +8,19 @@ use paymux_domain::followup::Followup;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo, RefundNo};
 use paymux_domain::ports::{
     BoxFuture, Bucket, CallMark, DueRow, LedgerEntry, ListPage, ListQuery, MovementPage, MovementQuery,
-    OrderStore, ParkedOrder, Reserved, Snapshot, StoreError,
+    OrderStore, ParkedOrder, Reserved, Snapshot, StepWriter, StepWrites, StoreError,
 };
 use paymux_domain::shard::Partition;
+use paymux_domain::time::Timestamp;
 
 use super::Unreliable;
+
+impl<T: StepWriter + ?Sized + 'static> StepWriter for Unreliable<T> {
+    fn write_step(&self, writes: StepWrites) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(self.steps.write("write_step", async move { inner.write_step(writes).await }))
+    }
+}
 
 impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
     fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>> {

@@ -42,6 +42,25 @@ impl MemoryLog {
             .ok_or_else(|| AppendError::NotAppended(format!("there is no partition {partition}")))
     }
 
+    pub(super) fn put_events(
+        &self,
+        partition: Partition,
+        added: impl IntoIterator<Item = Event>,
+    ) -> Result<(), AppendError> {
+        let keep = self.shared.config.events_kept;
+        self.write(partition, |state| {
+            let events = &mut state.partition_mut(partition)?.events;
+            for event in added {
+                events.push(event);
+                let end = events.end();
+                events.trim(end, keep);
+            }
+            Some(())
+        })?;
+        self.shared.event_added.notify_waiters();
+        Ok(())
+    }
+
     fn read<T>(&self, partition: Partition, what: impl FnOnce(&PartitionState) -> T) -> Result<T, LogError> {
         self.shared
             .state
@@ -96,18 +115,7 @@ impl CommandLog for MemoryLog {
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {
-        Box::pin(async move {
-            let keep = self.shared.config.events_kept;
-            self.write(partition, |state| {
-                let events = &mut state.partition_mut(partition)?.events;
-                events.push(event);
-                let end = events.end();
-                events.trim(end, keep);
-                Some(())
-            })?;
-            self.shared.event_added.notify_waiters();
-            Ok(())
-        })
+        Box::pin(async move { self.put_events(partition, [event]) })
     }
 
     fn bury(&self, dead: DeadRecord) -> BoxFuture<'_, Result<(), AppendError>> {

@@ -29,7 +29,7 @@ const SWEPT_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 /// or crash there, so that any subset of the rows is written, and what is read together never stood together.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
-    tables: Arc<Mutex<Tables>>,
+    pub(super) tables: Arc<Mutex<Tables>>,
     steps: Option<Arc<Steps>>,
 }
 

@@ -7,7 +7,7 @@ use paymux_backends::ReplyRouter;
 use paymux_backends::embedded::{EmbeddedBackend, EmbeddedConfig};
 use tempfile::TempDir;
 
-use crate::suite::{LogWorld, StoreWorld};
+use crate::suite::{LogWorld, StepsWorld, StoreWorld};
 
 fn open(folder: &TempDir) -> EmbeddedBackend {
     let folder: PathBuf = folder.path().join("data");
@@ -44,5 +44,20 @@ fn log_in(folder: Arc<TempDir>) -> LogWorld {
     }
 }
 
+pub(crate) fn steps() -> StepsWorld {
+    steps_in(folder())
+}
+
+fn steps_in(folder: Arc<TempDir>) -> StepsWorld {
+    let backend = open(&folder);
+    StepsWorld {
+        log: backend.log(),
+        store: backend.store(),
+        steps: backend.store(),
+        restart: Box::new(|| steps_in(folder)),
+    }
+}
+
 order_store_suite!(embedded_store, super::store());
 command_log_suite!(embedded_log, super::log());
+steps_suite!(embedded_steps, super::steps());

@@ -13,7 +13,7 @@ use paymux_domain::followup::Followup;
 use paymux_domain::name::OrderKey;
 use paymux_domain::ports::{
     Bucket, CommandLog, DeadRecord, ListQuery, LogConsumer, MovementQuery, OrderStore, Reserved, Snapshot,
-    StoreError,
+    StepWriter, StepWrites, StoreError,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::embedded_crash::image;
 use crate::suite::ends;
-use crate::suite::values::{at, attention, created, fact, key, paid, record, refund};
+use crate::suite::values::{at, attention, created, due, event, fact, key, paid, record, refund};
 
 /// What was created before is past its retention.
 const BEFORE: i64 = 1_000_000;
@@ -209,6 +209,17 @@ async fn a_step_that_read_an_order_before_it_went_writes_no_part_of_it_afterward
     assert!(pruned(ends(store.add_facts(&order, &late)).await));
     assert!(pruned(ends(store.put_followup(&order, &Followup::default())).await));
     assert!(pruned(ends(store.reserve_refund(&order, &refund("r2", 1), 9, 9)).await.map(drop)));
+    let whole = StepWrites {
+        partition: Partition(0),
+        key: order.clone(),
+        due_at: Some(at(9)),
+        facts: late.to_vec(),
+        events: vec![event(1)],
+        followup: Some(Followup::default()),
+    };
+    assert!(pruned(ends(store.write_step(whole)).await.map(drop)));
+    assert_eq!(ends(backend.log().events_end(Partition(0))).await, Ok(0), "nor is anything of it told");
+    assert_eq!(ends(store.has_due(Partition(0), &due(at(9), &order))).await, Ok(false));
     assert_eq!(ends(store.read(&order)).await, Ok(Snapshot::default()));
     assert_eq!(traces(&backend, &order).await, 0);
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use paymux_backends::ReplyRouter;
-use paymux_backends::memory::{MemoryBoard, MemoryCluster, MemoryLogConfig, MemoryStore, Notice};
+use paymux_backends::memory::{
+    MemoryBoard, MemoryCluster, MemoryLogConfig, MemorySteps, MemoryStore, Notice,
+};
 
-use crate::suite::{self, LogWorld, StoreWorld, TokioClock};
+use crate::suite::{self, LogWorld, StepsWorld, StoreWorld, TokioClock};
 
 pub(crate) fn store() -> StoreWorld {
     over(MemoryStore::new())
@@ -37,6 +39,20 @@ fn owned(cluster: MemoryCluster) -> LogWorld {
     }
 }
 
+pub(crate) fn steps() -> StepsWorld {
+    let cluster = MemoryCluster::new(MemoryLogConfig::default(), TokioClock::new(), ReplyRouter::default());
+    steps_over(cluster, MemoryStore::new())
+}
+
+fn steps_over(cluster: MemoryCluster, store: MemoryStore) -> StepsWorld {
+    StepsWorld {
+        log: Arc::new(cluster.log()),
+        store: Arc::new(store.clone()),
+        steps: Arc::new(MemorySteps::new(cluster.log(), store.clone())),
+        restart: Box::new(|| steps_over(cluster, store)),
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn board_in_memory() {
     suite::shard_board::the_newest_ownership_is_told(&MemoryBoard::default()).await;
@@ -44,3 +60,4 @@ async fn board_in_memory() {
 
 order_store_suite!(store_in_memory, super::store(), start_paused = true);
 command_log_suite!(log_in_memory, super::log(), start_paused = true);
+steps_suite!(steps_in_memory, super::steps(), start_paused = true);

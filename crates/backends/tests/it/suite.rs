@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_backends::ReplyRouter;
-use paymux_domain::ports::{BoxFuture, Clock, CommandLog, DeadRecord, LogConsumer, OrderStore};
+use paymux_domain::ports::{BoxFuture, Clock, CommandLog, DeadRecord, LogConsumer, OrderStore, StepWriter};
 use paymux_domain::time::{ClockFactor, Timestamp};
 use tokio::time::timeout;
 
@@ -50,6 +50,22 @@ impl LogWorld {
     }
 }
 
+/// A log and a store that are one database, what writes whole steps to it, and the same after a restart.
+pub(crate) struct StepsWorld {
+    pub(crate) log: Arc<dyn CommandLog>,
+    pub(crate) store: Arc<dyn OrderStore>,
+    pub(crate) steps: Arc<dyn StepWriter>,
+    pub(crate) restart: Box<dyn FnOnce() -> StepsWorld + Send>,
+}
+
+impl StepsWorld {
+    pub(crate) fn restarted(self) -> Self {
+        let Self { log, store, steps, restart } = self;
+        drop((log, store, steps));
+        restart()
+    }
+}
+
 /// Waits for a future that must end.
 pub(crate) async fn ends<T>(step: impl Future<Output = T>) -> T {
     timeout(STEP_MAX, step).await.expect("a step that must end")
@@ -75,6 +91,8 @@ macro_rules! done {
 pub(crate) mod command_log;
 #[macro_use]
 pub(crate) mod order_store;
+#[macro_use]
+pub(crate) mod steps;
 
 pub(crate) mod shard_board;
 pub(crate) mod values;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use paymux_backends::faults::{Fault, FaultHook, FaultPoint, Steps, Then, Unreliable, When};
 
-use crate::suite::{LogWorld, StoreWorld, TokioClock};
+use crate::suite::{LogWorld, StepsWorld, StoreWorld, TokioClock};
 use crate::{embedded, memory};
 
 /// Fails by the number of the step: each operation sooner or later fails before, is lost after, or is late.
@@ -46,8 +46,19 @@ fn log(world: LogWorld) -> LogWorld {
     }
 }
 
+fn whole_steps(world: StepsWorld) -> StepsWorld {
+    let StepsWorld { log, store, steps: inner, restart } = world;
+    StepsWorld {
+        log,
+        store,
+        steps: Arc::new(Unreliable::new(inner, steps())),
+        restart: Box::new(|| whole_steps(restart())),
+    }
+}
+
 order_store_suite!(unreliable_store_in_memory, super::store(super::memory::store()), start_paused = true);
 command_log_suite!(unreliable_log_in_memory, super::log(super::memory::log()), start_paused = true);
+steps_suite!(unreliable_steps_in_memory, super::whole_steps(super::memory::steps()), start_paused = true);
 order_store_suite!(
     unreliable_cql_store,
     match crate::cql::world().await {
@@ -58,3 +69,4 @@ order_store_suite!(
 command_log_suite!(unreliable_kafka_log, crate::kafka::log().map(super::log));
 order_store_suite!(unreliable_embedded_store, super::store(super::embedded::store()));
 command_log_suite!(unreliable_embedded_log, super::log(super::embedded::log()));
+steps_suite!(unreliable_embedded_steps, super::whole_steps(super::embedded::steps()));

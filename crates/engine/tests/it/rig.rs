@@ -192,6 +192,7 @@ impl Rig {
             consumer: Arc::new(Unreliable::new(consumer as Arc<dyn LogConsumer>, steps.clone())),
             log: Arc::new(Unreliable::new(Arc::new(self.cluster.log()), steps.clone())),
             store: Arc::new(Unreliable::new(Arc::new(self.store.clone()), steps)),
+            steps: None,
             gateway: self.provider.clone(),
             directory: Arc::new(OneAccount(self.limits)),
             clock: Arc::new(self.clock.clone()),

@@ -15,7 +15,7 @@ use crate::kinds::{self, KINDS};
 const MEANINGFUL: u64 = 1000;
 
 /// What the engine asks of log and store; each is passed, and crashed at, before its effect and after it.
-const OPERATIONS: [&str; 16] = [
+const OPERATIONS: [&str; 17] = [
     "add_facts",
     "bury",
     "commit",
@@ -32,6 +32,7 @@ const OPERATIONS: [&str; 16] = [
     "reserve_refund",
     "set_swept_through",
     "swept_through",
+    "write_step",
 ];
 
 /// Pairs that cannot meet, each for the reason given.

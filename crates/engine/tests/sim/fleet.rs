@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use paymux_backends::faults::{FaultHook, Steps, Unreliable};
-use paymux_backends::memory::{MemoryConsumer, Notice};
+use paymux_backends::memory::{MemoryConsumer, MemorySteps, Notice};
 use paymux_domain::name::{AccountId, MerchantId};
 use paymux_domain::ports::{
     AccountPolicy, BoxFuture, Budget, Clock, Directory, DuplicatePolicy, Entropy, LatePolicy, LogConsumer,
-    MerchantPolicy,
+    MerchantPolicy, StepWriter,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::{ClockFactor, Timestamp};
@@ -152,7 +152,8 @@ impl Fleet {
         let parts = WorkerParts {
             consumer: Arc::new(Unreliable::new(consumer.clone() as Arc<dyn LogConsumer>, steps.clone())),
             log: Arc::new(Unreliable::new(Arc::new(world.cluster.log()), steps.clone())),
-            store: Arc::new(Unreliable::new(Arc::new(store), steps)),
+            store: Arc::new(Unreliable::new(Arc::new(store), steps.clone())),
+            steps: self.whole_steps(&steps),
             gateway: Arc::new(world.providers.called_by(consumer.member())),
             directory: directory.clone(),
             clock: Arc::new(clock.clone()),
@@ -168,6 +169,16 @@ impl Fleet {
             drop(worker.run(stopping).await);
         }));
         self.processes.push(Process { clock, hook, directory, consumer, tasks, stop });
+    }
+
+    /// What writes whole steps, where the seed has one database for log and store.
+    fn whole_steps(&self, steps: &Arc<Steps>) -> Option<Arc<dyn StepWriter>> {
+        let world = &self.world;
+        let whole = MemorySteps::new(world.cluster.log(), world.store.clone());
+        let whole = Unreliable::new(Arc::new(whole), steps.clone());
+        // A rule that is taken out is one about the parts of a step.
+        let is_wanted = world.plan.one_database && world.trial.out.is_none();
+        is_wanted.then(|| Arc::new(whole) as Arc<dyn StepWriter>)
     }
 
     /// Spreads the partitions over all processes. As in a real group, nobody gets a partition before its former owner

@@ -89,7 +89,8 @@ impl ProcessHook {
         }
         let mut rng = self.rng.lock();
         let lost = now > since + LEASE + Duration::from_secs(1);
-        let writes = ["add_facts", "publish", "insert_due", "put_followup"].contains(&point.operation);
+        let writes =
+            ["add_facts", "publish", "insert_due", "put_followup", "write_step"].contains(&point.operation);
         let always = writes && now < since + BAD_WRITES;
         if !lost || point.when != When::Before || !(always || chance(&mut rng, 250)) {
             return None;
@@ -99,7 +100,8 @@ impl ProcessHook {
             return Some(Fault::delayed(delay));
         }
         // A word must land while the row before it is ahead, which is at least a send margin.
-        let bounded = ["add_facts", "publish"].contains(&point.operation) && !self.lands_whenever;
+        let bounded =
+            ["add_facts", "publish", "write_step"].contains(&point.operation) && !self.lands_whenever;
         let late_ms = if bounded { 1_000..9_000 } else { 5_000..120_000 };
         Some(Fault::of(Then::LandLater(Duration::from_millis(rng.random_range(late_ms)))))
     }
@@ -124,7 +126,7 @@ impl ProcessHook {
         };
         // A frozen process: never between the lease check and the write that it allows, the one gap that is known to
         // remain (ADR 0002), and never for longer than from the end of a lease to the end of the session.
-        let writes = ["add_facts", "add_facts.index_row", "publish"].contains(&point.operation);
+        let writes = ["add_facts", "add_facts.index_row", "publish", "write_step"].contains(&point.operation);
         if !writes && point.when == When::Before && chance(&mut rng, faults.freeze) {
             return Fault::delayed(Duration::from_millis(rng.random_range(10_000..38_000)));
         }

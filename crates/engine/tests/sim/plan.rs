@@ -63,6 +63,8 @@ pub(crate) struct Plan {
     pub(crate) flight_ms_max: u64,
     /// Timers in memory; without any, every timer rests on its row alone.
     pub(crate) wheel: usize,
+    /// Log and store are one database, to which steps are written whole.
+    pub(crate) one_database: bool,
     /// Records of a partition in work.
     pub(crate) window: usize,
     pub(crate) orders: u32,
@@ -89,6 +91,8 @@ pub(crate) struct Plan {
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Keeps the draw of slices apart from a seed's other draws.
 const SLICES_SALT: u64 = 0x0051_1ce5;
+/// Keeps the draw of a database that log and store share apart likewise.
+const DATABASE_SALT: u64 = 0x00da_7aba;
 /// Keeps the draw of strangers apart likewise.
 const STRANGERS_SALT: u64 = 0x0057_7a46;
 /// Faults stop this long before the last look.
@@ -127,6 +131,7 @@ impl Plan {
         plan.theme = theme;
         plan.dwell();
         plan.divide(seed);
+        plan.one_database = ChaCha8Rng::seed_from_u64(seed ^ DATABASE_SALT).random_bool(0.4);
         let mut strangers = ChaCha8Rng::seed_from_u64(seed ^ STRANGERS_SALT);
         if strangers.random_bool(0.5) {
             plan.faults.tampered_with = strangers.random_range(1..=300);
@@ -265,6 +270,7 @@ impl Plan {
             in_flight: rng.random_range(1..=8),
             flight_ms_max: 400,
             wheel: if rng.random_bool(0.2) { 0 } else { 10_000 },
+            one_database: false,
             window: if rng.random_bool(0.3) { rng.random_range(4..=16) } else { 4096 },
             orders: rng.random_range(100..140),
             merchants: rng.random_range(2..8),

@@ -7,7 +7,7 @@ use paymux_backends::ReplyRouter;
 use paymux_backends::cql::{CqlOpenError, CqlStore, SchemaFault};
 use paymux_backends::embedded::{EmbeddedBackend, EmbeddedPruner, OpenError};
 use paymux_backends::kafka::{self, KafkaBackend, KafkaConfig};
-use paymux_domain::ports::{Clock, CommandLog, Entropy, LogConsumer, OrderStore, ShardBoard};
+use paymux_domain::ports::{Clock, CommandLog, Entropy, LogConsumer, OrderStore, ShardBoard, StepWriter};
 use tokio::task::spawn_blocking;
 
 use super::StartError;
@@ -112,6 +112,14 @@ impl Backend {
         match self {
             Self::Embedded(backend) => backend.store(),
             Self::Cluster { store, .. } => Arc::clone(store) as Arc<dyn OrderStore>,
+        }
+    }
+
+    /// What writes whole steps: there log and store are one database.
+    pub(super) fn steps(&self) -> Option<Arc<dyn StepWriter>> {
+        match self {
+            Self::Embedded(backend) => Some(backend.store()),
+            Self::Cluster { .. } => None,
         }
     }
 
