@@ -39,7 +39,8 @@ fn main() -> Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     pending(&runtime)?;
     let per_s = waits(&runtime)?;
-    steady(&runtime, per_s)?;
+    at_once(&runtime, per_s)?;
+    added(&runtime)?;
     notifications(&runtime)?;
     lives(&runtime)
 }
@@ -58,6 +59,12 @@ impl World {
         let platform = runtime.block_on(Platform::connect(&site, 0))?;
         runtime.block_on(platform.streamed(course, WARM, STREAMED))?;
         Ok(Self { site, engine, platform })
+    }
+
+    /// The 99th percentile of creates at a steady rate that wait for the answer.
+    fn p99_at(&self, runtime: &Runtime, course: Course, rate: f64) -> Result<f64> {
+        let calls = runtime.block_on(self.platform.created_at(course, rate, STEADY_S))?;
+        Due::times(&calls).percentile_ms(99)
     }
 }
 
@@ -110,32 +117,48 @@ fn waits(runtime: &Runtime) -> Result<f64> {
     sorted.get(ROUNDS / 2).copied().context("no round")
 }
 
-/// The same at a share of what is possible, with a provider that answers at once and with one that takes its time.
-fn steady(runtime: &Runtime, capacity: f64) -> Result<()> {
+/// The same at a share of what is possible.
+fn at_once(runtime: &Runtime, capacity: f64) -> Result<()> {
     let rate = capacity * SHARE;
-    let note = format!("{rate:.0} creates/s, {:.0} % of {capacity:.0}/s", SHARE * 100.0);
-    let (mut at_once, mut added, mut high) = (Vec::new(), Vec::new(), Vec::new());
+    let mut p99s = Vec::new();
     for _ in 0..ROUNDS {
         let world = World::start(runtime, Course::Waits)?;
-        let p99 = |course, rate| -> Result<f64> {
-            let calls = runtime.block_on(world.platform.created_at(course, rate, STEADY_S))?;
-            Due::times(&calls).percentile_ms(99)
-        };
-        let slow_ms = SLOW.as_secs_f64() * 1000.0;
-        at_once.push(p99(Course::Waits, rate)?);
-        added.push(p99(Course::Slow, rate)? - slow_ms);
-        high.push(p99(Course::Slow, capacity * HIGH_SHARE)? - slow_ms);
+        p99s.push(world.p99_at(runtime, Course::Waits, rate)?);
         world.engine.stop()?;
     }
-    Line::new("life/wait/embedded/p99_at_30", "ms", at_once)
+    Line::new("life/wait/embedded/p99_at_30", "ms", p99s)
         .goal(Goal::AtMost(5.0))
-        .note(note.clone())
-        .tell()?;
-    let off = format!("the provider answers after {SLOW:?}, which is taken off");
-    let line = |bench, values, note| Line::new(bench, "ms", values).note(format!("{note}; {off}"));
-    line("life/added/embedded/p99_at_30", added, note).goal(Goal::AtMost(10.0)).tell()?;
-    let note = format!("{:.0} creates/s of {capacity:.0}/s, each paid", capacity * HIGH_SHARE);
-    line("life/added/embedded/p99_at_70", high, note).tell()
+        .note(format!("{rate:.0} creates/s, {:.0} % of {capacity:.0}/s", SHARE * 100.0))
+        .tell()
+}
+
+/// What the engine adds to a provider that takes its time, at shares of as many creates as go of orders that are paid.
+fn added(runtime: &Runtime) -> Result<()> {
+    let mut rates = Vec::new();
+    let mut added = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        let world = World::start(runtime, Course::Waits)?;
+        let (took, _) = runtime.block_on(world.platform.created(Course::Pays, PENDING, WAITING))?;
+        let capacity = per_s(PENDING, took)?;
+        rates.push(capacity);
+        for (share, added) in [SHARE, HIGH_SHARE].into_iter().zip(&mut added) {
+            let p99 = world.p99_at(runtime, Course::Slow, capacity * share)?;
+            added.push(p99 - SLOW.as_secs_f64() * 1000.0);
+        }
+        world.engine.stop()?;
+    }
+    let note = format!("{PENDING} creates a round, {WAITING} in flight, each paid");
+    Line::new("life/wait_paid/embedded/rate", "1/s", rates).note(note).tell()?;
+    let [low, high] = added;
+    let note = |share: f64| {
+        format!(
+            "at {:.0} % of wait_paid/rate, each paid; the provider answers after {SLOW:?}, which is taken off",
+            share * 100.0
+        )
+    };
+    let line = |bench, values, share| Line::new(bench, "ms", values).note(note(share));
+    line("life/added/embedded/p99_at_30", low, SHARE).goal(Goal::AtMost(10.0)).tell()?;
+    line("life/added/embedded/p99_at_70", high, HIGH_SHARE).tell()
 }
 
 /// Payments that the provider tells of, from the moment at which each was due until it is durable and answered.

@@ -42,8 +42,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the system goes on sending what the other side does not acknowledge, also after the connection was given
 /// up at the deadline. Only Linux has the option (`TCP_USER_TIMEOUT`); elsewhere the system's own, longer time holds.
 pub(crate) const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
-/// Idle connections kept for each provider's host.
-const IDLE_PER_HOST_MAX: usize = 64;
+/// Idle connections kept for each provider's host: as many as calls come in bursts. One that is closed too early costs a
+/// handshake.
+const IDLE_PER_HOST_MAX: usize = 512;
 /// How long an idle connection is kept. Shorter than the providers keep it (WeChat Pay: 8 s `[assumed]`): a request
 /// on a connection that the other side is just closing has an unknown outcome.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);

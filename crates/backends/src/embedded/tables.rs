@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions};
+use fjall::config::CompressionPolicy;
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions};
 use paymux_domain::ports::{LogError, StoreError};
 use paymux_proto::records::RecordError;
 
 /// Memory of one keyspace that every order writes to, before it goes to disk.
-const HOT_MEMTABLE_BYTES: u64 = 16 << 20;
+const HOT_MEMTABLE_BYTES: u64 = 12 << 20;
 /// Memory of one keyspace that few orders write to, before it goes to disk.
 const COLD_MEMTABLE_BYTES: u64 = 4 << 20;
 /// Journal files together; beyond it the oldest memtables go to disk.
-const JOURNAL_BYTES_MAX: u64 = 256 << 20;
+const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 
 /// The keyspaces, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +96,8 @@ impl Tables {
                 KeyspaceCreateOptions::default()
                     .manual_journal_persist(true)
                     .max_memtable_size(table.memtable_bytes())
+                    // Rows of one kind are alike, and few are read again from disk.
+                    .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
             })
         };
         let [

@@ -128,6 +128,8 @@ async fn one_round(
     let stopped = Instant::now();
     workers.push(Worker::start(cluster, &[]));
     all_owned(&mut workers[1..]).await;
+    // However quick it was until here: something is wanted back.
+    tokio::time::timeout(PATIENCE, load.more_refunds(1)).await.expect("orders are paid");
     load.stop(callers).await;
     load.ask_again(client).await;
     let known = std::mem::take(&mut *load.known.lock());
