@@ -218,7 +218,7 @@ impl Step<'_> {
     }
 
     /// Counts what was learnt by facts that are stored.
-    fn count(&self, facts: &[Fact], order: &Order) {
+    fn count<'a>(&self, facts: impl IntoIterator<Item = &'a Fact>, order: &Order) {
         let tallies = &self.owner.shared.status.orders;
         tallies.persons(self.before, facts);
         if order.len() > self.before.len() {

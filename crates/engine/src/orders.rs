@@ -158,8 +158,8 @@ impl OrderTallies {
     }
 
     /// Facts of an order were stored, some of which call a person or settle why one was called.
-    pub(crate) fn persons(&self, before: &Order, facts: &[Fact]) {
-        for fact in facts.iter().filter(|fact| !before.has(&fact.key)) {
+    pub(crate) fn persons<'a>(&self, before: &Order, facts: impl IntoIterator<Item = &'a Fact>) {
+        for fact in facts.into_iter().filter(|fact| !before.has(&fact.key)) {
             match &fact.key {
                 FactKey::Attention(reason, _) => self.park(*reason),
                 FactKey::AttentionResolved(..) => self.unparked.add(),

@@ -117,7 +117,6 @@ impl Committer {
 
     /// Commits as many of the writes as fit into one batch.
     fn commit(&mut self, writes: &mut Peekable<impl Iterator<Item = Write>>) {
-        let before = self.ends();
         let (positions, pruned_lately) = (&mut self.positions, &mut self.pruned_lately);
         let mut staged = Staged::new(&self.tables, positions, pruned_lately, self.generation);
         let mut outcome = Ok(());
@@ -133,29 +132,22 @@ impl Committer {
         let failed = outcome.err().map(|error| format!("commit to the data folder failed: {error}"));
         match &failed {
             Some(reason) => self.signals.fail(reason),
-            None => self.announce(&before),
+            None => self.announce(),
         }
         pending.into_iter().for_each(|pending| pending.answer(failed.as_deref()));
         drop(rooms);
     }
 
-    /// Ends of the log and of the events over all partitions: whether something was added.
-    fn ends(&self) -> (u64, u64) {
-        self.positions.iter().fold((0, 0), |(log, events), p| (log + p.log, events + p.events))
-    }
-
-    fn announce(&self, before: &(u64, u64)) {
+    /// Tells everybody who waits how far the partitions are.
+    fn announce(&self) {
+        let mut has_records = false;
         for (positions, partition) in self.positions.iter().zip(0..) {
             if let Some(ends) = self.signals.ends(paymux_domain::shard::Partition(partition)) {
-                ends.set(positions);
+                has_records |= ends.set(positions);
             }
         }
-        let after = self.ends();
-        if after.0 > before.0 {
+        if has_records {
             self.signals.log_grew.notify_one();
-        }
-        if after.1 > before.1 {
-            self.signals.events_grew.notify_waiters();
         }
     }
 }

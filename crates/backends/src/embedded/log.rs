@@ -70,9 +70,10 @@ impl EmbeddedLog {
         from: Offset,
         max: usize,
     ) -> Result<EventPage, LogError> {
+        let ends = self.ends(partition)?;
         loop {
             // Listening begins before the look, so that nothing slips between the two.
-            let mut grew = std::pin::pin!(self.shared.signals.events_grew.notified());
+            let mut grew = std::pin::pin!(ends.events_grew.notified());
             grew.as_mut().enable();
             let page = self.page(partition, from, max).await?;
             if !page.events.is_empty() {

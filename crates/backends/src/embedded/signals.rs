@@ -14,6 +14,8 @@ pub(super) struct Ends {
     committed: AtomicU64,
     events_first: AtomicU64,
     events: AtomicU64,
+    /// All who wait for events of this partition.
+    pub(super) events_grew: Notify,
 }
 
 impl Ends {
@@ -37,11 +39,15 @@ impl Ends {
         self.events.load(Ordering::Acquire)
     }
 
-    pub(super) fn set(&self, positions: &Positions) {
+    /// Tells whether records were added.
+    pub(super) fn set(&self, positions: &Positions) -> bool {
         self.committed.store(positions.committed, Ordering::Release);
         self.events_first.store(positions.events_first, Ordering::Release);
-        self.log.store(positions.log, Ordering::Release);
-        self.events.store(positions.events, Ordering::Release);
+        let records = self.log.swap(positions.log, Ordering::AcqRel);
+        if self.events.swap(positions.events, Ordering::AcqRel) < positions.events {
+            self.events_grew.notify_waiters();
+        }
+        records < positions.log
     }
 }
 
@@ -63,8 +69,6 @@ pub(super) struct Signals {
     ends: Vec<Ends>,
     /// One permit for the one consumer.
     pub(super) log_grew: Notify,
-    /// All who wait for events.
-    pub(super) events_grew: Notify,
     failure: watch::Sender<Option<String>>,
 }
 
@@ -75,12 +79,7 @@ impl Signals {
             ends.set(positions);
             ends
         });
-        Self {
-            ends: ends.collect(),
-            log_grew: Notify::new(),
-            events_grew: Notify::new(),
-            failure: watch::Sender::new(None),
-        }
+        Self { ends: ends.collect(), log_grew: Notify::new(), failure: watch::Sender::new(None) }
     }
 
     pub(super) fn ends(&self, partition: Partition) -> Option<&Ends> {

@@ -48,7 +48,7 @@ impl Step<'_> {
             partition: owner.partition,
             key: key.clone(),
             due_at: planned.filter(|_| matches!(row, Row::New(_))),
-            facts: facts.clone(),
+            facts,
             events,
             followup: (after != *followup).then(|| after.clone()),
         };
@@ -64,7 +64,7 @@ impl Step<'_> {
         if matches!(row, Row::New(_)) {
             mind.ahead = mind.ahead.max(written);
         }
-        self.count(&facts, &order);
+        self.count(decision.words.iter().chain(&decision.own), &order);
         (0..told).for_each(|_| owner.shared.status.events.add());
         self.note_unresolved(&order);
         replies::answer(self, &order, &decision);
