@@ -184,6 +184,8 @@ impl<'a> Fleet<'a> {
     fn joined(&self, rate: f64) -> Result<()> {
         let (mut at_rest, mut joining) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
+            // The worker of the round before has left, and what it owned is at its new place.
+            self.lives(WARM)?;
             let (calls, joined) = self.runtime.block_on(async {
                 let joins = async {
                     tokio::time::sleep(JOIN_AFTER).await;

@@ -20,6 +20,7 @@ use crate::services::{self, ForTests, Kind, Variable};
 use goals::Goals;
 use lines::Figures;
 use machine::Machine;
+use report::Report;
 
 /// The variable that names the file of figures to the benches.
 const LINES: &str = "PAYMUX_BENCH_LINES";
@@ -39,6 +40,9 @@ pub(crate) struct Options {
     /// Write what was counted as the budget
     #[arg(long, requires = "quick")]
     bless: bool,
+    /// Write the pages again from the figures of the last run: the goals' words and reasons stand in benches/goals.toml
+    #[arg(long, conflicts_with_all = ["quick", "args"])]
+    pages: bool,
     /// How often each bench runs, in turn with the others
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
@@ -56,6 +60,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     if options.quick {
         return quick(root, options.bless);
     }
+    if options.pages {
+        Report::read(root)?.write_pages(root, &Goals::read(root)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if !options.args.is_empty() {
         return process::run(bench().args(&options.args)).map(ExitCode::from);
     }
@@ -70,12 +78,11 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
     let alone = runs.benches.alone.clone();
     runs.all(&alone, &[])?;
     on_services(root, &mut runs)?;
-    let figures = Figures::read(&runs.file)?;
+    let report = Report { run: Machine::now(root, options.rounds)?, figures: Figures::read(&runs.file)? };
+    report.save(root)?;
     let goals = Goals::read(root)?;
-    let machine = Machine::now(root, options.rounds)?;
-    report::write(root, &machine, &figures, &goals)?;
-    capacity::write(root, &machine, &figures)?;
-    print!("{}", report::table(&figures, &goals));
+    report.write_pages(root, &goals)?;
+    print!("{}", report::table(&report.figures, &goals));
     for failed in &runs.failed {
         println!("FAILED: {failed}");
     }

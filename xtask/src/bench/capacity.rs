@@ -1,13 +1,10 @@
 //! `docs/performance/capacity.md`: what an order costs, and what that comes to for many of them.
 
 use std::fmt::Write as _;
-use std::path::Path;
-
-use anyhow::Result;
 
 use super::lines::Figures;
 use super::machine::Machine;
-use super::report::{number, save};
+use super::report::number;
 
 /// The part of a core that is planned with: beyond it latency grows faster than what is carried.
 const USED: f64 = 0.7;
@@ -32,7 +29,7 @@ const COSTS: [(&str, &str); 7] = [
 /// Bytes of an order: what, the figure.
 const BYTES: [(&str, &str); 5] = [
     (
-        "log and store together, embedded, on disk, a journal of at most 256 MiB included",
+        "log and store together, embedded, on disk, a journal of at most 64 MiB included",
         "life/whole/embedded/disk",
     ),
     ("the same without that journal", "life/whole/embedded/disk/tables"),
@@ -41,15 +38,8 @@ const BYTES: [(&str, &str); 5] = [
     ("facts and follow-up in the store, CQL, before compression, indexes and copies", "fleet/bytes/store"),
 ];
 
-/// Writes the page.
-///
-/// # Errors
-/// It cannot be written.
-pub(super) fn write(root: &Path, machine: &Machine, figures: &Figures) -> Result<()> {
-    save(root, "capacity.md", &text(machine, figures))
-}
-
-fn text(machine: &Machine, figures: &Figures) -> String {
+/// The page.
+pub(super) fn text(machine: &Machine, figures: &Figures) -> String {
     let Machine { cpu, cores, date, .. } = machine;
     let mut text = format!(
         "# Capacity\n\n\

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A median, the least and the most.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Spread {
     pub(super) median: f64,
     pub(super) least: f64,
@@ -25,14 +26,11 @@ impl Spread {
             most: parts.iter().map(|part| part.most).fold(f64::NEG_INFINITY, f64::max),
         })
     }
-
-    fn json(&self) -> Value {
-        json!({ "median": self.median, "least": self.least, "most": self.most })
-    }
 }
 
 /// Where a figure is to lie.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Goal {
     AtLeast(f64),
     AtMost(f64),
@@ -45,20 +43,14 @@ impl Goal {
             Self::AtMost(bound) => figure <= bound,
         }
     }
-
-    fn json(self) -> Value {
-        match self {
-            Self::AtLeast(bound) => json!({ "at_least": bound }),
-            Self::AtMost(bound) => json!({ "at_most": bound }),
-        }
-    }
 }
 
 /// One figure of all rounds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Figure {
     pub(super) unit: String,
     pub(super) value: Spread,
+    /// The name of what stands beside it, and its figure.
     pub(super) bare: Option<(String, Spread)>,
     pub(super) ratio: Option<Spread>,
     pub(super) goal: Option<Goal>,
@@ -70,23 +62,10 @@ impl Figure {
     pub(super) fn judged(&self) -> Spread {
         self.ratio.unwrap_or(self.value)
     }
-
-    fn json(&self) -> Value {
-        json!({
-            "unit": self.unit,
-            "value": self.value.json(),
-            "bare_name": self.bare.as_ref().map(|(name, _)| name),
-            "bare": self.bare.as_ref().map(|(_, bare)| bare.json()),
-            "ratio": self.ratio.as_ref().map(Spread::json),
-            "goal": self.goal.map(Goal::json),
-            "reached": self.goal.map(|goal| goal.is_reached(self.judged().median)),
-            "note": self.note,
-        })
-    }
 }
 
 /// All figures, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Figures(BTreeMap<String, Figure>);
 
 impl Figures {
@@ -115,12 +94,6 @@ impl Figures {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Figure)> {
         self.0.iter().map(|(name, figure)| (name.as_str(), figure))
-    }
-
-    /// For programs.
-    pub(super) fn json(&self) -> Value {
-        let figures: Map<String, Value> = self.iter().map(|(name, f)| (name.to_owned(), f.json())).collect();
-        Value::Object(figures)
     }
 }
 
@@ -175,7 +148,8 @@ mod tests {
         assert_eq!(figure.value, Spread { median: 8.0, least: 4.0, most: 10.0 });
         assert_eq!(figure.judged(), Spread { median: 0.8, least: 0.5, most: 0.9 });
         assert!(figure.goal.is_some_and(|goal| goal.is_reached(0.8) && !goal.is_reached(0.79)));
-        assert_eq!(figures.json()["a/b"]["reached"], true);
+        let json = serde_json::to_string(&figures).expect("figures");
+        assert_eq!(serde_json::from_str::<Figures>(&json).expect("the same"), figures);
     }
 
     #[test]
@@ -185,7 +159,6 @@ mod tests {
         let figures = Figures::of(line).expect("a line");
         let figure = figures.get("c").expect("one figure");
         assert_eq!((figure.judged().median, figure.ratio), (4.0, None));
-        assert_eq!(figures.json()["c"]["reached"], false);
         assert!(Figures::of(r#"{"bench":"c"}"#).is_err());
     }
 }

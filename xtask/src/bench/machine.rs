@@ -1,9 +1,10 @@
 //! When, on which code and on which machine was measured, and with which versions of what.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::process;
@@ -13,7 +14,7 @@ const CRATES: [&str; 10] =
     ["tokio", "tonic", "prost", "hyper", "reqwest", "aws-lc-rs", "fjall", "rdkafka", "scylla", "mimalloc"];
 
 /// One run's surroundings.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Machine {
     pub(super) date: String,
     pub(super) commit: String,
@@ -24,7 +25,7 @@ pub(super) struct Machine {
     pub(super) has_ifma: bool,
     pub(super) kernel: String,
     pub(super) rustc: String,
-    pub(super) crates: Vec<(&'static str, String)>,
+    pub(super) crates: BTreeMap<String, String>,
 }
 
 impl Machine {
@@ -48,17 +49,6 @@ impl Machine {
             kernel: process::output("uname", ["-sr"]).unwrap_or_else(unknown),
             rustc: process::output("rustc", ["--version"]).unwrap_or_else(unknown),
             crates: versions(&lock)?,
-        })
-    }
-
-    /// For programs.
-    pub(super) fn json(&self) -> Value {
-        let crates: Map<String, Value> =
-            self.crates.iter().map(|(name, version)| ((*name).to_owned(), json!(version))).collect();
-        json!({
-            "date": self.date, "commit": self.commit, "rounds": self.rounds, "cpu": self.cpu,
-            "cores": self.cores, "memory_gib": self.memory_gib, "avx512_ifma": self.has_ifma,
-            "kernel": self.kernel, "rustc": self.rustc, "crates": crates,
         })
     }
 
@@ -95,13 +85,13 @@ fn gib(kib: &str) -> Option<String> {
 }
 
 /// The versions of the crates that a lock file names.
-fn versions(lock: &str) -> Result<Vec<(&'static str, String)>> {
+fn versions(lock: &str) -> Result<BTreeMap<String, String>> {
     let lock: Table = lock.parse()?;
     let packages = lock.get("package").and_then(toml::Value::as_array).context("no packages")?;
-    let version = |wanted: &'static str| {
+    let version = |wanted: &str| {
         let text = |package: &toml::Value, key: &str| package.get(key)?.as_str().map(str::to_owned);
         let found = packages.iter().find(|package| text(package, "name").as_deref() == Some(wanted));
-        found.and_then(|package| text(package, "version")).map(|version| (wanted, version))
+        found.and_then(|package| text(package, "version")).map(|version| (wanted.to_owned(), version))
     };
     Ok(CRATES.into_iter().filter_map(version).collect())
 }
@@ -117,6 +107,7 @@ mod tests {
         assert!(has_flag(cpu, "avx512ifma") && !has_flag(cpu, "avx512"));
         assert_eq!(gib("16777216 kB").as_deref(), Some("16.0"));
         let lock = "[[package]]\nname = \"tonic\"\nversion = \"0.14.9\"\n";
-        assert_eq!(versions(lock).expect("a lock file"), [("tonic", "0.14.9".to_owned())]);
+        let tonic = ("tonic".to_owned(), "0.14.9".to_owned());
+        assert_eq!(versions(lock).expect("a lock file"), BTreeMap::from([tonic]));
     }
 }

@@ -4,28 +4,58 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
+use super::capacity;
 use super::goals::{Goals, Row};
 use super::lines::{Figure, Figures, Goal, Spread};
 use super::machine::Machine;
 
-/// Writes both.
-///
-/// # Errors
-/// A file cannot be written.
-pub(super) fn write(root: &Path, machine: &Machine, figures: &Figures, goals: &Goals) -> Result<()> {
-    let page = text(machine, figures, goals);
-    save(root, "report.md", &page)?;
-    let json = json!({ "run": machine.json(), "figures": figures.json() });
-    save(root, "report.json", &format!("{}\n", serde_json::to_string_pretty(&json)?))
+/// For programs.
+const FILE: &str = "report.json";
+
+/// What a run came to: `report.json`, from which the pages follow.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Report {
+    pub(super) run: Machine,
+    pub(super) figures: Figures,
 }
 
-/// Writes a page.
-///
-/// # Errors
-/// It cannot be written.
-pub(super) fn save(root: &Path, name: &str, text: &str) -> Result<()> {
+impl Report {
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn save(&self, root: &Path) -> Result<()> {
+        save(root, FILE, &format!("{}\n", serde_json::to_string_pretty(self)?))
+    }
+
+    /// That of the last run.
+    ///
+    /// # Errors
+    /// There is none, or it is one of another form.
+    pub(super) fn read(root: &Path) -> Result<Self> {
+        let file = root.join(super::PAGES).join(FILE);
+        let text = std::fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("in {}", file.display()))
+    }
+
+    /// The pages for people, each with its name.
+    pub(super) fn pages(&self, goals: &Goals) -> [(&'static str, String); 2] {
+        let Self { run, figures } = self;
+        [("report.md", text(run, figures, goals)), ("capacity.md", capacity::text(run, figures))]
+    }
+
+    /// Writes these.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub(super) fn write_pages(&self, root: &Path, goals: &Goals) -> Result<()> {
+        self.pages(goals).into_iter().try_for_each(|(name, text)| save(root, name, &text))
+    }
+}
+
+fn save(root: &Path, name: &str, text: &str) -> Result<()> {
     let file = root.join(super::PAGES).join(name);
     std::fs::create_dir_all(root.join(super::PAGES))?;
     std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
@@ -128,6 +158,16 @@ pub(super) fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pages_of_the_tree_are_those_of_its_figures_and_goals() {
+        let root = crate::root();
+        let goals = Goals::read(&root).expect("the goals");
+        for (name, text) in Report::read(&root).expect("the figures").pages(&goals) {
+            let page = std::fs::read_to_string(root.join(crate::bench::PAGES).join(name)).expect("the page");
+            assert!(page == text, "{name}: `cargo xtask bench --pages` writes it");
+        }
+    }
 
     #[test]
     fn a_row_says_what_was_measured_and_whether_that_is_enough() {
