@@ -65,12 +65,13 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
     if matches!(work, Work::Report { .. }) {
         mind.live = false;
     }
-    let mut counted = false;
+    let (mut counted, mut is_repeated) = (false, false);
     loop {
         if owner.cancel.is_cancelled() {
             return;
         }
-        let outcome = attempt(owner, key, mind, &work).await;
+        let outcome = attempt(owner, key, mind, &work, is_repeated).await;
+        is_repeated = true;
         let Err(hindrance) = outcome else { break };
         // What was known may be half written: the next try reads it.
         mind.known = None;
@@ -100,7 +101,13 @@ pub(crate) async fn step(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, mu
     }
 }
 
-async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Work) -> Result<(), Hindrance> {
+async fn attempt(
+    owner: &Arc<Owner>,
+    key: &OrderKey,
+    mind: &mut Mind,
+    work: &Work,
+    is_repeated: bool,
+) -> Result<(), Hindrance> {
     owner.opened().await;
     // Without the lease a provider's word is still worth storing; nothing else is begun.
     if !brings_words(work) && !owner.holds(Plant::LeaseBeforeConclusions) {
@@ -110,7 +117,10 @@ async fn attempt(owner: &Arc<Owner>, key: &OrderKey, mind: &mut Mind, work: &Wor
         mind.known = None;
     }
     let (order, followup) = read(owner, key, mind).await?;
+    // The later row may be that of the try before, which nobody knew to have landed: its order still has to be told of and
+    // set on the wheel.
     if let Work::Timer { due_at, .. } = work
+        && !is_repeated
         && superseded(owner, *due_at, &followup)
     {
         owner.shared.status.rows_dropped.add();

@@ -55,6 +55,10 @@ impl Step<'_> {
         let mut written = planned;
         if !writes.is_empty() {
             let _under_way = owner.conclusions.begin();
+            // Looked at again once others can see that something is under way: they wait for it, or it is not begun.
+            if !owner.holds_lease() {
+                return Err(Hindrance::NoLease);
+            }
             let at = owner.under_lease(true, writer.write_step(writes)).await?;
             written = at.or(planned);
         }

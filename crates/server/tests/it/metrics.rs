@@ -75,7 +75,7 @@ async fn a_scrape_tells_what_became_of_commands_orders_calls_and_notifications()
         .sum();
     assert!(owned >= 1.0 && (leased - owned).abs() < f64::EPSILON, "{leased} of {owned}");
     assert!(
-        value("paymux_store_request_duration_seconds_count{role=\"worker\",request=\"add_facts\"}") >= 6.0
+        value("paymux_store_request_duration_seconds_count{role=\"worker\",request=\"write_step\"}") >= 6.0
     );
     assert!(
         value("paymux_provider_call_duration_seconds_sum{provider=\"wechatpay\",operation=\"create\"}") > 0.0
