@@ -65,12 +65,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if !options.args.is_empty() {
-        return process::run(bench().args(&options.args)).map(ExitCode::from);
+        return process::run(command().args(&options.args)).map(ExitCode::from);
     }
     let file = crate::target_folder(root).join(LINES_FILE);
     let mut runs = Runs { benches: Benches::read(root)?, rounds: options.rounds, file, failed: Vec::new() };
     // Built before the first is measured.
-    if process::run(bench().arg("--no-run"))? == Status::Failed {
+    if process::run(command().arg("--no-run"))? == Status::Failed {
         return Ok(ExitCode::FAILURE);
     }
     std::fs::write(&runs.file, "").with_context(|| format!("emptying {}", runs.file.display()))?;
@@ -119,7 +119,7 @@ impl Runs {
         for round in 1..=self.rounds {
             for name in names {
                 println!("\nround {round} of {}: {name}", self.rounds);
-                let mut command = bench();
+                let mut command = command();
                 command.args(["--bench", name]).env(LINES, &self.file).envs(variables.iter().cloned());
                 if process::run(&mut command)? == Status::Failed {
                     self.failed.push(format!("{name}, round {round}"));
@@ -173,7 +173,8 @@ impl Benches {
     }
 }
 
-fn bench() -> Command {
+/// Cargo's run of the benches.
+pub(crate) fn command() -> Command {
     process::cargo(["bench", "-p", "paymux-benches"])
 }
 

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::verified::Verified;
 use super::{SKIP_MARK, Tally, fail, one_each};
+use crate::bench;
 use crate::process::{self, Status};
 use crate::services::{ForTests, Kind};
 
@@ -20,7 +21,7 @@ pub(super) fn run(root: &Path, verified: &mut Verified) -> Result<Tally> {
     let mut tally = Tally::default();
     // Before there are services, which would run beside the compiler.
     let each = BENCHES.iter().flat_map(|name| ["--bench", name]);
-    if process::run(bench().args(each).arg("--no-run"))? == Status::Failed {
+    if process::run(bench::command().args(each).arg("--no-run"))? == Status::Failed {
         fail(&mut tally, "the benches cannot be built");
         return Ok(tally);
     }
@@ -29,7 +30,7 @@ pub(super) fn run(root: &Path, verified: &mut Verified) -> Result<Tally> {
         Ok(variables) => {
             for name in BENCHES {
                 verified.begin(&format!("bench, {name}"));
-                let mut command = bench();
+                let mut command = bench::command();
                 command.args(["--bench", name]).envs(variables.iter().cloned());
                 let status = process::run_lines(&mut command, |line| {
                     println!("{line}");
@@ -57,10 +58,6 @@ fn told(line: &str, verified: &mut Verified) {
     } else if !words.is_empty() {
         verified.tell(&words.join(" "));
     }
-}
-
-fn bench() -> std::process::Command {
-    process::cargo(["bench", "-p", "paymux-benches"])
 }
 
 #[cfg(test)]
