@@ -1,6 +1,7 @@
 //! A refusal as the API states it: code, reason, what is wrong with which field, when to come back.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::v1;
 /// An error of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The gRPC code.
+    /// The gRPC code; `Unavailable` for all ways in which a connection ends below the call.
     pub code: Code,
     /// The reason; `Unspecified` where the transport failed.
     pub reason: v1::ErrorReason,
@@ -30,7 +31,13 @@ impl Refusal {
     /// Reads a status with its details.
     #[must_use]
     pub fn of(status: &Status) -> Self {
-        Self::with(status.code(), status.message(), &status.get_error_details())
+        // What a server says has no source. tonic says INTERNAL of its own, too, when a server that stops has closed the
+        // connection under a call.
+        let code = match status.code() {
+            Code::Internal if status.source().is_some() => Code::Unavailable,
+            code => code,
+        };
+        Self::with(code, status.message(), &status.get_error_details())
     }
 
     /// Reads the status of one answer of a bulk stream.
@@ -96,7 +103,19 @@ impl std::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Arc;
+
     use super::*;
+
+    #[test]
+    fn a_connection_that_ends_under_a_call_is_not_taken_for_an_error_of_the_server() {
+        let of_the_server = Status::internal("a bug");
+        let mut of_the_connection = Status::internal("h2 protocol error: GOAWAY");
+        of_the_connection.set_source(Arc::new(io::Error::other("GOAWAY")));
+        let may_be_sent_again = |status| Refusal::of(status).may_be_sent_again();
+        assert!(may_be_sent_again(&of_the_connection) && !may_be_sent_again(&of_the_server));
+    }
 
     #[test]
     fn an_answer_of_a_bulk_stream_tells_what_the_call_would_have_told() {
