@@ -11,10 +11,11 @@ use anyhow::{Result, ensure};
 use paymux_benches::{Bare, Callers, Cluster, Goal, IN_FLIGHT, Line, ON_THEIR_WAY, cpu_time, of_each};
 use tokio::runtime::{Builder, Runtime};
 
-/// Rounds of the ratios; orders or records, and calls in each.
-const ROUNDS: usize = 5;
-const ORDERS: u64 = 50_000;
-const CALLS: u64 = 20_000;
+/// Rounds of the ratios; orders or records, and calls in each. Many short ones: broker and all share the cores, and a
+/// round of either side may meet a pause of the broker.
+const ROUNDS: usize = 15;
+const ORDERS: u64 = 20_000;
+const CALLS: u64 = 10_000;
 /// The names of both figures by the number on their way, and what is expected.
 const STREAMED: [(&str, &str, Goal); 2] = [
     ("accept/streamed/kafka/64", "accept/streamed/kafka/64/cpu", Goal::AtLeast(0.7)),
