@@ -10,7 +10,7 @@ use paymux_domain::command::Created;
 use paymux_domain::http::TransportError;
 use paymux_domain::outcome::{CallReport, Class, Operation};
 use paymux_domain::ports::{
-    BoxFuture, BuildError, Built, Call, Provider, ProviderGateway, SignError, Signer,
+    BoxFuture, BuildError, Built, Call, FieldFault, Provider, ProviderGateway, SignError, Signer,
 };
 
 use crate::http::Transport;
@@ -136,6 +136,12 @@ fn signer_busy() -> CallReport {
 }
 
 /// Nothing left. Only a busy signer is worth another try at once; an order that cannot be expressed never will be.
+/// What is wrong with an order whose account is not configured (any more).
+pub(crate) fn unconfigured(created: &Created) -> Vec<FieldFault> {
+    let reason = format!("account {} of the merchant is not configured", created.account);
+    vec![FieldFault { field: "merchant_id".to_owned(), reason }]
+}
+
 fn not_built(operation: Operation, error: &BuildError) -> CallReport {
     let (class, code) = match error {
         BuildError::Sign(SignError::Unavailable) => return signer_busy(),

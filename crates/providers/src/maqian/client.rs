@@ -17,7 +17,7 @@ use paymux_domain::time::Timestamp;
 use super::config::{self, Account};
 use super::notify::{self, ByMerchNo};
 use super::{METHODS, answer, check, launch, request, resolve, workbench};
-use crate::gateway::UNKNOWN_ACCOUNT;
+use crate::gateway::{UNKNOWN_ACCOUNT, unconfigured};
 use crate::registry::{AccountInfo, Loaded, Loading};
 use crate::workbench::{Examination, SignFault, SignedText, Workbench};
 
@@ -75,13 +75,8 @@ impl Provider for Maqian {
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {
-        match self.account(created) {
-            Some(account) => check::faults(account, created),
-            None => {
-                let reason = format!("account {} of the merchant is not configured", created.account);
-                vec![FieldFault { field: "merchant_id".to_owned(), reason }]
-            }
-        }
+        let account = self.account(created);
+        account.map_or_else(|| unconfigured(created), |account| check::faults(account, created))
     }
 
     fn resolve(&self, created: Created) -> Created {

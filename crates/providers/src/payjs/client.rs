@@ -17,7 +17,7 @@ use paymux_domain::time::Timestamp;
 use super::config::{self, Account};
 use super::notify::{self, ByMchid};
 use super::{CASHIER, answer, check, request, workbench};
-use crate::gateway::UNKNOWN_ACCOUNT;
+use crate::gateway::{UNKNOWN_ACCOUNT, unconfigured};
 use crate::registry::{AccountInfo, Loaded, Loading};
 use crate::workbench::{Examination, SignFault, SignedText, Workbench};
 
@@ -72,11 +72,8 @@ impl Provider for Payjs {
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {
-        if self.account(created).is_some() {
-            return check::faults(created);
-        }
-        let reason = format!("account {} of the merchant is not configured", created.account);
-        vec![FieldFault { field: "merchant_id".to_owned(), reason }]
+        let account = self.account(created);
+        account.map_or_else(|| unconfigured(created), |_| check::faults(created))
     }
 
     fn build<'a>(&'a self, call: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {

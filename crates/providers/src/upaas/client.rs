@@ -17,7 +17,7 @@ use paymux_domain::time::Timestamp;
 use super::config::{self, Account};
 use super::notify::{self, Receivers};
 use super::{METHODS, answer, check, request, resolve, workbench};
-use crate::gateway::UNKNOWN_ACCOUNT;
+use crate::gateway::{UNKNOWN_ACCOUNT, unconfigured};
 use crate::registry::{AccountInfo, Loaded, Loading};
 use crate::workbench::{Examination, SignFault, SignedText, Workbench};
 
@@ -74,11 +74,8 @@ impl Provider for Upaas {
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {
-        if let Some(account) = self.account(created) {
-            return check::faults(account, created);
-        }
-        let reason = format!("account {} of the merchant is not configured", created.account);
-        vec![FieldFault { field: "merchant_id".to_owned(), reason }]
+        let account = self.account(created);
+        account.map_or_else(|| unconfigured(created), |account| check::faults(account, created))
     }
 
     fn resolve(&self, created: Created) -> Created {

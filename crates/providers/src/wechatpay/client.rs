@@ -20,7 +20,7 @@ use super::config::{self, Account, Kind};
 use super::notify::{self, Verifiers};
 use super::sign::SKEW_MAX;
 use super::{answer, check, product, request, resolve, workbench};
-use crate::gateway::UNKNOWN_ACCOUNT;
+use crate::gateway::{UNKNOWN_ACCOUNT, unconfigured};
 use crate::registry::{AccountInfo, Loaded, Loading};
 use crate::upkeep::Upkeep;
 use crate::workbench::{Examination, SignFault, SignedText, Workbench};
@@ -115,13 +115,8 @@ impl Provider for Wechatpay {
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {
-        match self.account(&created.account) {
-            Some(account) => check::faults(account, created),
-            None => {
-                let reason = format!("account {} of the merchant is not configured", created.account);
-                vec![FieldFault { field: "merchant_id".to_owned(), reason }]
-            }
-        }
+        let account = self.account(&created.account);
+        account.map_or_else(|| unconfigured(created), |account| check::faults(account, created))
     }
 
     fn check_refund(&self, options_json: &str, amount: Amount) -> Vec<FieldFault> {

@@ -17,7 +17,7 @@ use secrecy::ExposeSecret as _;
 
 use super::config::{self, Account};
 use super::{JSAPI, answer, check, notify, request, workbench};
-use crate::gateway::UNKNOWN_ACCOUNT;
+use crate::gateway::{UNKNOWN_ACCOUNT, unconfigured};
 use crate::registry::{AccountInfo, Loaded, Loading};
 use crate::workbench::{Examination, SignFault, SignedText, Workbench};
 
@@ -81,11 +81,8 @@ impl Provider for Xorpay {
     }
 
     fn check(&self, created: &Created) -> Vec<FieldFault> {
-        if self.named(&created.account).is_some() {
-            return check::faults(created);
-        }
-        let reason = format!("account {} of the merchant is not configured", created.account);
-        vec![FieldFault { field: "merchant_id".to_owned(), reason }]
+        let account = self.named(&created.account);
+        account.map_or_else(|| unconfigured(created), |_| check::faults(created))
     }
 
     fn build<'a>(&'a self, call: &'a Call, _: &'a dyn Signer) -> BoxFuture<'a, Result<Built, BuildError>> {

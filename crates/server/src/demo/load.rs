@@ -18,6 +18,7 @@ use super::payers::Payers;
 use super::progress::Progress;
 use super::refunds::Script;
 use super::world::{DemoMerchant, GivesBack};
+use crate::load::Times;
 
 /// Life of an order in schedule time: above the five minutes before which WeChat Pay closes nothing.
 const EXPIRE_AFTER: Duration = Duration::from_secs(600);
@@ -66,10 +67,10 @@ impl Planned {
 /// What creating took.
 #[derive(Debug, Default)]
 pub(super) struct Created {
-    /// Latency of each create until it was durable, sorted.
-    pub(super) latencies: Vec<Duration>,
-    /// From each create until the payer could pay, or it was known that nobody can, sorted.
-    pub(super) launches: Vec<Duration>,
+    /// Latency of each create until it was durable.
+    pub(super) latencies: Times,
+    /// From each create until the payer could pay, or it was known that nobody can.
+    pub(super) launches: Times,
     /// From the first create to the last answer, pauses left out.
     pub(super) took: Duration,
 }
@@ -158,13 +159,13 @@ pub(super) async fn create_all(
     let mut callers = futures_util::stream::iter(callers).buffer_unordered(at_once.max(1));
     while let Some(timed) = callers.next().await {
         let (latency, launch) = timed?;
-        created.latencies.push(latency);
-        created.launches.extend(launch);
-        progress.created(created.latencies.len());
+        created.latencies.record(latency);
+        if let Some(launch) = launch {
+            created.launches.record(launch);
+        }
+        progress.created(created.latencies.count());
     }
     created.took += begun.elapsed();
-    created.latencies.sort_unstable();
-    created.launches.sort_unstable();
     Ok(created)
 }
 
@@ -197,25 +198,11 @@ async fn create(
     Ok((latency, launched))
 }
 
-/// A percentile of sorted times in milliseconds, 0 without any.
-pub(super) fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
-    let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted.get(rank).map_or(0.0, |latency| latency.as_secs_f64() * 1000.0)
-}
-
 #[cfg(test)]
 mod tests {
     use paymux_simulators::control::view::Provider;
 
     use super::*;
-
-    #[test]
-    fn percentiles_are_those_of_the_nearest_rank() {
-        let times: Vec<_> = (1..=100).map(Duration::from_millis).collect();
-        assert!((percentile_ms(&times, 50) - 50.0).abs() < 1e-9);
-        assert!((percentile_ms(&times, 99) - 99.0).abs() < 1e-9);
-        assert!(percentile_ms(&[], 99).abs() < 1e-9);
-    }
 
     #[test]
     fn the_same_seed_plans_the_same_orders_and_none_asks_for_a_fault() {

@@ -18,16 +18,17 @@ impl Progress {
         Self { bar, orders }
     }
 
-    pub(super) fn created(&self, count: usize) {
+    pub(super) fn created(&self, count: u64) {
         self.show(count, format!("{count} of {} orders created", self.orders));
     }
 
     pub(super) fn ended(&self, count: usize) {
-        self.show(self.orders + count, format!("{count} of {} orders ended", self.orders));
+        let position = u64::try_from(self.orders + count).unwrap_or(u64::MAX);
+        self.show(position, format!("{count} of {} orders ended", self.orders));
     }
 
-    fn show(&self, position: usize, message: String) {
-        self.bar.set_position(u64::try_from(position).unwrap_or(u64::MAX));
+    fn show(&self, position: u64, message: String) {
+        self.bar.set_position(position);
         self.bar.set_message(message);
     }
 }

@@ -11,7 +11,7 @@ use paymux_simulators::payers::PayerAct;
 use serde_json::{Value, json};
 
 use super::audit::{self, Told, Verdict};
-use super::load::{Created, Planned, percentile_ms};
+use super::load::{Created, Planned};
 use super::money::Money;
 use super::newcomer::Joined;
 use super::providers::at;
@@ -173,12 +173,12 @@ impl Report {
 
     /// Adds how fast creating went and how long everything took.
     pub(super) fn add_times(&mut self, created: &Created, seconds: f64) {
-        let orders = u32::try_from(created.latencies.len()).unwrap_or(u32::MAX);
+        let orders = u32::try_from(created.latencies.count()).unwrap_or(u32::MAX);
         self.orders_per_s = f64::from(orders) / created.took.as_secs_f64().max(f64::EPSILON);
-        self.create_p50_ms = percentile_ms(&created.latencies, 50);
-        self.create_p99_ms = percentile_ms(&created.latencies, 99);
-        self.launch_p50_ms = percentile_ms(&created.launches, 50);
-        self.launch_p99_ms = percentile_ms(&created.launches, 99);
+        self.create_p50_ms = created.latencies.percentile_ms(50.0);
+        self.create_p99_ms = created.latencies.percentile_ms(99.0);
+        self.launch_p50_ms = created.launches.percentile_ms(50.0);
+        self.launch_p99_ms = created.launches.percentile_ms(99.0);
         self.seconds = seconds;
     }
 

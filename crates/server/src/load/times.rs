@@ -21,6 +21,14 @@ impl Default for Times {
     }
 }
 
+impl FromIterator<Duration> for Times {
+    fn from_iter<T: IntoIterator<Item = Duration>>(all: T) -> Self {
+        let mut times = Self::default();
+        all.into_iter().for_each(|took| times.record(took));
+        times
+    }
+}
+
 impl Times {
     /// Adds one.
     pub fn record(&mut self, took: Duration) {
@@ -81,8 +89,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_what_was_recorded() {
-        let mut times = Times::default();
-        (1..=1000).for_each(|ms| times.record(Duration::from_millis(ms)));
+        let times: Times = (1..=1000).map(Duration::from_millis).collect();
         assert_eq!(times.count(), 1000);
         for (percent, expected) in [(50.0, 500.0), (99.0, 990.0), (99.9, 999.0)] {
             let found = times.percentile_ms(percent);

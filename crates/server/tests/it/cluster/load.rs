@@ -10,6 +10,7 @@ use paymux_proto::client::{Client, Refusal};
 use paymux_proto::v1;
 use paymux_proto::v1::ErrorReason;
 use paymux_proto::v1::create_order_request::Expiry;
+use paymux_server::load::Times;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -119,7 +120,7 @@ impl Load {
     }
 
     /// How long accepts took that were sent at certain times.
-    pub(crate) fn times(&self, wanted: impl Fn(Instant) -> bool) -> Vec<Duration> {
+    pub(crate) fn times(&self, wanted: impl Fn(Instant) -> bool) -> Times {
         self.told.lock().times.iter().filter(|(at, _)| wanted(*at)).map(|(_, took)| *took).collect()
     }
 

@@ -9,12 +9,13 @@ use parking_lot::Mutex;
 use paymux_proto::client::Client;
 use paymux_proto::v1;
 use paymux_proto::v1::FactKind;
+use paymux_server::load::Times;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::rig::{Cluster, Services, client};
-use super::workers::{Worker, all_owned, look_again, p99};
+use super::workers::{Worker, all_owned, look_again};
 use crate::load::{Load, Wanted, index, judge, timelines};
 use crate::rig::{WAIT_S, World, is_full, order, seconds};
 
@@ -201,25 +202,23 @@ fn latency(phases: &Phases, times: &[(Instant, Duration)]) -> String {
     let meets_a_move = |sent: Instant, took: Duration| {
         phases.moves.iter().any(|(from, to)| sent <= *to && sent + took >= *from)
     };
-    let (mut moved, mut steady): (Vec<_>, Vec<_>) =
+    let (moved, steady): (Vec<_>, Vec<_>) =
         times.iter().copied().partition(|(sent, took)| meets_a_move(*sent, *took));
-    let summary = |times: &mut Vec<(Instant, Duration)>| {
-        let mut times: Vec<Duration> = times.iter().map(|(_, took)| *took).collect();
-        let p99 = p99(&mut times);
-        let median = times.get(times.len() / 2).copied().unwrap_or_default();
-        (times.len(), median.as_millis(), p99.as_millis())
+    let summary = |times: Vec<(Instant, Duration)>| {
+        let times: Times = times.into_iter().map(|(_, took)| took).collect();
+        (times.count(), times.percentile_ms(50.0), times.percentile_ms(99.0))
     };
-    let (calm, move_time) = (summary(&mut steady), summary(&mut moved));
+    let (calm, move_time) = (summary(steady), summary(moved));
     format!(
-        "create to launch of others {} ms (p50), {} ms (p99) of {} while nothing moved, {} and {} ms of {} meanwhile: \
-         {} ms added (p99)",
+        "create to launch of others {:.0} ms (p50), {:.0} ms (p99) of {} while nothing moved, {:.0} and {:.0} ms of {} \
+         meanwhile: {:.0} ms added (p99)",
         calm.1,
         calm.2,
         calm.0,
         move_time.1,
         move_time.2,
         move_time.0,
-        move_time.2.saturating_sub(calm.2),
+        (move_time.2 - calm.2).max(0.0),
     )
 }
 

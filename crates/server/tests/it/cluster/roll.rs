@@ -11,7 +11,7 @@ use super::balanced::{Balanced, Names};
 use super::load::{self, Load};
 use super::proxy::Proxy;
 use super::rig::{Cluster, Services, client};
-use super::workers::{Worker, all_owned, p99};
+use super::workers::{Worker, all_owned};
 use crate::rig::{Ports, Process, is_full};
 
 /// After this time a server asks its clients for a new connection.
@@ -127,8 +127,8 @@ async fn a_rolling_restart_fails_no_accept_and_new_ingests_get_their_share() {
     let rolled = Instant::now();
     // What the last of them might have left undone would show now.
     pass(&load, rest).await;
-    let at_rest = &mut load.times(|at| at >= resting && (at < rolling || at >= rolled));
-    let in_roll = &mut load.times(|at| at >= rolling && at < rolled);
+    let at_rest = load.times(|at| at >= resting && (at < rolling || at >= rolled));
+    let in_roll = load.times(|at| at >= rolling && at < rolled);
     let counts = load.counts();
     let ends = load.judge(&cluster, &client(crew.ingests[0].0).await).await;
     println!(
@@ -138,8 +138,8 @@ async fn a_rolling_restart_fails_no_accept_and_new_ingests_get_their_share() {
         rolled.duration_since(rolling).as_secs_f64(),
         counts.accepted,
         balanced.repeated(),
-        p99(in_roll).as_secs_f64() * 1000.0,
-        p99(at_rest).as_secs_f64() * 1000.0,
+        in_roll.percentile_ms(99.0),
+        at_rest.percentile_ms(99.0),
         spread.as_secs_f64(),
         CONNECTION_AGE_MAX.as_secs()
     );

@@ -156,10 +156,3 @@ pub(crate) async fn first_calls(
     }
     first.into_values().collect()
 }
-
-/// The value below which 99 of 100 lie.
-pub(crate) fn p99(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    let rank = (times.len() * 99).div_ceil(100);
-    rank.checked_sub(1).and_then(|at| times.get(at)).copied().unwrap_or_default()
-}
