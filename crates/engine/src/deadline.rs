@@ -92,6 +92,10 @@ impl<T: OrderStore + ?Sized> OrderStore for Bounded<T> {
         Box::pin(self.read(StoreRequest::ReadOrder, self.inner.read(key)))
     }
 
+    fn read_facts(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        Box::pin(self.read(StoreRequest::ReadOrder, self.inner.read_facts(key)))
+    }
+
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(self.write(StoreRequest::AddFacts, self.inner.add_facts(key, facts)))
     }

@@ -27,8 +27,7 @@ use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, OrderKey, RequestId};
 use paymux_domain::ports::{
-    AppendError, BoxFuture, Clock, CommandLog, FieldFault, Offset, ProviderGateway, ReplyKind, Snapshot,
-    StoreError,
+    AppendError, BoxFuture, Clock, CommandLog, FieldFault, Offset, ProviderGateway, ReplyKind,
 };
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
@@ -198,7 +197,7 @@ impl Ingest {
     /// Answers a create whose only fault is that its time has come too near: a repeat of an accepted one gets the
     /// order, as every repeat does; a new one is refused.
     async fn repeated(&self, created: &Created, fault: FieldFault) -> Result<Answer, Refusal> {
-        let order = Order::from_facts(self.read(&created.key).await?.facts);
+        let order = self.parts.store.order(&created.key).await?;
         if order.is_empty() {
             return Err(Refusal::Fields(vec![fault]));
         }
@@ -341,9 +340,8 @@ impl Ingest {
                 () = listening.news() => false,
                 () = tokio::time::sleep(pause) => false,
             };
-            match self.read(key).await {
-                Ok(snapshot) => {
-                    let order = Order::from_facts(snapshot.facts);
+            match self.parts.store.order(key).await {
+                Ok(order) => {
                     if !order.is_empty() && is_done(&order, replied)? {
                         return Ok(Some(order));
                     }
@@ -356,10 +354,6 @@ impl Ingest {
             }
             pause = pause.saturating_mul(2).min(LOOK_MAX);
         }
-    }
-
-    async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
-        self.parts.store.read(key).await
     }
 
     /// Where the commands of an order go, and how many its merchant may send per second.

@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use paymux_domain::fold::Order;
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{
     Bucket, DueRow, ListPage, ListQuery, MovementPage, MovementQuery, OrderStore, ParkedOrder, Snapshot,
@@ -16,6 +18,9 @@ use tokio::time::Instant;
 
 /// Real time that a read may take before the store counts as unavailable.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Orders that are read at once for one answer.
+pub(crate) const READS_AT_ONCE: usize = 16;
 
 /// A view of a store; clones share it. What its reads promise stands at [`OrderStore`].
 #[derive(Clone)]
@@ -56,6 +61,24 @@ impl StoreView {
 
     pub(crate) async fn read(&self, key: &OrderKey) -> Result<Snapshot, StoreError> {
         self.timed(StoreRequest::ReadOrder, self.store.read(key)).await
+    }
+
+    /// The order under a key; an unknown one is empty.
+    pub(crate) async fn order(&self, key: &OrderKey) -> Result<Order, StoreError> {
+        let facts = self.timed(StoreRequest::ReadOrder, self.store.read_facts(key)).await?;
+        Ok(Order::from_facts(facts))
+    }
+
+    /// The orders of some entries, in their order.
+    pub(crate) async fn orders<T>(
+        &self,
+        entries: Vec<(T, OrderKey)>,
+    ) -> Result<Vec<(T, OrderKey, Order)>, StoreError> {
+        let reads = entries.into_iter().map(|(entry, key)| async move {
+            let order = self.order(&key).await?;
+            Ok((entry, key, order))
+        });
+        stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await
     }
 
     pub(crate) async fn list_orders(&self, query: &ListQuery) -> Result<ListPage, StoreError> {

@@ -16,10 +16,8 @@ impl Tables {
     /// Facts and bookkeeping, each as it was at a moment of its own.
     pub(super) async fn snapshot(&self, order: &OrderKey) -> Result<Snapshot, Failure> {
         let key = (order.merchant_id.as_str(), order.order_no.as_str());
-        let facts = self.driver.rows::<(Vec<u8>,)>(Cql::ReadFacts, key, usize::MAX);
         let followup = self.driver.row::<(Vec<u8>,)>(Cql::ReadFollowup, key);
-        let (facts, followup) = try_join(facts, followup).await?;
-        let facts = facts.iter().map(|(body,)| decode(body)).collect::<Result<_, _>>()?;
+        let (facts, followup) = try_join(self.facts(order), followup).await?;
         let followup = match followup {
             Some((body,)) => {
                 records::decode_followup(&body).map_err(|error| Failure::record("followups", &error))?
@@ -27,6 +25,12 @@ impl Tables {
             None => Followup::default(),
         };
         Ok(Snapshot { facts, followup })
+    }
+
+    pub(super) async fn facts(&self, order: &OrderKey) -> Result<Vec<Fact>, Failure> {
+        let key = (order.merchant_id.as_str(), order.order_no.as_str());
+        let rows = self.driver.rows::<(Vec<u8>,)>(Cql::ReadFacts, key, usize::MAX).await?;
+        rows.iter().map(|(body,)| decode(body)).collect()
     }
 
     /// Orders by the token of their partition key. Of two orders with one token the second may be left out where a page

@@ -146,6 +146,11 @@ impl OrderStore for CqlStore {
         run!(self, |tables| tables.snapshot(&key))
     }
 
+    fn read_facts(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        let key = key.clone();
+        run!(self, |tables| tables.facts(&key))
+    }
+
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, facts) = (key.clone(), facts.to_vec());
         run!(self, |tables| tables.add_facts(&key, &facts))

@@ -6,7 +6,7 @@
 use std::ops::{Bound, Range, RangeBounds};
 
 use fjall::{Guard, Iter, Readable, Slice};
-use paymux_domain::fact::{FactBody, FactKey};
+use paymux_domain::fact::{Fact, FactBody, FactKey};
 use paymux_domain::name::{OrderKey, ProviderId, ProviderTradeNo};
 use paymux_domain::ports::{
     Bucket, DeadPage, DeadPlace, DeadRecord, Delivered, DueRow, ListPage, ListQuery, MovementPage,
@@ -156,19 +156,19 @@ impl View<'_> {
     }
 
     pub(super) fn snapshot(&self, order: &OrderKey) -> Result<Snapshot, ReadFault> {
-        let prefix = order_prefix(order);
-        let facts: Result<Vec<_>, ReadFault> = self
-            .prefix(Table::Facts, &prefix)
-            .map(|row| {
-                records::decode_fact(&row.value()?).map_err(|error| ReadFault::record(Table::Facts, &error))
-            })
-            .collect();
-        let followup = match self.get(Table::Followups, &prefix)? {
+        let followup = match self.get(Table::Followups, &order_prefix(order))? {
             Some(bytes) => records::decode_followup(&bytes)
                 .map_err(|error| ReadFault::record(Table::Followups, &error))?,
             None => paymux_domain::followup::Followup::default(),
         };
-        Ok(Snapshot { facts: facts?, followup })
+        Ok(Snapshot { facts: self.facts(order)?, followup })
+    }
+
+    pub(super) fn facts(&self, order: &OrderKey) -> Result<Vec<Fact>, ReadFault> {
+        let fact = |row: Guard| {
+            records::decode_fact(&row.value()?).map_err(|error| ReadFault::record(Table::Facts, &error))
+        };
+        self.prefix(Table::Facts, &order_prefix(order)).map(fact).collect()
     }
 
     /// Due rows of the buckets from one to before another.

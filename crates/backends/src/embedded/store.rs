@@ -112,6 +112,11 @@ impl OrderStore for EmbeddedStore {
         self.read(ORDER_ROWS, move |view| view.snapshot(&key))
     }
 
+    fn read_facts(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        let key = key.clone();
+        self.read(ORDER_ROWS, move |view| view.facts(&key))
+    }
+
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         let mut rows = Vec::with_capacity(facts.len() + 2);
         facts.iter().for_each(|fact| rows_of(key, fact, &mut rows));

@@ -27,6 +27,10 @@ impl<T: OrderStore + ?Sized + 'static> OrderStore for Unreliable<T> {
         Box::pin(self.steps.read("read", self.inner.read(key)))
     }
 
+    fn read_facts(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        Box::pin(self.steps.read("read_facts", self.inner.read_facts(key)))
+    }
+
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         let (inner, key, facts) = (Arc::clone(&self.inner), key.clone(), facts.to_vec());
         Box::pin(self.steps.write("add_facts", async move { inner.add_facts(&key, &facts).await }))

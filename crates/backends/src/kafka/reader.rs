@@ -1,6 +1,7 @@
 //! The reader of a process, outside of the group: tails of the events, replies to this instance, and questions to the
 //! brokers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,7 +16,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset as At, TopicPartitionList};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::OpenError;
@@ -61,7 +62,6 @@ pub(super) struct Reader {
     topics: TopicNames,
     consumer: Arc<BaseConsumer<Told>>,
     tails: Arc<Mutex<Tails>>,
-    grew: Arc<Notify>,
     catching_up: Arc<Semaphore>,
     stop: Arc<AtomicBool>,
 }
@@ -82,13 +82,12 @@ impl Reader {
             BaseConsumer::from_config_and_context(&client::reader(config), Told)?;
         let consumer = Arc::new(consumer);
         let tails = Arc::new(Mutex::new(Tails::default()));
-        let (grew, stop) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
+        let stop = Arc::new(AtomicBool::new(false));
         let thread = Thread {
             consumer: Arc::clone(&consumer),
             topics: topics.clone(),
             instance: config.instance.clone(),
             tails: Arc::clone(&tails),
-            grew: Arc::clone(&grew),
             replies,
             stop: Arc::clone(&stop),
             listen_at: None,
@@ -97,7 +96,7 @@ impl Reader {
         let body = move || thread.run();
         thread::Builder::new().name("kafka-reader".to_owned()).spawn(body).map_err(OpenError::Thread)?;
         let catching_up = Arc::new(Semaphore::new(CATCHING_UP_MAX));
-        Ok(Self { config: config.clone(), topics, consumer, tails, grew, catching_up, stop })
+        Ok(Self { config: config.clone(), topics, consumer, tails, catching_up, stop })
     }
 
     pub(super) const fn consumer(&self) -> &Arc<BaseConsumer<Told>> {
@@ -163,15 +162,17 @@ impl Reader {
     }
 
     async fn arrival(&self, partition: Partition, from: Offset, max: usize) -> Result<EventPage, LogError> {
+        // A tail is dropped when the client has lost its place: it begins anew with the next question.
+        let gone = EventPage { events: Vec::new(), next: from };
         loop {
+            let Some(grew) = self.tails.lock().grew(partition) else { return Ok(gone) };
             // Listening begins before the look, so that nothing slips between the two.
-            let mut grew = std::pin::pin!(self.grew.notified());
+            let mut grew = std::pin::pin!(grew.notified());
             grew.as_mut().enable();
             match self.tails.lock().look(partition, from, max, now()) {
                 Look::Page(page) => return Ok(page),
                 Look::Unreadable(reason) => return Err(LogError::Unavailable(reason)),
-                // The tail was dropped because the client lost its place: it begins anew with the next question.
-                Look::Elsewhere => return Ok(EventPage { events: Vec::new(), next: from }),
+                Look::Elsewhere => return Ok(gone),
                 Look::Awaited => {}
             }
             grew.await;
@@ -338,7 +339,6 @@ struct Thread {
     topics: TopicNames,
     instance: String,
     tails: Arc<Mutex<Tails>>,
-    grew: Arc<Notify>,
     replies: ReplyRouter,
     stop: Arc<AtomicBool>,
     /// When it is tried again to hear replies; `None` while they are heard.
@@ -382,9 +382,10 @@ impl Thread {
     fn poll(&mut self) {
         let consumer = Arc::clone(&self.consumer);
         let mut patience = POLL;
+        let mut grown = BTreeSet::new();
         for _ in 0..BATCH_MAX {
             match consumer.poll(patience) {
-                Some(Ok(message)) => self.take(&message),
+                Some(Ok(message)) => grown.extend(self.take(&message)),
                 // A place that is gone shows without its partition. All other errors pass, and were logged.
                 Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) => {
                     self.begin_anew();
@@ -394,6 +395,9 @@ impl Thread {
             }
             patience = Duration::ZERO;
         }
+        // Once for all that came of a partition: each who waits there looks through its tail.
+        let tails = self.tails.lock();
+        grown.into_iter().for_each(|partition| tails.wake(partition));
     }
 
     fn apply(&self, changes: &Changes) -> Result<(), KafkaError> {
@@ -413,14 +417,14 @@ impl Thread {
     /// Forgets all places. Whoever asks for events is given its place again, and replies are heard from then on.
     fn begin_anew(&mut self) {
         self.tails.lock().clear();
-        self.grew.notify_waiters();
         if let Err(error) = self.consumer.unassign() {
             tracing::warn!(%error, "places that were lost are still followed");
         }
         self.listen_at = Some(now());
     }
 
-    fn take(&self, message: &BorrowedMessage<'_>) {
+    /// Takes a message; gives the partition that has grown by it.
+    fn take(&self, message: &BorrowedMessage<'_>) -> Option<Partition> {
         let payload = message.payload().unwrap_or_default();
         if message.topic() == self.topics.replies {
             match records::decode_reply(payload) {
@@ -429,15 +433,12 @@ impl Thread {
                 // Nobody depends on a reply.
                 Err(error) => tracing::warn!(%error, "a reply cannot be read"),
             }
-            return;
+            return None;
         }
-        let (Some(partition), Ok(offset)) =
-            (positions::partition(message.partition()), Offset::try_from(message.offset()))
-        else {
-            return;
-        };
+        let partition = positions::partition(message.partition())?;
+        let offset = Offset::try_from(message.offset()).ok()?;
         let event = records::decode_event(payload).map_err(|error| unreadable(offset, &error));
         self.tails.lock().fetched(partition, offset, event);
-        self.grew.notify_waiters();
+        Some(partition)
     }
 }

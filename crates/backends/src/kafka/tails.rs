@@ -1,11 +1,13 @@
 //! The newest events of partitions that somebody follows, in memory: one fetch serves all who wait for news.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use paymux_domain::event::Event;
 use paymux_domain::ports::{EventPage, Offset, StoredEvent};
 use paymux_domain::shard::Partition;
+use tokio::sync::Notify;
 
 /// Events of one partition that are kept.
 pub(super) const KEPT_MAX: usize = 4096;
@@ -26,6 +28,15 @@ struct Tail {
     next: Offset,
     kept: VecDeque<(Offset, Result<Event, String>)>,
     asked: Instant,
+    /// Wakes who waits for events of this partition.
+    grew: Arc<Notify>,
+}
+
+impl Tail {
+    fn new(from: Offset, now: Instant) -> Self {
+        let (kept, grew) = (VecDeque::new(), Arc::default());
+        Self { is_fetched: false, first: from, next: from, kept, asked: now, grew }
+    }
 }
 
 /// What a tail knows of a position.
@@ -74,8 +85,19 @@ impl Tails {
 
     /// Follows a partition from a position on, unless it is followed already.
     pub(super) fn follow(&mut self, partition: Partition, from: Offset, now: Instant) {
-        let tail = Tail { is_fetched: false, first: from, next: from, kept: VecDeque::new(), asked: now };
-        self.tails.entry(partition).or_insert(tail);
+        self.tails.entry(partition).or_insert_with(|| Tail::new(from, now));
+    }
+
+    /// What wakes who waits for events of a partition; `None` where it is not followed.
+    pub(super) fn grew(&self, partition: Partition) -> Option<Arc<Notify>> {
+        self.tails.get(&partition).map(|tail| Arc::clone(&tail.grew))
+    }
+
+    /// Wakes who waits for events of a partition.
+    pub(super) fn wake(&self, partition: Partition) {
+        if let Some(tail) = self.tails.get(&partition) {
+            tail.grew.notify_waiters();
+        }
     }
 
     /// An event was fetched.
@@ -106,19 +128,24 @@ impl Tails {
                 }
                 (true, false) | (false, true) => {}
             }
+            if is_idle {
+                tail.grew.notify_waiters();
+            }
             !is_idle
         });
         changes
     }
 
-    /// Forgets everything.
+    /// Forgets everything; whoever waits looks again.
     pub(super) fn clear(&mut self) {
+        self.tails.values().for_each(|tail| tail.grew.notify_waiters());
         self.tails.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use paymux_domain::event::EventKind;
     use paymux_domain::fold::State;
     use paymux_domain::name::OrderKey;
@@ -179,5 +206,26 @@ mod tests {
         assert_eq!(tails.changes(now + IDLE_MAX), Changes::default());
         assert_eq!(tails.changes(now + IDLE_MAX * 2).end, [P]);
         assert_eq!(tails.look(P, 10, 1, now), Look::Elsewhere);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other beginning")]
+    fn who_waits_is_woken_for_its_own_partition_and_when_its_tail_goes() {
+        let now = Instant::now();
+        let is_woken_by = |what: fn(&mut Tails, Instant)| {
+            let mut tails = Tails::default();
+            tails.follow(P, 5, now);
+            tails.follow(Partition(3), 5, now);
+            let grew = tails.grew(P).expect("it is followed");
+            let mut waits = std::pin::pin!(grew.notified());
+            waits.as_mut().enable();
+            what(&mut tails, now);
+            waits.now_or_never().is_some()
+        };
+        assert!(is_woken_by(|tails, _| tails.wake(P)));
+        assert!(!is_woken_by(|tails, _| tails.wake(Partition(3))));
+        assert!(is_woken_by(|tails, _| tails.clear()));
+        assert!(is_woken_by(|tails, now| drop(tails.changes(now + IDLE_MAX * 2))));
+        assert!(Tails::default().grew(P).is_none());
     }
 }

@@ -105,6 +105,11 @@ impl OrderStore for MemoryStore {
         })
     }
 
+    fn read_facts(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
+        let facts = self.tables.lock().snapshot(key).facts;
+        Box::pin(std::future::ready(Ok(facts)))
+    }
+
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {
         let (key, facts) = (key.clone(), facts.to_vec());
         Box::pin(async move {

@@ -171,6 +171,9 @@ pub trait OrderStore: Send + Sync {
     /// Reads an order; an unknown order has no facts.
     fn read(&self, key: &OrderKey) -> BoxFuture<'_, Result<Snapshot, StoreError>>;
 
+    /// Reads the facts of an order alone: all that its state is made of.
+    fn read_facts(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>>;
+
     /// Adds facts of one order in one batch. Adding a known key again changes nothing that matters: of two facts under
     /// one key either may stay, since both mean the same.
     ///

@@ -65,7 +65,7 @@ impl Ingest {
     ) -> Result<Confirmed, Refusal> {
         let Asked { key, request_id, outcome } = asked(request)?;
         let (partition, accept_per_s_max) = self.home_of(&key)?;
-        let snapshot = self.read(&key).await?;
+        let snapshot = self.parts.store.read(&key).await?;
         let before = Order::from_facts(snapshot.facts.iter().cloned());
         if before.is_empty() {
             return Err(Refusal::OrderNotFound);

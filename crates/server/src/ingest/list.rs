@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use paymux_domain::fold::{Order, State};
-use paymux_domain::name::{MerchantId, MerchantOrderNo, OrderKey};
+use paymux_domain::fold::State;
+use paymux_domain::name::{MerchantId, MerchantOrderNo};
 use paymux_domain::ports::{ListPage, ListQuery};
 use paymux_domain::time::Timestamp;
 use paymux_proto::{api, v1};
@@ -25,9 +24,6 @@ const PAGE_BYTES_MAX: usize = 3 << 20;
 
 /// Entries of the index that are read at once.
 pub(super) const ENTRIES_AT_ONCE: usize = 128;
-
-/// Orders that are read at once.
-const READS_AT_ONCE: usize = 16;
 
 /// States in the filter of a list.
 const STATES_MAX: usize = 16;
@@ -88,7 +84,7 @@ impl Ingest {
             query.limit = cost.entries(wanted);
             let ListPage { entries, more } = self.parts.store.list_orders(&query).await?;
             let last = entries.len();
-            for (number, (time, key, order)) in (1..).zip(self.orders_of(entries).await?) {
+            for (number, (time, key, order)) in (1..).zip(self.parts.store.orders(entries).await?) {
                 cost.look();
                 let place = (time, key.order_no.clone());
                 // An index row may be there before the facts, or be read just before both go: that shows no order.
@@ -135,18 +131,6 @@ impl Ingest {
         let after = pages.place(&request.page_token, read_place)?;
         let query = ListQuery { merchant_id, from, until, after, limit: pages.size() };
         Ok(Listing { query, states, pages })
-    }
-
-    /// The orders of some entries of the index, in their order.
-    pub(super) async fn orders_of<T>(
-        &self,
-        entries: Vec<(T, OrderKey)>,
-    ) -> Result<Vec<(T, OrderKey, Order)>, Refusal> {
-        let reads = entries.into_iter().map(|(place, key)| async move {
-            let order = Order::from_facts(self.read(&key).await?.facts);
-            Ok::<_, Refusal>((place, key, order))
-        });
-        futures_util::stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await
     }
 }
 

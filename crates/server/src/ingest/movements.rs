@@ -46,7 +46,7 @@ impl Ingest {
             query.limit = cost.entries(pages.size() - page.movements.len());
             let MovementPage { entries, more } = self.parts.store.list_movements(&query).await?;
             let last = entries.len();
-            for (number, (day, key, order)) in (1..).zip(self.orders_of(entries).await?) {
+            for (number, (day, key, order)) in (1..).zip(self.parts.store.orders(entries).await?) {
                 cost.look();
                 // An order stands under each day for which a fact may count; the movement counts for one of them.
                 let movements = order.movements();

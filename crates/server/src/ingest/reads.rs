@@ -42,7 +42,7 @@ impl Ingest {
                 None => order.state().is_final() || has_launch(order, self.now()),
             })
         };
-        let order = Order::from_facts(self.read(&key).await?.facts);
+        let order = self.parts.store.order(&key).await?;
         let order = if wait.is_zero() || (!order.is_empty() && is_done(&order, false)?) {
             Some(order)
         } else {
@@ -71,7 +71,7 @@ impl Ingest {
             request.provider_trade_no.parse().map_err(|_| Refusal::OrderNotFound)?;
         let key = self.parts.store.find_by_trade_no(&provider, &trade_no).await?;
         let key = key.filter(|key| key.merchant_id == merchant_id).ok_or(Refusal::OrderNotFound)?;
-        let order = Order::from_facts(self.read(&key).await?.facts);
+        let order = self.parts.store.order(&key).await?;
         if order.is_empty() { Err(Refusal::OrderNotFound) } else { Ok((key, order)) }
     }
 
@@ -84,7 +84,7 @@ impl Ingest {
         let key = order_key(&mut faults, &request.merchant_id, &request.merchant_order_no);
         let Some(key) = key else { return Err(faults.or(Refusal::OrderNotFound)) };
         self.home_of(&key)?;
-        let Snapshot { facts, followup } = self.read(&key).await?;
+        let Snapshot { facts, followup } = self.parts.store.read(&key).await?;
         let order = Order::from_facts(facts);
         if order.is_empty() {
             return Err(Refusal::OrderNotFound);

@@ -92,7 +92,7 @@ impl Ingest {
 
     /// Options of a provider go to it alone: an order that has a payment to give back is known by now.
     async fn is_order_at(&self, key: &OrderKey, at: &str) -> Result<(), Refusal> {
-        let order = Order::from_facts(self.read(key).await?.facts);
+        let order = self.parts.store.order(key).await?;
         let created = order.created().ok_or(Refusal::OrderNotFound)?;
         if created.provider.as_str() == at {
             return Ok(());
@@ -118,7 +118,7 @@ impl Ingest {
             return Err(faults.or(Refusal::OrderNotFound));
         };
         self.home_of(&key)?;
-        let order = Order::from_facts(self.read(&key).await?.facts);
+        let order = self.parts.store.order(&key).await?;
         if order.is_empty() {
             return Err(Refusal::OrderNotFound);
         }

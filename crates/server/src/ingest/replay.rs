@@ -177,7 +177,7 @@ impl Ingest {
     /// There is none, or the store does not answer.
     pub(crate) async fn named(&self, key: &OrderKey) -> Result<Order, Refusal> {
         self.home_of(key)?;
-        let order = Order::from_facts(self.read(key).await?.facts);
+        let order = self.parts.store.order(key).await?;
         if order.is_empty() { Err(Refusal::OrderNotFound) } else { Ok(order) }
     }
 }

@@ -116,7 +116,7 @@ fn launch() -> (FactKey, FactBody) {
 #[tokio::test(start_paused = true)]
 async fn without_wait_the_answer_rests_on_the_log_alone() {
     let rig = rig();
-    rig.faults.set("read", Then::Fail);
+    rig.faults.set("read_facts", Then::Fail);
     let answer = rig.ingest.create(&request("tea", 0), true).await.unwrap();
     let Answer::Created(created) = answer else { panic!("{answer:?}") };
     assert_eq!(created.out_trade_no.as_str(), "T-A-1");
@@ -197,7 +197,7 @@ async fn at_the_deadline_the_store_is_told_and_never_a_guess() {
     let Answer::Current(_, order) = answer else { panic!("{answer:?}") };
     assert_eq!(order.state(), State::Accepted);
     // A store that does not answer adds nothing to what is known.
-    rig.faults.set("read", Then::Fail);
+    rig.faults.set("read_facts", Then::Fail);
     assert!(matches!(rig.ingest.create(&request("tea", 1), true).await, Ok(Answer::Created(_))));
 }
 
@@ -210,7 +210,7 @@ async fn another_content_under_the_number_is_a_conflict_by_reply_and_by_store() 
     let conflict = Refusal::Conflict { differing: vec!["description".to_owned()] };
     assert_eq!(rig.ingest.create(&request("coffee", 5), true).await.unwrap_err(), conflict);
     let ingest = rig.ingest.clone();
-    rig.faults.set("read", Then::Fail);
+    rig.faults.set("read_facts", Then::Fail);
     let waiting = tokio::spawn(async move { ingest.create(&request("milk", 30), true).await });
     let kind = ReplyKind::Conflict { differing: vec!["description".to_owned()] };
     let to = rig.next_create(2).await.reply_to.unwrap();

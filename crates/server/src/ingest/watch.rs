@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use paymux_domain::event::{Event, EventKind};
-use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, MerchantOrderNo};
 use paymux_domain::ports::{BoxFuture, CommandLog, EventPage, LogError, Offset, StoredEvent};
 use paymux_domain::shard::{Partition, stable_hash};
@@ -16,7 +15,7 @@ use paymux_proto::{api, v1};
 
 use super::fields::Faults;
 use super::{Ingest, Refusal};
-use crate::store_view::StoreView;
+use crate::store_view::{READS_AT_ONCE, StoreView};
 
 /// Events read at once.
 const PAGE_MAX: usize = 256;
@@ -108,14 +107,13 @@ impl Watch {
         if page.events.first().map_or(page.next, |stored| stored.offset) > place.next {
             return Err(Refusal::ResumeTokenExpired);
         }
+        let events = page.events.into_iter().filter(|stored| self.lets_through(&stored.event));
+        let views = events.map(|stored| view_of(self.store.clone(), stored)).collect::<Vec<_>>();
+        let mut views = stream::iter(views).buffered(READS_AT_ONCE);
         let mut messages = Vec::new();
-        for StoredEvent { offset, event } in page.events {
-            if self.lets_through(&event) {
-                let order = order_of(&self.store, &event).await?;
-                let event = Some(api::event_view(&event, order));
-                self.move_to(Place { next: offset + 1, ..place });
-                messages.push(v1::WatchOrdersResponse { event, resume_token: self.token() });
-            }
+        while let Some((offset, event)) = views.try_next().await? {
+            self.move_to(Place { next: offset + 1, ..place });
+            messages.push(v1::WatchOrdersResponse { event: Some(event), resume_token: self.token() });
         }
         self.move_to(Place { next: page.next, ..place });
         Ok(messages)
@@ -180,13 +178,18 @@ impl Watch {
     }
 }
 
+/// What is told of an event, and where it lies.
+async fn view_of(store: StoreView, stored: StoredEvent) -> Result<(Offset, v1::OrderEvent), Refusal> {
+    let order = order_of(&store, &stored.event).await?;
+    Ok((stored.offset, api::event_view(&stored.event, order)))
+}
+
 /// The order as it is now. The order that holds a number is nobody's business who lost it: identity only.
 async fn order_of(store: &StoreView, event: &Event) -> Result<v1::Order, Refusal> {
     if matches!(event.kind, EventKind::Rejected { .. }) {
         return Ok(api::identity_view(&event.key));
     }
-    let snapshot = store.read(&event.key).await?;
-    Ok(api::order_view(&event.key, &Order::from_facts(snapshot.facts)))
+    Ok(api::order_view(&event.key, &store.order(&event.key).await?))
 }
 
 fn unreadable(error: &LogError) -> Refusal {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use paymux_domain::business_date::BusinessDate;
-use paymux_domain::fact::{AttentionReason, FactBody};
+use paymux_domain::fact::{AttentionReason, Fact, FactBody};
 use paymux_domain::followup::{Followup, NotExist};
 use paymux_domain::name::OrderKey;
 use paymux_domain::ports::{
@@ -64,9 +64,17 @@ async fn read(store: &dyn OrderStore, order: &OrderKey) -> Snapshot {
     snapshot
 }
 
+/// Its facts, read alone, in key order.
+async fn read_facts(store: &dyn OrderStore, order: &OrderKey) -> Vec<Fact> {
+    let mut facts = done!(store.read_facts(order));
+    facts.sort_by(|a, b| a.key.cmp(&b.key));
+    facts
+}
+
 pub(crate) async fn an_unknown_order_is_empty(world: StoreWorld) {
     let order = key("m", "unknown");
     assert_eq!(read(&*world.store, &order).await, Snapshot::default());
+    assert_eq!(done!(world.store.read_facts(&order)), []);
     assert_eq!(done!(world.store.refund_ledger(&order)), []);
     done!(world.store.release_refund(&order, &refund("r", 1).refund_no));
 }
@@ -80,6 +88,7 @@ pub(crate) async fn facts_read_back_and_adding_them_again_changes_nothing(world:
     done!(world.store.add_facts(&neighbour, &second));
     let all = read(&*world.store, &order).await;
     assert_eq!(all.facts, [&first[..], &second].concat());
+    assert_eq!(read_facts(&*world.store, &order).await, all.facts);
     done!(world.store.add_facts(&order, &first));
     done!(world.store.add_facts(&order, &[]));
     assert_eq!(read(&*world.store, &order).await, all);
@@ -102,6 +111,7 @@ pub(crate) async fn the_facts_of_one_batch_are_seen_together(world: StoreWorld) 
     while seen < BATCHES as usize * 3 {
         seen = read(&*store, &order).await.facts.len();
         assert_eq!(seen % 3, 0, "a part of a batch was seen");
+        assert_eq!(done!(store.read_facts(&order)).len() % 3, 0, "a part of a batch was seen alone");
         tokio::task::yield_now().await;
     }
     ends(writer).await.expect("the writer succeeds");

@@ -67,8 +67,8 @@ impl Operator {
             after = page.next;
             // An empty page costs a read all the same.
             *left = left.saturating_sub(page.read.max(1));
-            for row in page.rows {
-                let order = Order::from_facts(self.parts.store.read(&row.key).await?.facts);
+            let entries = page.rows.into_iter().map(|row| (row.clone(), row.key)).collect();
+            for (row, _, order) in self.parts.store.orders(entries).await? {
                 if order.is_parked() && lets_through(wanted, &row, &order) {
                     found.push(Found { row, order });
                 }
