@@ -11,6 +11,7 @@ use paymux_domain::fact::{Fact, FactKey};
 use paymux_domain::fold::Order;
 use paymux_domain::followup::Followup;
 use paymux_domain::name::OrderKey;
+use paymux_domain::outcome::Operation;
 use paymux_domain::plant::Plant;
 use paymux_domain::time::Timestamp;
 
@@ -266,6 +267,10 @@ impl Step<'_> {
     fn start_call(&self, mind: &mut Mind, order: &Arc<Order>, decision: &Decision) {
         let Self { owner, key, now, .. } = *self;
         let Some(planned) = call::Planned::of(order, decision, self.around, now) else { return };
+        // Nothing is noted before a query, and so nothing need be said of one that does not leave; its row stands.
+        if planned.operation == Operation::Query && owner.draining.is_cancelled() {
+            return;
+        }
         owner.forget_booking(key);
         mind.live = true;
         call::start(owner, key, planned);

@@ -37,6 +37,9 @@ use crate::waiters::Waiters;
 use crate::wheel::Wheel;
 pub use figures::Figures;
 
+/// What part of its lease an owner has for finishing what is under way when the log asks its partition back.
+const FINISH_PART: u32 = 4;
+
 /// What all partitions of a worker share.
 pub(crate) struct Shared {
     pub(crate) consumer: Arc<dyn LogConsumer>,
@@ -104,7 +107,7 @@ pub(crate) struct Owner {
     since: Timestamp,
     /// This generation has ended: nothing of it is concluded, called or told any more.
     pub(crate) cancel: CancellationToken,
-    /// The process stops: what is in work is finished, nothing new is begun.
+    /// The process stops, or the log asks the partition back: what is in work is finished, nothing new is begun.
     pub(crate) draining: CancellationToken,
     open: AtomicBool,
     opened: Notify,
@@ -197,9 +200,17 @@ impl Owner {
         }
     }
 
+    /// Until when it may finish what is under way once the log asks the partition back; `None` without a lease. What the
+    /// worker keeps renews no lease meanwhile, and must not lose it over this.
+    pub(crate) fn may_finish_until(&self) -> Option<Timestamp> {
+        let lasts = self.shared.stretch(self.shared.config.lease);
+        self.lease.until(self.shared.clock.now()).map(|end| end - (lasts - lasts / FINISH_PART))
+    }
+
     /// Ends this generation, and waits until nothing that it concluded is on its way to the store any more: its lease
     /// is not renewed from here on.
     pub(crate) async fn let_go(&self) {
+        let (orders, records) = (self.queues.len(), self.intake.len());
         self.end();
         tokio::select! {
             biased;
@@ -209,6 +220,8 @@ impl Owner {
         tracing::info!(
             partition = self.partition.0,
             generation = self.generation,
+            orders,
+            records,
             "a partition is let go of"
         );
     }

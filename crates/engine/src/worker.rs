@@ -23,7 +23,7 @@ use crate::waiters::Waiters;
 
 /// Records taken from the log at once.
 const BATCH_MAX: usize = 512;
-/// Physical pause between looks at whether a stopping worker is idle.
+/// Physical pause between looks at whether what was begun has ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
 /// What a worker is made of.
@@ -165,6 +165,7 @@ impl Worker {
             }
             LogInput::Revoked { partition } => {
                 if let Some(owner) = self.owners.remove(&partition) {
+                    self.finish(&owner).await;
                     owner.let_go().await;
                 }
             }
@@ -174,6 +175,16 @@ impl Worker {
                     self.deliver(owner, delivered);
                 }
             }
+        }
+    }
+
+    /// Begins nothing more for a partition, and waits a little for its calls: an answer that comes now need not be asked
+    /// for by the next owner, and a call that has not left yet is noted as not sent.
+    async fn finish(&self, owner: &Owner) {
+        owner.draining.cancel();
+        let Some(until) = owner.may_finish_until() else { return };
+        while !owner.is_idle() && self.shared.clock.now() < until {
+            self.shared.pause(DRAIN_LOOK).await;
         }
     }
 

@@ -12,7 +12,10 @@ use paymux_domain::fold::State;
 
 use crate::rig::{PARTITION, Rig, works};
 
-/// Reading an order takes two seconds; the lease lasts ten.
+/// Less than four times as long as what is slow here takes: it is not finished before its partition is let go of.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// Reading an order takes two seconds.
 fn slow_reads(point: FaultPoint) -> Fault {
     match (point.operation, point.when) {
         ("read", When::After) => Fault::delayed(Duration::from_secs(2)),
@@ -22,7 +25,8 @@ fn slow_reads(point: FaultPoint) -> Fault {
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_whose_partition_was_revoked_concludes_and_tells_nothing_more() {
-    let rig = Rig::new(works);
+    let mut rig = Rig::new(works);
+    rig.config.lease = LEASE;
     let _running = rig.start_with(slow_reads);
     rig.create(0..1).await;
     rig.pass(5.0).await;
@@ -39,7 +43,8 @@ async fn an_owner_whose_partition_was_revoked_concludes_and_tells_nothing_more()
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_asks_for_the_next_input_after_a_loss_when_nothing_that_it_concluded_is_under_way() {
-    let rig = Rig::new(works);
+    let mut rig = Rig::new(works);
+    rig.config.lease = LEASE;
     let (is_lost, has_come_back) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (lost, come_back) = (is_lost.clone(), has_come_back.clone());
     // Whoever asks for an input after the loss was told lets the log give the partition to others.
@@ -121,7 +126,8 @@ async fn a_payment_that_is_confirmed_for_two_orders_at_once_becomes_the_firsts()
 
 #[tokio::test(start_paused = true)]
 async fn a_word_on_an_order_that_nobody_created_is_stored_only_with_the_lease() {
-    let rig = Rig::new(works);
+    let mut rig = Rig::new(works);
+    rig.config.lease = LEASE;
     // The partition is lost while the order is read for the person's word, after the first look at the lease.
     let _running = rig.start_with(slow_reads);
     rig.paid(0).await;
