@@ -116,17 +116,28 @@ pub(crate) enum Theme {
     Expiry,
 }
 
+impl Theme {
+    fn draw(rng: &mut ChaCha8Rng) -> Self {
+        match rng.random_range(0..12) {
+            0..=3 => Self::Mixed,
+            4 => Self::Slow,
+            5 => Self::Zombies,
+            6 => Self::Crashes,
+            7 => Self::Rows,
+            8..=10 => Self::Handover,
+            _ => Self::Expiry,
+        }
+    }
+
+    /// What a seed dwells on.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self::draw(&mut ChaCha8Rng::seed_from_u64(seed))
+    }
+}
+
 impl Plan {
     pub(crate) fn draw(rng: &mut ChaCha8Rng, seed: u64) -> Self {
-        let theme = match rng.random_range(0..12) {
-            0..=3 => Theme::Mixed,
-            4 => Theme::Slow,
-            5 => Theme::Zombies,
-            6 => Theme::Crashes,
-            7 => Theme::Rows,
-            8..=10 => Theme::Handover,
-            _ => Theme::Expiry,
-        };
+        let theme = Theme::draw(rng);
         let mut plan = Self::mixed(rng);
         plan.theme = theme;
         plan.dwell();
