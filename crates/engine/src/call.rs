@@ -21,7 +21,7 @@ use crate::step::Surroundings;
 
 /// A call whose facts are stored.
 pub(crate) struct Planned {
-    pub(crate) operation: Operation,
+    operation: Operation,
     number: u32,
     refund: Option<(RefundNo, Arc<RefundRequest>)>,
     /// It must be marked before it leaves, since it may not be repeated.

@@ -266,11 +266,11 @@ impl Step<'_> {
 
     fn start_call(&self, mind: &mut Mind, order: &Arc<Order>, decision: &Decision) {
         let Self { owner, key, now, .. } = *self;
-        let Some(planned) = call::Planned::of(order, decision, self.around, now) else { return };
         // Nothing is noted before a query, and so nothing need be said of one that does not leave; its row stands.
-        if planned.operation == Operation::Query && owner.draining.is_cancelled() {
+        if decision.call == Some(Operation::Query) && owner.draining.is_cancelled() {
             return;
         }
+        let Some(planned) = call::Planned::of(order, decision, self.around, now) else { return };
         owner.forget_booking(key);
         mind.live = true;
         call::start(owner, key, planned);

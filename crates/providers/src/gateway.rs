@@ -135,13 +135,13 @@ fn signer_busy() -> CallReport {
     CallReport { retry_after: Some(SIGNER_PAUSE), ..CallReport::withheld(SIGNER_BUSY) }
 }
 
-/// Nothing left. Only a busy signer is worth another try at once; an order that cannot be expressed never will be.
 /// What is wrong with an order whose account is not configured (any more).
 pub(crate) fn unconfigured(created: &Created) -> Vec<FieldFault> {
     let reason = format!("account {} of the merchant is not configured", created.account);
     vec![FieldFault { field: "merchant_id".to_owned(), reason }]
 }
 
+/// Nothing left. Only a busy signer is worth another try at once; an order that cannot be expressed never will be.
 fn not_built(operation: Operation, error: &BuildError) -> CallReport {
     let (class, code) = match error {
         BuildError::Sign(SignError::Unavailable) => return signer_busy(),

@@ -156,19 +156,21 @@ impl View<'_> {
     }
 
     pub(super) fn snapshot(&self, order: &OrderKey) -> Result<Snapshot, ReadFault> {
-        let followup = match self.get(Table::Followups, &order_prefix(order))? {
+        let prefix = order_prefix(order);
+        let followup = match self.get(Table::Followups, &prefix)? {
             Some(bytes) => records::decode_followup(&bytes)
                 .map_err(|error| ReadFault::record(Table::Followups, &error))?,
             None => paymux_domain::followup::Followup::default(),
         };
-        Ok(Snapshot { facts: self.facts(order)?, followup })
+        Ok(Snapshot { facts: self.facts(&prefix)?, followup })
     }
 
-    pub(super) fn facts(&self, order: &OrderKey) -> Result<Vec<Fact>, ReadFault> {
+    /// The facts whose keys begin so: those of one order.
+    pub(super) fn facts(&self, prefix: &[u8]) -> Result<Vec<Fact>, ReadFault> {
         let fact = |row: Guard| {
             records::decode_fact(&row.value()?).map_err(|error| ReadFault::record(Table::Facts, &error))
         };
-        self.prefix(Table::Facts, &order_prefix(order)).map(fact).collect()
+        self.prefix(Table::Facts, prefix).map(fact).collect()
     }
 
     /// Due rows of the buckets from one to before another.

@@ -113,8 +113,8 @@ impl OrderStore for EmbeddedStore {
     }
 
     fn read_facts(&self, key: &OrderKey) -> BoxFuture<'_, Result<Vec<Fact>, StoreError>> {
-        let key = key.clone();
-        self.read(ORDER_ROWS, move |view| view.facts(&key))
+        let prefix = order_prefix(key);
+        self.read(ORDER_ROWS, move |view| view.facts(&prefix))
     }
 
     fn add_facts(&self, key: &OrderKey, facts: &[Fact]) -> BoxFuture<'_, Result<(), StoreError>> {

@@ -162,20 +162,17 @@ impl Reader {
     }
 
     async fn arrival(&self, partition: Partition, from: Offset, max: usize) -> Result<EventPage, LogError> {
-        // A tail is dropped when the client has lost its place: it begins anew with the next question.
-        let gone = EventPage { events: Vec::new(), next: from };
         loop {
-            let Some(grew) = self.tails.lock().grew(partition) else { return Ok(gone) };
-            // Listening begins before the look, so that nothing slips between the two.
-            let mut grew = std::pin::pin!(grew.notified());
-            grew.as_mut().enable();
-            match self.tails.lock().look(partition, from, max, now()) {
-                Look::Page(page) => return Ok(page),
-                Look::Unreadable(reason) => return Err(LogError::Unavailable(reason)),
-                Look::Elsewhere => return Ok(gone),
-                Look::Awaited => {}
+            let look = self.tails.lock().look_or_wait(partition, from, max, now());
+            match look {
+                (Look::Page(page), _) => return Ok(page),
+                (Look::Unreadable(reason), _) => return Err(LogError::Unavailable(reason)),
+                (Look::Awaited, Some(grew)) => grew.await,
+                // The tail was dropped because the client lost its place: it begins anew with the next question.
+                (Look::Elsewhere | Look::Awaited, _) => {
+                    return Ok(EventPage { events: Vec::new(), next: from });
+                }
             }
-            grew.await;
         }
     }
 

@@ -8,6 +8,7 @@ use paymux_domain::event::Event;
 use paymux_domain::ports::{EventPage, Offset, StoredEvent};
 use paymux_domain::shard::Partition;
 use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 /// Events of one partition that are kept.
 pub(super) const KEPT_MAX: usize = 4096;
@@ -83,14 +84,22 @@ impl Tails {
         }
     }
 
+    /// The same, with the next growth of the partition where it is followed. Both are of one moment: whatever comes after
+    /// the look completes the wait, also where the tail goes.
+    pub(super) fn look_or_wait(
+        &mut self,
+        partition: Partition,
+        from: Offset,
+        max: usize,
+        now: Instant,
+    ) -> (Look, Option<OwnedNotified>) {
+        let look = self.look(partition, from, max, now);
+        (look, self.tails.get(&partition).map(|tail| Arc::clone(&tail.grew).notified_owned()))
+    }
+
     /// Follows a partition from a position on, unless it is followed already.
     pub(super) fn follow(&mut self, partition: Partition, from: Offset, now: Instant) {
         self.tails.entry(partition).or_insert_with(|| Tail::new(from, now));
-    }
-
-    /// What wakes who waits for events of a partition; `None` where it is not followed.
-    pub(super) fn grew(&self, partition: Partition) -> Option<Arc<Notify>> {
-        self.tails.get(&partition).map(|tail| Arc::clone(&tail.grew))
     }
 
     /// Wakes who waits for events of a partition.
@@ -216,16 +225,15 @@ mod tests {
             let mut tails = Tails::default();
             tails.follow(P, 5, now);
             tails.follow(Partition(3), 5, now);
-            let grew = tails.grew(P).expect("it is followed");
-            let mut waits = std::pin::pin!(grew.notified());
-            waits.as_mut().enable();
+            let (look, waits) = tails.look_or_wait(P, 5, 1, now);
+            assert_eq!(look, Look::Awaited);
             what(&mut tails, now);
-            waits.now_or_never().is_some()
+            waits.expect("it is followed").now_or_never().is_some()
         };
         assert!(is_woken_by(|tails, _| tails.wake(P)));
         assert!(!is_woken_by(|tails, _| tails.wake(Partition(3))));
         assert!(is_woken_by(|tails, _| tails.clear()));
         assert!(is_woken_by(|tails, now| drop(tails.changes(now + IDLE_MAX * 2))));
-        assert!(Tails::default().grew(P).is_none());
+        assert!(Tails::default().look_or_wait(P, 5, 1, now).1.is_none());
     }
 }

@@ -13,7 +13,7 @@ use crate::v1;
 /// An error of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The gRPC code; `Unavailable` for all ways in which a connection ends below the call.
+    /// The gRPC code; `Unavailable` also where the client's own side says `Internal` of a connection that ended.
     pub code: Code,
     /// The reason; `Unspecified` where the transport failed.
     pub reason: v1::ErrorReason,

@@ -116,7 +116,7 @@ fn launch() -> (FactKey, FactBody) {
 #[tokio::test(start_paused = true)]
 async fn without_wait_the_answer_rests_on_the_log_alone() {
     let rig = rig();
-    rig.faults.set("read_facts", Then::Fail);
+    ["read", "read_facts"].into_iter().for_each(|read| rig.faults.set(read, Then::Fail));
     let answer = rig.ingest.create(&request("tea", 0), true).await.unwrap();
     let Answer::Created(created) = answer else { panic!("{answer:?}") };
     assert_eq!(created.out_trade_no.as_str(), "T-A-1");
