@@ -9,6 +9,7 @@
 //! is another's by now. So the member sends a commit only for what it owns at that moment, waits for the answer
 //! before it does anything else, and gives a partition back only when its worker has let go or has surely no lease.
 
+mod answers;
 mod client;
 mod config;
 mod consumer;

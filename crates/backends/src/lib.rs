@@ -13,6 +13,7 @@ pub mod kafka;
 pub mod memory;
 
 mod ledger;
+mod lengths;
 mod replies;
 
 pub use replies::{REPLY_QUEUE_MAX, ReplyRouter};

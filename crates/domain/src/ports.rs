@@ -18,7 +18,7 @@ pub use clock::{Clock, Entropy};
 pub use directory::{AccountPolicy, Budget, Directory, DuplicatePolicy, LatePolicy, MerchantPolicy};
 pub use log::{
     AppendError, CommandLog, CommitError, DeadPage, DeadPlace, DeadRecord, Delivered, EventPage, LogConsumer,
-    LogError, LogInput, Offset, Reply, ReplyKind, StoredEvent, Undecodable,
+    LogError, LogInput, Offset, Reply, ReplyKind, StoredEvent, Undecodable, only,
 };
 pub use provider::{
     BuildError, Built, Call, FieldFault, NotificationAnswer, NotificationFate, NotificationRefusal, Provider,

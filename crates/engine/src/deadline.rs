@@ -225,12 +225,18 @@ impl<T: CommandLog + ?Sized> CommandLog for Bounded<T> {
         self.inner.partitions()
     }
 
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(self.answer(
-            self.status.log.of(LogRequest::Append),
-            self.inner.append(partition, record),
-            AppendError::Unknown,
-        ))
+    fn append_all(
+        &self,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Vec<Result<Offset, AppendError>>> {
+        let count = records.len();
+        let appended = async move { Ok(self.inner.append_all(partition, records).await) };
+        Box::pin(async move {
+            let requests = self.status.log.of(LogRequest::Append);
+            let answered = self.answer(requests, appended, AppendError::Unknown).await;
+            answered.unwrap_or_else(|error| vec![Err(error); count])
+        })
     }
 
     fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {

@@ -16,6 +16,7 @@ mod refund;
 mod refusal;
 mod replay;
 mod resolve;
+mod together;
 mod waits;
 mod watch;
 
@@ -26,9 +27,7 @@ use paymux_domain::capabilities::Capabilities;
 use paymux_domain::command::{CreateCommand, Created, OrderCommand, Record};
 use paymux_domain::fold::Order;
 use paymux_domain::name::{MerchantId, OrderKey, RequestId};
-use paymux_domain::ports::{
-    AppendError, BoxFuture, Clock, CommandLog, FieldFault, Offset, ProviderGateway, ReplyKind,
-};
+use paymux_domain::ports::{AppendError, Clock, CommandLog, FieldFault, Offset, ProviderGateway, ReplyKind};
 use paymux_domain::shard::Partition;
 use paymux_domain::time::Timestamp;
 use paymux_proto::v1;
@@ -160,17 +159,17 @@ impl Ingest {
         self.lags.clone().follow(Arc::clone(&self.parts.log), self.parts.stop.clone()).await;
     }
 
-    /// Takes an order; `request.wait` counts only with `may_wait`.
+    /// Takes an order.
     ///
     /// # Errors
     /// As the API lists them for CreateOrder.
-    pub async fn create(&self, request: &v1::CreateOrderRequest, may_wait: bool) -> Result<Answer, Refusal> {
-        let Resolved { created, wait, accept_per_s_max, expired } = self.resolve(request, may_wait)?;
+    pub async fn create(&self, request: &v1::CreateOrderRequest) -> Result<Answer, Refusal> {
+        let Resolved { created, wait, accept_per_s_max, expired } = self.resolve(request, true)?;
         if let Some(fault) = expired {
             return Box::pin(self.repeated(&created, fault)).await;
         }
         let partition = Partition::of(&created.shard_group, self.parts.log.partitions());
-        let waiting = (may_wait && !wait.is_zero()).then(|| self.parts.waits.register());
+        let waiting = (!wait.is_zero()).then(|| self.parts.waits.register());
         let deadline = Instant::now() + wait;
         let command =
             CreateCommand { created: Arc::clone(&created), reply_to: waiting.as_ref().map(Waiting::address) };
@@ -274,10 +273,21 @@ impl Ingest {
     }
 
     async fn append(&self, partition: Partition, record: Record) -> Result<(), Refusal> {
-        let accepted = self.counted.accepts(&record);
-        self.appended(partition, self.parts.log.append(partition, record)).await?;
-        accepted.count();
-        Ok(())
+        let appended = self.append_all(partition, vec![record]).await;
+        appended.into_iter().next().unwrap_or(Err(Refusal::AcceptUnknown))
+    }
+
+    /// Appends records in their order; each has an outcome of its own.
+    async fn append_all(&self, partition: Partition, records: Vec<Record>) -> Vec<Result<(), Refusal>> {
+        let accepting: Vec<_> = records.iter().map(|record| self.counted.accepts(record)).collect();
+        let append = self.parts.log.append_all(partition, records);
+        let outcomes = self.appended(partition, accepting.len(), append).await;
+        for (accepting, outcome) in accepting.into_iter().zip(&outcomes) {
+            if outcome.is_ok() {
+                accepting.count();
+            }
+        }
+        outcomes
     }
 
     /// Appends a record as it is.
@@ -285,28 +295,35 @@ impl Ingest {
     /// # Errors
     /// The log does not take it, or does not say so.
     pub(crate) async fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> Result<(), Refusal> {
-        self.appended(partition, self.parts.log.append_raw(partition, raw)).await
+        let append = async { vec![self.parts.log.append_raw(partition, raw).await] };
+        let appended = self.appended(partition, 1, append).await;
+        appended.into_iter().next().unwrap_or(Err(Refusal::AcceptUnknown))
     }
 
+    /// What became of so many records; each counts as an append of its own.
     async fn appended(
         &self,
         partition: Partition,
-        append: BoxFuture<'_, Result<Offset, AppendError>>,
-    ) -> Result<(), Refusal> {
+        count: usize,
+        append: impl Future<Output = Vec<Result<Offset, AppendError>>>,
+    ) -> Vec<Result<(), Refusal>> {
         let began = Instant::now();
         let appended = tokio::time::timeout(APPEND_TIMEOUT, append).await;
-        self.counted.appends.record(began.elapsed(), matches!(appended, Ok(Ok(_))));
-        match appended {
-            Ok(appended) => {
-                appended?;
-                self.lags.grew(partition);
-                Ok(())
-            }
+        let took = began.elapsed();
+        let outcomes: Vec<_> = match appended {
+            Ok(appended) => appended.into_iter().map(|outcome| Ok(outcome.map(drop)?)).collect(),
             Err(_) => {
                 tracing::warn!("the log did not answer in time");
-                Err(Refusal::AcceptUnknown)
+                vec![Err(Refusal::AcceptUnknown); count]
+            }
+        };
+        for outcome in &outcomes {
+            self.counted.appends.record(took, outcome.is_ok());
+            if outcome.is_ok() {
+                self.lags.grew(partition);
             }
         }
+        outcomes
     }
 
     /// Waits until `is_done`, the deadline or the stop, and gives the order as it was read last; `None` when nothing

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use paymux_domain::command::Record;
 use paymux_domain::event::Event;
-use paymux_domain::limits::RECORD_BYTES_MAX;
 use paymux_domain::ports::{
     AppendError, BoxFuture, CommandLog, DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset, Reply,
+    only,
 };
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
@@ -19,6 +19,7 @@ use super::open::Shared;
 use super::signals::Ends;
 use super::tables::Table;
 use super::write::{Op, Row};
+use crate::lengths::{self, Appended};
 
 /// Events that are read in one go, however many are asked for.
 const EVENTS_MAX: u64 = 1000;
@@ -44,12 +45,13 @@ impl EmbeddedLog {
         self.shared.signals.ends(partition).ok_or_else(unknown)
     }
 
-    async fn append_bytes(&self, partition: Partition, record: Vec<u8>) -> Result<Offset, AppendError> {
-        if record.len() > RECORD_BYTES_MAX {
-            let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
-            return Err(AppendError::NotAppended(text));
+    /// They are part of one commit, so all have the same outcome.
+    async fn append_bytes(&self, partition: Partition, records: Vec<Vec<u8>>) -> Vec<Appended> {
+        let count = records.len();
+        match self.shared.writer.submit(|ack| Op::Append { partition, records, ack }).await {
+            Ok(first) => (first..).take(count).map(Ok).collect(),
+            Err(fault) => vec![Err(AppendError::from(fault)); count],
         }
-        Ok(self.shared.writer.submit(|ack| Op::Append { partition, record, ack }).await?)
     }
 
     async fn page(&self, partition: Partition, from: Offset, max: usize) -> Result<EventPage, LogError> {
@@ -93,12 +95,16 @@ impl CommandLog for EmbeddedLog {
         self.shared.config.partitions
     }
 
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(async move { self.append_bytes(partition, records::encode_record(&record)).await })
+    fn append_all(&self, partition: Partition, records: Vec<Record>) -> BoxFuture<'_, Vec<Appended>> {
+        Box::pin(async move {
+            let records = records.iter().map(records::encode_record).collect();
+            lengths::append(records, |records| self.append_bytes(partition, records)).await
+        })
     }
 
-    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(self.append_bytes(partition, raw))
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Appended> {
+        let appended = lengths::append(vec![raw], move |raw| self.append_bytes(partition, raw));
+        Box::pin(async move { only(appended.await) })
     }
 
     fn topic(&self) -> &str {

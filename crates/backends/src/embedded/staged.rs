@@ -91,7 +91,7 @@ impl<'a> Staged<'a> {
         self.size += write.op.size();
         self.rooms.push(write.room);
         match write.op {
-            Op::Append { partition, record, ack } => self.append(partition, record, ack),
+            Op::Append { partition, records, ack } => self.append(partition, records, ack),
             Op::Publish { partition, event, ack } => self.publish(partition, event, ack),
             Op::Rows { rows, ack } => {
                 self.put_rows(rows);
@@ -180,14 +180,16 @@ impl<'a> Staged<'a> {
         self.positions.get_mut(usize::from(partition.0))
     }
 
-    fn append(&mut self, partition: Partition, record: Vec<u8>, ack: Ack<Offset>) {
+    fn append(&mut self, partition: Partition, records: Vec<Vec<u8>>, ack: Ack<Offset>) {
         let Some(positions) = self.positions_of(partition) else {
-            return Op::Append { partition, record, ack }.refuse(&unknown(partition));
+            return Op::Append { partition, records, ack }.refuse(&unknown(partition));
         };
-        let offset = positions.log;
-        positions.log += 1;
-        self.put(Table::Log, OffsetKey { partition, offset }.bytes(), record);
-        self.pending.push(Pending::Offset(ack, offset));
+        let first = positions.log;
+        positions.log += records.len() as Offset;
+        for (offset, record) in (first..).zip(records) {
+            self.put(Table::Log, OffsetKey { partition, offset }.bytes(), record);
+        }
+        self.pending.push(Pending::Offset(ack, first));
     }
 
     fn publish(&mut self, partition: Partition, event: Vec<u8>, ack: Ack<()>) {

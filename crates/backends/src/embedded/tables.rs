@@ -76,6 +76,15 @@ impl Table {
     }
 }
 
+/// Threads that bring memtables to disk and merge what lies there. Of several, the database keeps the first from merging,
+/// and it hands merges on to itself without a pause while all others merge: on two processors that takes one of them away
+/// from everything else.
+fn workers() -> usize {
+    const WORKERS_MAX: usize = 4;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    processors.saturating_sub(1).clamp(1, WORKERS_MAX)
+}
+
 /// The open database. Clones share it.
 #[derive(Clone)]
 pub(super) struct Tables {
@@ -90,6 +99,7 @@ impl Tables {
             .max_journaling_size(JOURNAL_BYTES_MAX)
             // The committer syncs the journal itself, once for each batch.
             .manual_journal_persist(true)
+            .worker_threads(workers())
             .open()?;
         let open = |table: Table| {
             database.keyspace(table.name(), || {

@@ -99,7 +99,8 @@ async fn after_a_failed_commit_nothing_is_acknowledged_any_more() {
 #[tokio::test]
 async fn a_record_that_is_none_is_delivered_with_its_bytes() {
     let (_folder, backend) = new();
-    let broken = backend.shared.writer.submit(|ack| Op::Append { partition: P, record: vec![0xff], ack });
+    let broken =
+        backend.shared.writer.submit(|ack| Op::Append { partition: P, records: vec![vec![0xff]], ack });
     ends(broken).await.expect("bytes are bytes");
     let consumer = backend.consumer();
     assert!(matches!(ends(consumer.next(9)).await, Ok(LogInput::Assigned { .. })));

@@ -83,8 +83,8 @@ impl Row {
 /// What to write. Offsets, floors and reservations are decided by the committer, one after another.
 #[derive(Debug)]
 pub(super) enum Op {
-    /// The next record of a partition.
-    Append { partition: Partition, record: Vec<u8>, ack: Ack<Offset> },
+    /// The next records of a partition, at least one, in their order; answers the offset of the first.
+    Append { partition: Partition, records: Vec<Vec<u8>>, ack: Ack<Offset> },
     /// The next event of a partition.
     Publish { partition: Partition, event: Vec<u8>, ack: Ack<()> },
     /// Rows that belong together.
@@ -116,7 +116,8 @@ impl Op {
         const ROW_BYTES: usize = 128;
         ROW_BYTES
             + match self {
-                Self::Append { record: bytes, .. } | Self::Publish { event: bytes, .. } => bytes.len(),
+                Self::Append { records, .. } => records.iter().map(|record| ROW_BYTES + record.len()).sum(),
+                Self::Publish { event, .. } => event.len(),
                 Self::Step { whole, .. } => whole.size(),
                 Self::Rows { rows, .. } | Self::OfOrder { rows, .. } => rows.iter().map(Row::size).sum(),
                 _ => 0,

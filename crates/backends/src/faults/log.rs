@@ -18,9 +18,16 @@ impl<T: CommandLog + ?Sized + 'static> CommandLog for Unreliable<T> {
         self.inner.partitions()
     }
 
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        let inner = Arc::clone(&self.inner);
-        Box::pin(self.steps.write("append", async move { inner.append(partition, record).await }))
+    /// What happens to one of them happens to all.
+    fn append_all(
+        &self,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Vec<Result<Offset, AppendError>>> {
+        let (inner, count) = (Arc::clone(&self.inner), records.len());
+        let appended =
+            self.steps.write("append", async move { Ok(inner.append_all(partition, records).await) });
+        Box::pin(async move { appended.await.unwrap_or_else(|error| vec![Err(error); count]) })
     }
 
     fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {

@@ -8,13 +8,15 @@ use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, ProducerContext};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use super::answers::Answer;
 use super::client::told;
 use super::failure::Failure;
 use super::lanes::Lanes;
 use super::room::Place;
+use crate::lengths::Appended;
 
 /// The client of librdkafka.
 pub(super) type Client = BaseProducer<Deliveries>;
@@ -38,15 +40,14 @@ pub(super) enum Waiting {
 
 /// Who wrote a record, and its place among those on their way.
 pub(super) struct Writer {
-    pub(super) answer: oneshot::Sender<Result<Offset, AppendError>>,
+    pub(super) answer: Answer,
     pub(super) place: Place,
 }
 
 impl Writer {
-    fn hears(self, outcome: Result<Offset, AppendError>) {
+    pub(super) fn hears(self, outcome: Appended) {
         drop(self.place);
-        // Whoever waited may have gone.
-        drop(self.answer.send(outcome));
+        self.answer.tell(outcome);
     }
 }
 

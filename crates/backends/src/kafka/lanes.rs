@@ -6,6 +6,7 @@
 //! taken back for certain.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use parking_lot::Mutex;
 
@@ -21,48 +22,56 @@ struct Lane<R> {
     /// Records that were handed over and of which nothing was heard yet.
     on_their_way: usize,
     held: VecDeque<Held<R>>,
-    next: Ticket,
+    next: u64,
 }
 
 #[derive(Debug)]
 struct Held<R> {
-    ticket: Ticket,
+    ticket: u64,
     bytes: usize,
     record: R,
 }
 
-/// A record that is held back, by its number in its lane.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Ticket(u64);
+/// Records that came together and are held back, by their numbers in their lane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tickets(Range<u64>);
 
-/// When a record's turn is.
+/// Whose turn is when, of records that came together.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Turn<R> {
-    /// Now: whoever brought it hands it over.
-    Now(R),
-    /// With the next batch.
-    Later(Ticket),
+pub(super) struct Turns<R> {
+    /// The first ones, if their turn is now: whoever brought them hands them over, in their order.
+    pub(super) now: Vec<R>,
+    /// The others leave with the next batches.
+    pub(super) later: Tickets,
+}
+
+impl<R> Default for Turns<R> {
+    fn default() -> Self {
+        Self { now: Vec::new(), later: Tickets::default() }
+    }
 }
 
 impl<R> Lanes<R> {
     /// So many lanes, each with batches of at most so many bytes, or of one record.
     pub(super) fn new(count: usize, batch_bytes_max: usize) -> Self {
-        let lane = || Lane { on_their_way: 0, held: VecDeque::new(), next: Ticket::default() };
+        let lane = || Lane { on_their_way: 0, held: VecDeque::new(), next: 0 };
         Self { lanes: (0..count).map(|_| Mutex::new(lane())).collect(), batch_bytes_max }
     }
 
-    /// Lets a record into a lane; `None` when there is no such one.
-    pub(super) fn enter(&self, lane: usize, bytes: usize, record: R) -> Option<Turn<R>> {
+    /// Lets records into a lane, each with its bytes; `None` when there is no such one.
+    pub(super) fn enter(&self, lane: usize, records: Vec<(usize, R)>) -> Option<Turns<R>> {
         let mut lane = self.lanes.get(lane)?.lock();
-        // Where nothing is on its way nothing is held, either.
-        if lane.on_their_way == 0 {
-            lane.on_their_way = 1;
-            return Some(Turn::Now(record));
+        let first = lane.next;
+        for (bytes, record) in records {
+            let ticket = lane.next;
+            lane.next += 1;
+            lane.held.push_back(Held { ticket, bytes, record });
         }
-        let ticket = lane.next;
-        lane.next = Ticket(ticket.0.wrapping_add(1));
-        lane.held.push_back(Held { ticket, bytes, record });
-        Some(Turn::Later(ticket))
+        // Where nothing was on its way nothing was held, either.
+        let now = if lane.on_their_way == 0 { lane.take(self.batch_bytes_max) } else { Vec::new() };
+        lane.on_their_way += now.len();
+        let later = first + now.len() as u64..lane.next;
+        Some(Turns { now, later: Tickets(later) })
     }
 
     /// So many records of a lane are no longer on their way. When they were the last ones, the next batch is, and
@@ -79,11 +88,13 @@ impl<R> Lanes<R> {
         batch
     }
 
-    /// Takes a record back; `None` when it is not held any more.
-    pub(super) fn withdraw(&self, lane: usize, ticket: Ticket) -> Option<R> {
-        let mut lane = self.lanes.get(lane)?.lock();
-        let index = lane.held.binary_search_by_key(&ticket, |held| held.ticket).ok()?;
-        lane.held.remove(index).map(|held| held.record)
+    /// Takes back those of these records that are still held.
+    pub(super) fn withdraw(&self, lane: usize, tickets: &Tickets) -> Vec<R> {
+        let Some(lane) = self.lanes.get(lane) else { return Vec::new() };
+        let mut lane = lane.lock();
+        let from = lane.held.partition_point(|held| held.ticket < tickets.0.start);
+        let to = lane.held.partition_point(|held| held.ticket < tickets.0.end);
+        lane.held.drain(from..to).map(|held| held.record).collect()
     }
 }
 
@@ -99,49 +110,72 @@ impl<R> Lane<R> {
     }
 }
 
+impl Tickets {
+    /// Whether none was held back.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_comes_behind_a_record_leaves_as_one_batch_in_its_order() {
-        let lanes = Lanes::new(2, 1000);
-        assert_eq!(lanes.enter(0, 1, 'a'), Some(Turn::Now('a')));
-        assert!(matches!(lanes.enter(0, 1, 'b'), Some(Turn::Later(_))));
-        assert!(matches!(lanes.enter(0, 1, 'c'), Some(Turn::Later(_))));
-        assert_eq!(lanes.enter(1, 1, 'x'), Some(Turn::Now('x')), "the other partition is free");
-        assert_eq!(lanes.over(0, 1), ['b', 'c']);
-        assert!(matches!(lanes.enter(0, 1, 'd'), Some(Turn::Later(_))));
-        assert_eq!(lanes.over(0, 1), [], "one of the batch is still on its way");
-        assert_eq!(lanes.over(0, 1), ['d']);
-        assert_eq!(lanes.over(0, 1), []);
-        assert_eq!(lanes.enter(0, 1, 'e'), Some(Turn::Now('e')));
-        assert_eq!(lanes.enter(2, 1, 'f'), None);
+    /// Records of one byte each; gives those whose turn is now.
+    fn enter(lanes: &Lanes<char>, lane: usize, records: &str) -> (Vec<char>, Tickets) {
+        let records = records.chars().map(|record| (1, record)).collect();
+        let Turns { now, later } = lanes.enter(lane, records).expect("there is such a lane");
+        (now, later)
     }
 
     #[test]
-    fn a_record_can_be_taken_back_until_it_leaves() {
+    fn what_comes_behind_a_record_leaves_as_one_batch_in_its_order() {
+        let lanes = Lanes::new(2, 1000);
+        assert_eq!(enter(&lanes, 0, "a").0, ['a']);
+        assert_eq!(enter(&lanes, 0, "b").0, []);
+        assert_eq!(enter(&lanes, 0, "c").0, []);
+        assert_eq!(enter(&lanes, 1, "x").0, ['x'], "the other partition is free");
+        assert_eq!(lanes.over(0, 1), ['b', 'c']);
+        assert_eq!(enter(&lanes, 0, "d").0, []);
+        assert_eq!(lanes.over(0, 1), [], "one of the batch is still on its way");
+        assert_eq!(lanes.over(0, 1), ['d']);
+        assert_eq!(lanes.over(0, 1), []);
+        assert_eq!(enter(&lanes, 0, "e").0, ['e']);
+        assert_eq!(lanes.enter(2, vec![(1, 'f')]), None);
+    }
+
+    #[test]
+    fn what_comes_together_leaves_together_as_far_as_a_batch_holds_it() {
+        let lanes = Lanes::new(1, 3);
+        let (now, later) = enter(&lanes, 0, "abcde");
+        assert_eq!(now, ['a', 'b', 'c']);
+        assert!(!later.is_empty());
+        assert_eq!(enter(&lanes, 0, "fg").0, []);
+        assert_eq!(lanes.over(0, 2), []);
+        assert_eq!(lanes.over(0, 1), ['d', 'e', 'f']);
+        assert_eq!(lanes.withdraw(0, &later), [], "they have left");
+        assert_eq!(lanes.over(0, 3), ['g']);
+        assert_eq!(lanes.over(0, 1), []);
+        assert!(enter(&lanes, 0, "h").1.is_empty());
+    }
+
+    #[test]
+    fn records_can_be_taken_back_until_they_leave() {
         let lanes = Lanes::new(1, 1000);
-        assert_eq!(lanes.enter(0, 1, 'a'), Some(Turn::Now('a')));
-        let tickets = ['b', 'c', 'd'].map(|record| match lanes.enter(0, 1, record) {
-            Some(Turn::Later(ticket)) => ticket,
-            other => panic!("it is not held: {other:?}"),
-        });
-        assert_eq!(lanes.withdraw(0, tickets[1]), Some('c'));
-        assert_eq!(lanes.withdraw(0, tickets[1]), None);
-        assert_eq!(lanes.over(0, 1), ['b', 'd']);
-        assert_eq!(lanes.withdraw(0, tickets[0]), None, "it has left");
+        assert_eq!(enter(&lanes, 0, "a").0, ['a']);
+        let held = ["bc", "de", "f"].map(|records| enter(&lanes, 0, records).1);
+        assert_eq!(lanes.withdraw(0, &held[1]), ['d', 'e']);
+        assert_eq!(lanes.withdraw(0, &held[1]), []);
+        assert_eq!(lanes.over(0, 1), ['b', 'c', 'f']);
+        assert_eq!(lanes.withdraw(0, &held[0]), [], "they have left");
     }
 
     #[test]
     fn a_batch_has_an_end_and_a_record_that_is_longer_than_a_batch_leaves_alone() {
         let lanes = Lanes::new(1, 10);
-        assert_eq!(lanes.enter(0, 1, 1), Some(Turn::Now(1)));
-        for (record, bytes) in [(2, 4), (3, 6), (4, 1), (5, 11), (6, 10)] {
-            assert!(matches!(lanes.enter(0, bytes, record), Some(Turn::Later(_))));
-        }
-        assert_eq!(lanes.over(0, 1), [2, 3]);
-        assert_eq!(lanes.over(0, 2), [4]);
+        let records = vec![(2, 1), (4, 2), (4, 3), (1, 4), (11, 5), (10, 6)];
+        assert_eq!(lanes.enter(0, records).expect("a lane").now, [1, 2, 3]);
+        assert_eq!(lanes.over(0, 3), [4]);
         assert_eq!(lanes.over(0, 1), [5]);
         assert_eq!(lanes.over(0, 1), [6]);
     }

@@ -10,6 +10,7 @@ use paymux_domain::event::Event;
 use paymux_domain::limits::RECORD_BYTES_MAX;
 use paymux_domain::ports::{
     AppendError, BoxFuture, CommandLog, DeadPage, DeadPlace, DeadRecord, EventPage, LogError, Offset, Reply,
+    only,
 };
 use paymux_domain::shard::Partition;
 use paymux_proto::records;
@@ -19,6 +20,7 @@ use super::positions;
 use super::producer::Producer;
 use super::reader::Reader;
 use super::topics::{TopicNames, reply_partition};
+use crate::lengths::{self, Appended};
 use crate::replies::ReplyRouter;
 
 /// Appends, events, dead records and replies of a [`KafkaBackend`](super::KafkaBackend).
@@ -53,13 +55,11 @@ impl KafkaLog {
         if is_known { Ok(()) } else { Err(format!("there is no partition {partition}")) }
     }
 
-    async fn append_bytes(&self, partition: Partition, record: Vec<u8>) -> Result<Offset, AppendError> {
-        self.check(partition).map_err(AppendError::NotAppended)?;
-        if record.len() > RECORD_BYTES_MAX {
-            let text = format!("{} bytes, at most {RECORD_BYTES_MAX}", record.len());
-            return Err(AppendError::NotAppended(text));
+    async fn append_bytes(&self, partition: Partition, records: Vec<Vec<u8>>) -> Vec<Appended> {
+        if let Err(reason) = self.check(partition) {
+            return vec![Err(AppendError::NotAppended(reason)); records.len()];
         }
-        self.producer.send(usize::from(partition.0), record).await
+        self.producer.send_all(usize::from(partition.0), records).await
     }
 
     /// Replies that found no way: nobody depends on one, and whoever waits reads the store.
@@ -74,12 +74,16 @@ impl CommandLog for KafkaLog {
         self.partitions
     }
 
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(async move { self.append_bytes(partition, records::encode_record(&record)).await })
+    fn append_all(&self, partition: Partition, records: Vec<Record>) -> BoxFuture<'_, Vec<Appended>> {
+        Box::pin(async move {
+            let records = records.iter().map(records::encode_record).collect();
+            lengths::append(records, |records| self.append_bytes(partition, records)).await
+        })
     }
 
-    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        Box::pin(async move { self.append_bytes(partition, raw).await })
+    fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Appended> {
+        let appended = lengths::append(vec![raw], move |raw| self.append_bytes(partition, raw));
+        Box::pin(async move { only(appended.await) })
     }
 
     fn topic(&self) -> &str {

@@ -10,21 +10,23 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use paymux_domain::limits::RECORD_BYTES_MAX;
-use paymux_domain::ports::{AppendError, Offset};
+use paymux_domain::ports::{AppendError, only};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::producer::Producer as _;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::OpenError;
+use super::answers::{Answer, Answers};
 use super::client::{self, PRODUCED_BYTES_MAX};
 use super::config::KafkaConfig;
 use super::deliveries::{Client, Deliveries, Record, Target, Waiting, Writer, produce};
 use super::doors::Doors;
 use super::failure::Failure;
 use super::headers::{self, TraceContext};
-use super::lanes::{Ticket, Turn};
+use super::lanes::{Tickets, Turns};
 use super::room::Room;
+use crate::lengths::Appended;
 
 /// How much longer than the append's time-out the client's own word on it is waited for.
 const GRACE: Duration = Duration::from_millis(500);
@@ -44,8 +46,8 @@ const FRAME_BYTES: usize = 128;
 /// Why a record is refused that finds no place.
 const FULL: &str = "too many records are on their way";
 
-/// Where the outcome of a record is heard.
-type Heard = oneshot::Receiver<Result<Offset, AppendError>>;
+/// Why a record is refused, or unknown, of which nothing was heard in time.
+const LATE: &str = "no answer within the deadline";
 
 /// The producer of a process.
 pub(super) struct Producer {
@@ -90,18 +92,18 @@ impl Drop for Polling {
     }
 }
 
-/// A record that may be held back, for as long as somebody waits for it.
+/// Records that may be held back, for as long as somebody waits for them.
 struct Held<'a> {
     context: &'a Deliveries,
     lane: usize,
-    ticket: Option<Ticket>,
+    tickets: Tickets,
 }
 
 impl Held<'_> {
-    /// Whether it was still held: then nobody will write it.
-    fn withdraw(&mut self) -> bool {
-        let ticket = self.ticket.take();
-        ticket.is_some_and(|ticket| self.context.lanes.withdraw(self.lane, ticket).is_some())
+    /// Those that were still held: nobody will write them.
+    fn withdraw(&mut self) -> Vec<Record> {
+        let tickets = std::mem::take(&mut self.tickets);
+        if tickets.is_empty() { Vec::new() } else { self.context.lanes.withdraw(self.lane, &tickets) }
     }
 }
 
@@ -136,56 +138,62 @@ impl Producer {
     ///
     /// # Errors
     /// `NotAppended` when it certainly did not and will not get there; `Unknown` in all other cases.
-    pub(super) async fn send(&self, lane: usize, payload: Vec<u8>) -> Result<Offset, AppendError> {
+    pub(super) async fn send(&self, lane: usize, payload: Vec<u8>) -> Appended {
+        only(self.send_all(lane, vec![payload]).await)
+    }
+
+    /// Writes records in their order, each with an outcome of its own, as [`send`](Self::send) has it.
+    pub(super) async fn send_all(&self, lane: usize, payloads: Vec<Vec<u8>>) -> Vec<Appended> {
         let Some(pass) = self.doors.enter(lane) else {
             let text = format!("{} takes no records now", self.client.context().name(lane));
-            return Err(AppendError::NotAppended(text));
+            return vec![Err(AppendError::NotAppended(text)); payloads.len()];
         };
         let deadline = Instant::now() + self.append_timeout;
         let leaves_by = deadline - self.append_timeout / LEFT_PART;
-        let (heard, mut held) = self.enter(lane, payload, leaves_by).map_err(AppendError::NotAppended)?;
-        let outcome = match timeout_at(deadline + GRACE, heard).await {
-            Ok(Ok(outcome)) => {
-                held.ticket = None;
-                outcome
+        let (answers, each, all) = Answers::new(payloads.len());
+        let mut held = self.enter(lane, payloads, each, leaves_by);
+        let outcomes = if timeout_at(deadline + GRACE, all).await.is_ok() {
+            held.tickets = Tickets::default();
+            answers.take("the producer has ended")
+        } else {
+            for record in held.withdraw() {
+                record.writer.hears(Err(AppendError::NotAppended(LATE.to_owned())));
             }
-            Ok(Err(_)) => return Err(AppendError::Unknown("the producer has ended".to_owned())),
-            Err(_) => {
-                pass.timed_out();
-                let text = "no answer within the deadline".to_owned();
-                let is_held = held.withdraw();
-                return Err(if is_held {
-                    AppendError::NotAppended(text)
-                } else {
-                    AppendError::Unknown(text)
-                });
-            }
+            answers.take(LATE)
         };
-        match outcome {
-            Ok(_) => pass.succeeded(),
-            Err(AppendError::Unknown(_)) => pass.timed_out(),
-            // It says nothing about the partition.
-            Err(AppendError::NotAppended(_)) => drop(pass),
+        // What was not appended says nothing about the partition.
+        if outcomes.iter().any(|outcome| matches!(outcome, Err(AppendError::Unknown(_)))) {
+            pass.timed_out();
+        } else if outcomes.iter().any(Result::is_ok) {
+            pass.succeeded();
         }
-        outcome
+        outcomes
     }
 
-    /// Hands a record over, or holds it back.
-    fn enter(&self, lane: usize, payload: Vec<u8>, leaves_by: Instant) -> Result<(Heard, Held<'_>), String> {
-        let place = self.room.enter(payload.len()).ok_or(FULL)?;
+    /// Hands records over, or holds them back; those that find no place are refused.
+    fn enter(
+        &self,
+        lane: usize,
+        payloads: Vec<Vec<u8>>,
+        answers: impl Iterator<Item = Answer>,
+        leaves_by: Instant,
+    ) -> Held<'_> {
         let context = self.client.context();
-        let (answer, heard) = oneshot::channel();
-        let (bytes, headers) = (payload.len() + FRAME_BYTES, headers::write(&self.trace));
-        let record = Record { payload, headers, leaves_by, writer: Writer { answer, place } };
-        let ticket = match context.lanes.enter(lane, bytes, record) {
-            None => return Err(format!("there is no lane {lane}")),
-            Some(Turn::Later(ticket)) => Some(ticket),
-            Some(Turn::Now(record)) => {
-                context.hand_over(&self.client, lane, vec![record]);
-                None
-            }
-        };
-        Ok((heard, Held { context, lane, ticket }))
+        let headers = headers::write(&self.trace);
+        let mut records = Vec::with_capacity(payloads.len());
+        for (payload, answer) in payloads.into_iter().zip(answers) {
+            let Some(place) = self.room.enter(payload.len()) else {
+                answer.tell(Err(AppendError::NotAppended(FULL.to_owned())));
+                continue;
+            };
+            let writer = Writer { answer, place };
+            let bytes = payload.len() + FRAME_BYTES;
+            records.push((bytes, Record { payload, headers: headers.clone(), leaves_by, writer }));
+        }
+        // Without a lane there is no door to it, either.
+        let Turns { now, later } = context.lanes.enter(lane, records).unwrap_or_default();
+        context.hand_over(&self.client, lane, now);
+        Held { context, lane, tickets: later }
     }
 
     /// Writes what nobody waits for; `false` when it was dropped at once, also for too many of its kind on their way.

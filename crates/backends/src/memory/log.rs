@@ -76,13 +76,20 @@ impl CommandLog for MemoryLog {
         self.shared.config.partitions
     }
 
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
+    fn append_all(
+        &self,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Vec<Result<Offset, AppendError>>> {
         Box::pin(async move {
-            self.write(partition, |state| {
-                let offset = state.partition_mut(partition)?.records.push(Ok(record));
-                state.wake_readers(partition);
-                Some(offset)
-            })
+            let push = |record| {
+                self.write(partition, |state| {
+                    let offset = state.partition_mut(partition)?.records.push(Ok(record));
+                    state.wake_readers(partition);
+                    Some(offset)
+                })
+            };
+            records.into_iter().map(push).collect()
         })
     }
 

@@ -278,6 +278,40 @@ async fn a_record_that_is_held_back_until_its_time_is_over_is_certainly_not_writ
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_records_that_came_together_those_held_back_or_without_a_place_are_certainly_not_written() {
+    let mut world = World::new();
+    world.config.in_flight_max = 3;
+    let backend = world.open();
+    let log = backend.log();
+    done!(log.append(P, record(0)));
+    world.broker.broker_down(BROKER).expect("it goes");
+    let first = ends(log.append(P, record(1)));
+    let together = ends(log.append_all(P, vec![record(2), record(3), record(4)]));
+    let (first, together) = tokio::join!(first, together);
+    assert!(matches!(first, Err(AppendError::Unknown(_))), "{first:?}");
+    let reasons: Vec<&str> = together
+        .iter()
+        .map(|outcome| match outcome {
+            Err(AppendError::NotAppended(reason)) => reason.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert!(reasons[..2].iter().all(|reason| !reason.contains("too many")), "{reasons:?}");
+    assert!(reasons[2].contains("too many"), "{reasons:?}");
+    world.broker.broker_up(BROKER).expect("it comes back");
+    while ends(log.append(P, record(5))).await.is_err() {}
+    assert_eq!(ends(log.append_all(P, vec![record(6), record(7)])).await.len(), 2);
+    let member = backend.join().expect("a member");
+    owned(&member).await;
+    let mut kept = Vec::new();
+    while kept.last() != Some(&Ok(record(7))) {
+        kept.extend(records(&member, 1).await.into_iter().map(|delivered| delivered.record));
+    }
+    assert!([2, 3, 4].iter().all(|number| !kept.contains(&Ok(record(*number)))), "{kept:?}");
+    assert!(kept.ends_with(&[Ok(record(6)), Ok(record(7))]), "{kept:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_is_held_back_is_taken_back_by_whoever_gives_up_and_leaves_its_place_to_another() {
     let mut world = World::new();
     (world.config.in_flight_max, world.config.append_timeout_ms) = (2, 60_000);

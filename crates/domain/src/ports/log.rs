@@ -184,13 +184,33 @@ pub struct EventPage {
     pub next: Offset,
 }
 
+/// The outcome of a record that was appended alone.
+///
+/// # Errors
+/// As the outcome says; `Unknown` when there is none.
+pub fn only(outcomes: Vec<Result<Offset, AppendError>>) -> Result<Offset, AppendError> {
+    let none = || Err(AppendError::Unknown("nothing was heard of it".to_owned()));
+    outcomes.into_iter().next().unwrap_or_else(none)
+}
+
 /// Writing side of the log, events, replies and dead records.
 pub trait CommandLog: Send + Sync {
     /// How many partitions there are; fixed for the log's life.
     fn partitions(&self) -> u16;
 
+    /// Appends records in their order; `Ok` means durable. Each has an outcome of its own, in the same order: what one of
+    /// them meets says nothing about the others.
+    fn append_all(
+        &self,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Vec<Result<Offset, AppendError>>>;
+
     /// Appends a record; `Ok` means durable.
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>>;
+    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
+        let appended = self.append_all(partition, vec![record]);
+        Box::pin(async move { only(appended.await) })
+    }
 
     /// Appends a record as it is, whatever it holds; `Ok` means durable.
     fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>>;

@@ -31,11 +31,19 @@ impl CommandLog for Early {
         self.log.partitions()
     }
 
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        if self.active.load(Ordering::Relaxed) && chance(&mut self.rng.lock(), LOST) {
-            return Box::pin(async { Ok(0) });
-        }
-        self.log.append(partition, record)
+    fn append_all(
+        &self,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Vec<Result<Offset, AppendError>>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(records.len());
+            for record in records {
+                let is_lost = self.active.load(Ordering::Relaxed) && chance(&mut self.rng.lock(), LOST);
+                outcomes.push(if is_lost { Ok(0) } else { self.log.append(partition, record).await });
+            }
+            outcomes
+        })
     }
 
     fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> BoxFuture<'_, Result<Offset, AppendError>> {

@@ -99,7 +99,7 @@ impl<'a> Sections<'a> {
         let (access, exposure) = access::read(&mut top, &mut server, &self.secrets.folder);
         let server = plain::server(server, exposure);
         let backend = top.table("backend");
-        let backend = backend::read(self.reader("backend", schema::BACKEND, backend), self.secrets);
+        let backend = backend::read(self.reader("backend", schema::BACKEND, backend), self.secrets, factor);
         let session_third =
             backend.as_ref().and_then(BackendConfig::cluster).map(|all| all.kafka.lease_max());
         let ingest = plain::ingest(self.reader("ingest", schema::INGEST, top.table("ingest")));

@@ -145,6 +145,9 @@ fn orders_are_kept_for_as_long_as_they_can_be_paid_and_refunded() {
     );
     let config = Case::new(GOOD).flag("backend.retention_days", "373").load().unwrap();
     assert_eq!(config.backend.retention, DAY * 373);
+    // A world of tests, where an order lives for seconds.
+    let fast = Case::new(&format!("clock_factor = 120\nclock_origin_ms = 1735689600000\n{GOOD}"));
+    assert_eq!(fast.flag("backend.retention_days", "1").load().unwrap().backend.retention, DAY);
 }
 
 #[test]

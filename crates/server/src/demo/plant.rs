@@ -97,8 +97,12 @@ impl CommandLog for LyingLog {
         self.inner.partitions()
     }
 
-    fn append(&self, partition: Partition, record: Record) -> BoxFuture<'_, Result<Offset, AppendError>> {
-        self.inner.append(partition, record)
+    fn append_all(
+        &self,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> BoxFuture<'_, Vec<Result<Offset, AppendError>>> {
+        self.inner.append_all(partition, records)
     }
 
     fn publish(&self, partition: Partition, event: Event) -> BoxFuture<'_, Result<(), AppendError>> {

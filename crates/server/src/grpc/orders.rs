@@ -3,10 +3,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use paymux_domain::fold::Order;
 use paymux_domain::name::OrderKey;
 use paymux_proto::{api, v1};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{Gate, watch};
@@ -16,6 +17,10 @@ use crate::metrics::Refused;
 
 /// Requests of one bulk stream that may be unanswered; beyond that the server stops reading.
 const UNANSWERED_MAX: usize = 1024;
+
+/// Requests of one bulk stream that are taken together, if as many have come: what costs something for each time costs
+/// it once for all of them.
+const TOGETHER_MAX: usize = 64;
 
 /// The service.
 #[derive(Debug)]
@@ -43,7 +48,7 @@ impl v1::order_service_server::OrderService for Orders {
         request: Request<v1::CreateOrderRequest>,
     ) -> Result<Response<v1::CreateOrderResponse>, Status> {
         let _slot = self.gate.enter()?;
-        let (order, basis) = view(self.ingest.create(request.get_ref(), true).await?);
+        let (order, basis) = view(self.ingest.create(request.get_ref()).await?);
         Ok(Response::new(v1::CreateOrderResponse { order: Some(order), basis: basis.into() }))
     }
 
@@ -55,11 +60,21 @@ impl v1::order_service_server::OrderService for Orders {
         let caller = Caller::of(&request).map_err(Refusal::from)?;
         let (ingest, refused) = (Arc::clone(&self.ingest), Arc::clone(&self.refused));
         let stop = self.gate.stop.clone();
+        let places = Arc::new(Semaphore::new(UNANSWERED_MAX));
         let answers = request
             .into_inner()
             .take_until(stop.clone().cancelled_owned())
-            .map(move |message| submit(Arc::clone(&ingest), Arc::clone(&refused), caller.clone(), message))
-            .buffered(UNANSWERED_MAX);
+            .ready_chunks(TOGETHER_MAX)
+            .then(move |messages| {
+                let places = Arc::clone(&places);
+                async move { (as_many(places, messages.len()).await, messages) }
+            })
+            .map(move |(places, messages)| {
+                let submitted = submit(Arc::clone(&ingest), Arc::clone(&refused), caller.clone(), messages);
+                submitted.inspect(|_| drop(places))
+            })
+            .buffered(UNANSWERED_MAX)
+            .flat_map(stream::iter);
         let end = stream::iter([()]).filter_map(move |()| {
             // Held until the stream has ended.
             let _slot = &slot;
@@ -201,32 +216,53 @@ fn current(key: &OrderKey, order: &Order) -> v1::Order {
     api::order_view(key, order)
 }
 
-/// One request of a bulk stream: its answer never ends the stream, a broken stream does.
+/// Places of a stream for so many requests, once they are free.
+async fn as_many(places: Arc<Semaphore>, count: usize) -> Option<OwnedSemaphorePermit> {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    // Nobody closes it.
+    places.acquire_many_owned(count).await.ok()
+}
+
+/// Takes requests of a bulk stream that came together: no answer ends the stream. A message that cannot be read does,
+/// behind the answers to those before it.
 async fn submit(
     ingest: Arc<Ingest>,
     refused: Arc<Refused>,
     caller: Caller,
-    message: Result<v1::SubmitOrdersRequest, Status>,
-) -> Result<v1::SubmitOrdersResponse, Status> {
-    let order = message?.order.unwrap_or_default();
-    let status = match create(&ingest, &caller, &order).await {
-        Ok(_) => Status::ok(""),
-        Err(refusal) => {
-            refused.add(&refusal);
-            refusal.into()
+    messages: Vec<Result<v1::SubmitOrdersRequest, Status>>,
+) -> Vec<Result<v1::SubmitOrdersResponse, Status>> {
+    let (mut orders, mut unreadable) = (Vec::with_capacity(messages.len()), None);
+    for message in messages {
+        match message {
+            Ok(message) => orders.push(message.order.unwrap_or_default()),
+            Err(status) => unreadable = Some(Err(status)),
         }
-    };
-    Ok(v1::SubmitOrdersResponse {
-        status: Some(api::status_view(&status)),
-        merchant_id: order.merchant_id,
-        merchant_order_no: order.merchant_order_no,
-        request_id: order.request_id,
-    })
+    }
+    let outcomes = ingest.create_all(orders.iter().map(|order| allowed(&caller, order)).collect()).await;
+    let answers = orders.into_iter().zip(outcomes).map(|(order, outcome)| {
+        let status = match outcome {
+            Ok(()) => Status::ok(""),
+            Err(refusal) => {
+                refused.add(&refusal);
+                refusal.into()
+            }
+        };
+        Ok(v1::SubmitOrdersResponse {
+            status: Some(api::status_view(&status)),
+            merchant_id: order.merchant_id,
+            merchant_order_no: order.merchant_order_no,
+            request_id: order.request_id,
+        })
+    });
+    answers.chain(unreadable).collect()
 }
 
 /// Each request of a stream has its own merchant and counts against the caller's rate.
-async fn create(ingest: &Ingest, caller: &Caller, order: &v1::CreateOrderRequest) -> Result<Answer, Refusal> {
+fn allowed<'a>(
+    caller: &Caller,
+    order: &'a v1::CreateOrderRequest,
+) -> Result<&'a v1::CreateOrderRequest, Refusal> {
     caller.take_request()?;
     caller.allow_merchant(&order.merchant_id)?;
-    ingest.create(order, false).await
+    Ok(order)
 }

@@ -2,6 +2,7 @@
 
 mod confirmations;
 mod slices;
+mod together;
 
 use paymux_backends::faults::{Then, Unreliable};
 use paymux_backends::memory::{MemoryCluster, MemoryLogConfig, MemoryStore};
@@ -117,7 +118,7 @@ fn launch() -> (FactKey, FactBody) {
 async fn without_wait_the_answer_rests_on_the_log_alone() {
     let rig = rig();
     ["read", "read_facts"].into_iter().for_each(|read| rig.faults.set(read, Then::Fail));
-    let answer = rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    let answer = rig.ingest.create(&request("tea", 0)).await.unwrap();
     let Answer::Created(created) = answer else { panic!("{answer:?}") };
     assert_eq!(created.out_trade_no.as_str(), "T-A-1");
     assert_eq!(created.notify_url, "https://pay.example.com/notify/saying/m1");
@@ -147,18 +148,18 @@ async fn a_command_says_who_asked() {
 #[tokio::test(start_paused = true)]
 async fn what_the_provider_resolves_stands_in_the_record_once() {
     let rig = rig();
-    rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    rig.ingest.create(&request("tea", 0)).await.unwrap();
     assert_eq!(rig.appended()[0].created.options_json, "resolved");
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_fingerprint_is_the_request_as_received() {
     let rig = rig();
-    rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    rig.ingest.create(&request("tea", 0)).await.unwrap();
     let again = v1::CreateOrderRequest { request_id: "r-2".to_owned(), ..request("tea", 0) };
-    rig.ingest.create(&again, true).await.unwrap();
+    rig.ingest.create(&again).await.unwrap();
     let explicit = v1::CreateOrderRequest { method: "web".to_owned(), ..request("tea", 0) };
-    rig.ingest.create(&explicit, true).await.unwrap();
+    rig.ingest.create(&explicit).await.unwrap();
     let prints: Vec<_> = rig.appended().iter().map(|command| command.created.fingerprint.clone()).collect();
     assert!(prints[0].differing(&prints[1]).is_empty());
     assert_eq!(prints[0].differing(&prints[2]), ["method"]);
@@ -168,7 +169,7 @@ async fn the_fingerprint_is_the_request_as_received() {
 async fn a_waiting_create_answers_when_its_reply_comes() {
     let rig = rig();
     let ingest = rig.ingest.clone();
-    let waiting = tokio::spawn(async move { ingest.create(&request("tea", 30), true).await });
+    let waiting = tokio::spawn(async move { ingest.create(&request("tea", 30)).await });
     let command = rig.next_create(0).await;
     rig.store_facts(vec![created(&command), launch()]).await;
     rig.cluster.log().reply(Reply { to: command.reply_to.unwrap(), key: key(), kind: ReplyKind::Ready });
@@ -180,7 +181,7 @@ async fn a_waiting_create_answers_when_its_reply_comes() {
 async fn a_lost_reply_costs_time_and_nothing_else() {
     let rig = rig();
     let ingest = rig.ingest.clone();
-    let waiting = tokio::spawn(async move { ingest.create(&request("tea", 30), true).await });
+    let waiting = tokio::spawn(async move { ingest.create(&request("tea", 30)).await });
     let command = rig.next_create(0).await;
     rig.store_facts(vec![created(&command), launch()]).await;
     assert!(matches!(waiting.await.unwrap(), Ok(Answer::Current(..))));
@@ -190,28 +191,28 @@ async fn a_lost_reply_costs_time_and_nothing_else() {
 async fn at_the_deadline_the_store_is_told_and_never_a_guess() {
     let rig = rig();
     // Nobody took the record out of the log: durable is all that is known.
-    assert!(matches!(rig.ingest.create(&request("tea", 1), true).await, Ok(Answer::Created(_))));
+    assert!(matches!(rig.ingest.create(&request("tea", 1)).await, Ok(Answer::Created(_))));
     let command = rig.next_create(0).await;
     rig.store_facts(vec![created(&command)]).await;
-    let answer = rig.ingest.create(&request("tea", 1), true).await.unwrap();
+    let answer = rig.ingest.create(&request("tea", 1)).await.unwrap();
     let Answer::Current(_, order) = answer else { panic!("{answer:?}") };
     assert_eq!(order.state(), State::Accepted);
     // A store that does not answer adds nothing to what is known.
     rig.faults.set("read_facts", Then::Fail);
-    assert!(matches!(rig.ingest.create(&request("tea", 1), true).await, Ok(Answer::Created(_))));
+    assert!(matches!(rig.ingest.create(&request("tea", 1)).await, Ok(Answer::Created(_))));
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_content_under_the_number_is_a_conflict_by_reply_and_by_store() {
     let rig = rig();
-    rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    rig.ingest.create(&request("tea", 0)).await.unwrap();
     let command = rig.next_create(0).await;
     rig.store_facts(vec![created(&command)]).await;
     let conflict = Refusal::Conflict { differing: vec!["description".to_owned()] };
-    assert_eq!(rig.ingest.create(&request("coffee", 5), true).await.unwrap_err(), conflict);
+    assert_eq!(rig.ingest.create(&request("coffee", 5)).await.unwrap_err(), conflict);
     let ingest = rig.ingest.clone();
     rig.faults.set("read_facts", Then::Fail);
-    let waiting = tokio::spawn(async move { ingest.create(&request("milk", 30), true).await });
+    let waiting = tokio::spawn(async move { ingest.create(&request("milk", 30)).await });
     let kind = ReplyKind::Conflict { differing: vec!["description".to_owned()] };
     let to = rig.next_create(2).await.reply_to.unwrap();
     rig.cluster.log().reply(Reply { to, key: key(), kind });
@@ -230,25 +231,25 @@ async fn a_repeat_whose_time_has_come_near_is_answered_from_the_order() {
         Refusal::Fields(faults) => faults.into_iter().map(|fault| fault.field).collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
-    assert_eq!(fault(rig.ingest.create(&late, true).await.unwrap_err()), ["expire_time"]);
+    assert_eq!(fault(rig.ingest.create(&late).await.unwrap_err()), ["expire_time"]);
 
     // The same request as it was accepted while there was time.
     let early = until(Duration::from_secs(600));
-    rig.ingest.create(&early, true).await.unwrap();
+    rig.ingest.create(&early).await.unwrap();
     let mut accepted = (*rig.next_create(0).await.created).clone();
     let Some(Expiry::ExpireTime(time)) = &late.expiry else { unreachable!() };
     accepted.expire_time = api::instant(time).unwrap();
     accepted.fingerprint = fields::fingerprint(&late, "");
     rig.store_facts(vec![(FactKey::Created, FactBody::Created(Arc::new(accepted)))]).await;
-    let answer = rig.ingest.create(&late, true).await.unwrap();
+    let answer = rig.ingest.create(&late).await.unwrap();
     let Answer::Current(_, order) = answer else { panic!("{answer:?}") };
     assert_eq!(order.state(), State::Accepted);
 
     let other = v1::CreateOrderRequest { description: "coffee".to_owned(), ..late.clone() };
     let conflict = Refusal::Conflict { differing: vec!["description".to_owned()] };
-    assert_eq!(rig.ingest.create(&other, true).await.unwrap_err(), conflict);
+    assert_eq!(rig.ingest.create(&other).await.unwrap_err(), conflict);
     let faulty = v1::CreateOrderRequest { description: String::new(), ..late };
-    assert_eq!(fault(rig.ingest.create(&faulty, true).await.unwrap_err()), ["description", "expire_time"]);
+    assert_eq!(fault(rig.ingest.create(&faulty).await.unwrap_err()), ["description", "expire_time"]);
     assert_eq!(rig.appended().len(), 1, "a repeat is not appended");
 }
 
@@ -256,10 +257,10 @@ async fn a_repeat_whose_time_has_come_near_is_answered_from_the_order() {
 async fn an_empty_provider_is_the_default_route_and_a_bulk_order_waits_for_nothing() {
     let rig = rig();
     let empty = v1::CreateOrderRequest { provider: Some(String::new()), ..request("tea", 0) };
-    assert!(matches!(rig.ingest.create(&empty, true).await, Ok(Answer::Created(_))));
+    assert!(matches!(rig.ingest.create(&empty).await, Ok(Answer::Created(_))));
     let long = request("tea", 31);
-    assert!(matches!(rig.ingest.create(&long, true).await, Err(Refusal::Fields(_))));
-    assert!(matches!(rig.ingest.create(&long, false).await, Ok(Answer::Created(_))));
+    assert!(matches!(rig.ingest.create(&long).await, Err(Refusal::Fields(_))));
+    assert!(matches!(rig.ingest.create_all(vec![Ok(&long)]).await.as_slice(), [Ok(())]));
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,11 +268,11 @@ async fn a_log_that_does_not_take_it_is_told_apart_from_one_that_may_have() {
     let rig = rig();
     for (then, refusal) in [(Then::Fail, Refusal::LogUnavailable), (Then::Unknown, Refusal::AcceptUnknown)] {
         rig.faults.set("append", then);
-        assert_eq!(rig.ingest.create(&request("tea", 0), true).await.unwrap_err(), refusal);
+        assert_eq!(rig.ingest.create(&request("tea", 0)).await.unwrap_err(), refusal);
     }
     // A log that never answers is one whose outcome is not known.
     rig.faults.set("append", Then::Crash);
-    assert_eq!(rig.ingest.create(&request("tea", 0), true).await.unwrap_err(), Refusal::AcceptUnknown);
+    assert_eq!(rig.ingest.create(&request("tea", 0)).await.unwrap_err(), Refusal::AcceptUnknown);
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,7 +280,7 @@ async fn a_stop_ends_waits_with_what_is_known() {
     let rig = rig();
     let ingest = rig.ingest.clone();
     let begun = Instant::now();
-    let waiting = tokio::spawn(async move { ingest.create(&request("tea", 30), true).await });
+    let waiting = tokio::spawn(async move { ingest.create(&request("tea", 30)).await });
     rig.next_create(0).await;
     rig.stop.cancel();
     assert!(matches!(waiting.await.unwrap(), Ok(Answer::Created(_))));
@@ -289,7 +290,7 @@ async fn a_stop_ends_waits_with_what_is_known() {
 #[tokio::test(start_paused = true)]
 async fn an_event_wakes_a_waiting_read() {
     let rig = rig();
-    rig.ingest.create(&request("tea", 0), true).await.unwrap();
+    rig.ingest.create(&request("tea", 0)).await.unwrap();
     let command = rig.next_create(0).await;
     rig.store_facts(vec![created(&command)]).await;
     let get = v1::GetOrderRequest {

@@ -22,6 +22,7 @@ macro_rules! command_log_suite {
         command_log_suite! { @tests $name, $world, ($($attribute),*)
             every_partition_is_assigned_once_from_its_start
             records_come_in_the_order_of_their_offsets
+            records_that_are_appended_together_keep_their_order_and_each_has_an_outcome
             concurrent_appends_each_have_an_offset_of_their_own
             what_was_not_committed_comes_again_to_the_next_owner
             a_former_generation_is_fenced
@@ -145,6 +146,31 @@ pub(crate) async fn records_come_in_the_order_of_their_offsets(world: LogWorld) 
         let offsets = heard.records.iter().filter(|heard| heard.0 == partition).map(|heard| heard.1);
         assert!(offsets.eq(0..heard.records.iter().filter(|heard| heard.0 == partition).count() as u64));
     }
+}
+
+pub(crate) async fn records_that_are_appended_together_keep_their_order_and_each_has_an_outcome(
+    world: LogWorld,
+) {
+    let appended = |records| {
+        let outcomes = world.log.append_all(A, records);
+        async { outcomes.await.into_iter().collect::<Result<Vec<Offset>, AppendError>>() }
+    };
+    let first = done!(appended(numbered(0..100)));
+    let second = done!(appended(numbered(100..103)));
+    let offsets: Vec<Offset> = first.iter().chain(&second).copied().collect();
+    assert_eq!((first.len(), second.len()), (100, 3));
+    assert!(offsets.is_sorted_by(|one, next| one < next), "{offsets:?}");
+    assert_eq!(done!(appended(Vec::new())), Vec::<Offset>::new());
+    let mut heard = owner(&world).await;
+    while heard.records.iter().all(|heard| Some(&heard.1) != offsets.last()) {
+        heard.hear(&*world.consumer, 7).await;
+    }
+    // What was sent again after an unknown outcome lies there twice.
+    let acknowledged = heard.records.into_iter().filter(|heard| offsets.contains(&heard.1));
+    assert!(acknowledged.map(|heard| heard.2).eq(numbered(0..103)));
+
+    let nowhere = ends(world.log.append_all(Partition(u16::MAX), numbered(0..2))).await;
+    assert!(matches!(nowhere.as_slice(), [Err(_), Err(_)]), "{nowhere:?}");
 }
 
 pub(crate) async fn concurrent_appends_each_have_an_offset_of_their_own(world: LogWorld) {

@@ -42,8 +42,8 @@ pub(crate) const BACKEND: &[Key] = &[
         "400",
         "Days of schedule time, counted from its creation, after which an ended order is forgotten with all that \
          belongs to it; as long its number stays taken. Longer than the longest expiry (7 days) and the time for refunds \
-         (365 days) together. Embedded: what is open or waits for a person is kept. Cluster: at most 1825, and each part \
-         of an order is forgotten so long after it was written, whatever its state.",
+         (365 days) together, except with a clock_factor above 1. Embedded: what is open or waits for a person is kept. \
+         Cluster: at most 1825, and each part of an order is forgotten so long after it was written, whatever its state.",
     ),
     int("cache_mib", 8, 1_048_576, "64", "Embedded only: memory for cached blocks of log and store, in MiB."),
 ];

@@ -25,7 +25,7 @@ impl Rig {
     async fn know(&self, order_no: &str) -> OrderKey {
         let count = self.appended().len();
         let request = v1::CreateOrderRequest { merchant_order_no: order_no.to_owned(), ..request("tea", 0) };
-        self.ingest.create(&request, false).await.unwrap();
+        self.ingest.create(&request).await.unwrap();
         let command = self.next_create(count).await;
         self.add(&command.created.key, vec![created(&command)]).await;
         command.created.key.clone()

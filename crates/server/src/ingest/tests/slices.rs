@@ -46,7 +46,7 @@ async fn every_command_of_an_order_goes_to_its_slice() {
     for n in spread() {
         let request =
             v1::CreateOrderRequest { merchant_order_no: number(n).to_string(), ..request("tea", 0) };
-        let Ok(Answer::Created(created)) = rig.ingest.create(&request, false).await else { panic!("taken") };
+        let Ok(Answer::Created(created)) = rig.ingest.create(&request).await else { panic!("taken") };
         assert_eq!(created.shard_group, *group().key(&number(n)), "it is kept for the order's life");
         let close = CommandRequest {
             merchant_id: "m1".to_owned(),
