@@ -65,7 +65,7 @@ impl Drop for Answer {
             && let Some(all) = state.all.take()
         {
             // Whoever waited may have gone.
-            let _: Result<(), ()> = all.send(());
+            let _gone = all.send(());
         }
     }
 }

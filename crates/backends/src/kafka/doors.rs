@@ -15,7 +15,7 @@ struct Door {
     probing: bool,
 }
 
-/// Leave to send one record; dropping it without an outcome says nothing about the partition.
+/// Leave to send a record, or some that came together; dropping it without an outcome says nothing about the partition.
 #[derive(Debug)]
 pub(super) struct Pass<'a> {
     door: &'a Mutex<Door>,
@@ -43,12 +43,12 @@ impl Doors {
 }
 
 impl Pass<'_> {
-    /// The partition took the record.
+    /// The partition took what was sent.
     pub(super) fn succeeded(self) {
         self.door.lock().shut = false;
     }
 
-    /// Nothing was heard of the record in time.
+    /// Of some of it nothing was heard in time.
     pub(super) fn timed_out(self) {
         self.door.lock().shut = true;
     }

@@ -71,10 +71,15 @@ impl v1::order_service_server::OrderService for Orders {
             })
             .map(move |(places, messages)| {
                 let submitted = submit(Arc::clone(&ingest), Arc::clone(&refused), caller.clone(), messages);
-                submitted.inspect(|_| drop(places))
+                submitted.map(|answers| (places, answers))
             })
             .buffered(UNANSWERED_MAX)
-            .flat_map(stream::iter);
+            .flat_map(|(places, answers)| {
+                stream::iter(answers).inspect(move |_| {
+                    // Held until they have been answered: others before them may still be waited for.
+                    let _places = &places;
+                })
+            });
         let end = stream::iter([()]).filter_map(move |()| {
             // Held until the stream has ended.
             let _slot = &slot;
