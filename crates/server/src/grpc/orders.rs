@@ -240,7 +240,11 @@ async fn submit(
     for message in messages {
         match message {
             Ok(message) => orders.push(message.order.unwrap_or_default()),
-            Err(status) => unreadable = Some(Err(status)),
+            // What is read behind it is no message.
+            Err(status) => {
+                unreadable = Some(Err(status));
+                break;
+            }
         }
     }
     let outcomes = ingest.create_all(orders.iter().map(|order| allowed(&caller, order)).collect()).await;
