@@ -1,7 +1,7 @@
 //! The length of a record: one that is too long is refused before it gets near a log.
 
 use paymux_domain::limits::RECORD_BYTES_MAX;
-use paymux_domain::ports::{AppendError, Offset};
+use paymux_domain::ports::{AppendError, Offset, only};
 
 /// What became of a record.
 pub(crate) type Appended = Result<Offset, AppendError>;
@@ -19,9 +19,8 @@ pub(crate) async fn append<F: Future<Output = Vec<Appended>>>(
     }
     let mut appended = if records.is_empty() { Vec::new() } else { append(records).await }.into_iter();
     let too_long = |length| AppendError::NotAppended(format!("{length} bytes, at most {RECORD_BYTES_MAX}"));
-    let lost = || Err(AppendError::Unknown("nothing was heard of it".to_owned()));
     let outcome = |length| {
-        if fits(length) { appended.next().unwrap_or_else(lost) } else { Err(too_long(length)) }
+        if fits(length) { only(appended.next()) } else { Err(too_long(length)) }
     };
     lengths.into_iter().map(outcome).collect()
 }

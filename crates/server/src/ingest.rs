@@ -273,8 +273,7 @@ impl Ingest {
     }
 
     async fn append(&self, partition: Partition, record: Record) -> Result<(), Refusal> {
-        let appended = self.append_all(partition, vec![record]).await;
-        appended.into_iter().next().unwrap_or(Err(Refusal::AcceptUnknown))
+        alone(self.append_all(partition, vec![record]).await)
     }
 
     /// Appends records in their order; each has an outcome of its own.
@@ -296,8 +295,7 @@ impl Ingest {
     /// The log does not take it, or does not say so.
     pub(crate) async fn append_raw(&self, partition: Partition, raw: Vec<u8>) -> Result<(), Refusal> {
         let append = async { vec![self.parts.log.append_raw(partition, raw).await] };
-        let appended = self.appended(partition, 1, append).await;
-        appended.into_iter().next().unwrap_or(Err(Refusal::AcceptUnknown))
+        alone(self.appended(partition, 1, append).await)
     }
 
     /// What became of so many records; each counts as an append of its own.
@@ -390,6 +388,11 @@ impl Ingest {
     pub(crate) fn capabilities(&self, created: &Created) -> Option<Capabilities> {
         self.parts.gateway.capabilities(created)
     }
+}
+
+/// What became of a record that was appended alone.
+fn alone(outcomes: Vec<Result<(), Refusal>>) -> Result<(), Refusal> {
+    outcomes.into_iter().next().unwrap_or(Err(Refusal::AcceptUnknown))
 }
 
 /// The next reply; never, when nobody waits for one or none can come any more.

@@ -184,11 +184,11 @@ pub struct EventPage {
     pub next: Offset,
 }
 
-/// The outcome of a record that was appended alone.
+/// The outcome of one record: the first of these.
 ///
 /// # Errors
 /// As the outcome says; `Unknown` when there is none.
-pub fn only(outcomes: Vec<Result<Offset, AppendError>>) -> Result<Offset, AppendError> {
+pub fn only(outcomes: impl IntoIterator<Item = Result<Offset, AppendError>>) -> Result<Offset, AppendError> {
     let none = || Err(AppendError::Unknown("nothing was heard of it".to_owned()));
     outcomes.into_iter().next().unwrap_or_else(none)
 }
